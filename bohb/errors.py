@@ -1,0 +1,50 @@
+"""The errors that `bohb` raises on purpose; each message says what was expected, what came, and what to do.
+
+    BohbError
+    ├── SpaceError        a search space that cannot be searched            (also a ValueError)
+    ├── ConfigError       a configuration that does not lie in the space    (also a ValueError)
+    ├── BudgetError       a ladder or a budget that makes no sense          (also a ValueError)
+    ├── OutcomeError      a loss, checkpoint or info that cannot be kept    (also a TypeError)
+    ├── UnknownTrial      a trial that this optimizer never asked for       (also a LookupError)
+    ├── TellConflict      a second, different answer for the same trial     (also a ValueError)
+    ├── StateError        a saved state that cannot be restored             (also a ValueError)
+    └── SpaceExhausted    a finite space has nothing left to evaluate
+
+Whatever is raised, the object that raised it is as it was before the call.
+"""
+
+
+class BohbError(Exception):
+    """Base class of every error that `bohb` raises on purpose."""
+
+
+class SpaceError(BohbError, ValueError):
+    """The search space cannot be searched: it is empty, or its constraints leave nothing."""
+
+
+class ConfigError(BohbError, ValueError):
+    """A configuration does not lie in the search space, or sets a parameter that is not active."""
+
+
+class BudgetError(BohbError, ValueError):
+    """A ladder of budgets is malformed, or a budget is not on the ladder."""
+
+
+class OutcomeError(BohbError, TypeError):
+    """An outcome is neither a number nor an exception, or what came with it cannot be stored."""
+
+
+class UnknownTrial(BohbError, LookupError):
+    """The trial was never asked from this optimizer."""
+
+
+class TellConflict(BohbError, ValueError):
+    """The same trial, or the same configuration and budget, was told before with another outcome."""
+
+
+class StateError(BohbError, ValueError):
+    """A saved state is damaged, of an unknown format, or belongs to something else."""
+
+
+class SpaceExhausted(BohbError):
+    """Every configuration of a finite space is evaluated or pending at every budget."""
