@@ -1,0 +1,85 @@
+"""BOHB as a small ask/tell object.
+
+Hyperband decides how long to train, a density-ratio model decides what to train next (Falkner, Klein, Hutter 2018). See
+`Optimizer` for the loop. Importing this package loads nothing but itself; every name below loads on first use.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bohb import runner
+    from bohb.budgets import Ladder, geometric, ladder
+    from bohb.errors import (
+        BohbError,
+        BudgetError,
+        ConfigError,
+        OutcomeError,
+        SettingError,
+        SpaceError,
+        SpaceExhausted,
+        StateError,
+        TellConflict,
+        UnknownTrial,
+    )
+    from bohb.optimizer import Optimizer
+    from bohb.runner import run
+    from bohb.trials import Origin, Result, Status, Trial
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "bohb.budgets": ("Ladder", "geometric", "ladder"),
+    "bohb.errors": (
+        "BohbError",
+        "BudgetError",
+        "ConfigError",
+        "OutcomeError",
+        "SettingError",
+        "SpaceError",
+        "SpaceExhausted",
+        "StateError",
+        "TellConflict",
+        "UnknownTrial",
+    ),
+    "bohb.optimizer": ("Optimizer",),
+    "bohb.runner": ("run",),
+    "bohb.trials": ("Origin", "Result", "Status", "Trial"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BohbError",
+    "BudgetError",
+    "ConfigError",
+    "Ladder",
+    "Optimizer",
+    "Origin",
+    "OutcomeError",
+    "Result",
+    "SettingError",
+    "SpaceError",
+    "SpaceExhausted",
+    "StateError",
+    "Status",
+    "TellConflict",
+    "Trial",
+    "UnknownTrial",
+    "geometric",
+    "ladder",
+    "run",
+    "runner",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name on first use (PEP 562)."""
+    if name == "runner":
+        return importlib.import_module("bohb.runner")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'bohb' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -4,6 +4,7 @@
     ├── SpaceError        a search space that cannot be searched            (also a ValueError)
     ├── ConfigError       a configuration that does not lie in the space    (also a ValueError)
     ├── BudgetError       a ladder or a budget that makes no sense          (also a ValueError)
+    ├── SettingError      a seed, preset, schedule or model that is none    (also a ValueError)
     ├── OutcomeError      a loss, checkpoint or info that cannot be kept    (also a TypeError)
     ├── UnknownTrial      a trial that this optimizer never asked for       (also a LookupError)
     ├── TellConflict      a second, different answer for the same trial     (also a ValueError)
@@ -28,6 +29,10 @@ class ConfigError(BohbError, ValueError):
 
 class BudgetError(BohbError, ValueError):
     """A ladder of budgets is malformed, or a budget is not on the ladder."""
+
+
+class SettingError(BohbError, ValueError):
+    """A seed, a preset, a schedule or a model is not what it has to be."""
 
 
 class OutcomeError(BohbError, TypeError):

@@ -1,0 +1,101 @@
+"""What happens when somebody asks: the next event, decided from the history and a generator, changing neither."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bohb.budgets import Ladder
+from bohb.events import Asked, Joined
+from bohb.history import History, Queued
+from bohb.models import Model
+from bohb.schedules import Promote, Schedule, Start
+from bohb.selection import select
+from bohb.space import Space
+from bohb.trials import Origin, Trial
+
+
+@dataclass(frozen=True)
+class Decider:
+    """The parts of an optimizer that never change."""
+
+    space: Space
+    ladder: Ladder
+    schedule: Schedule
+    model: Model
+
+    def has_work(self, history: History) -> bool:
+        """Whether anything is left to evaluate."""
+        if history.reissues or history.queue:
+            return True
+        return any(history.brackets.has_room(level) for level in range(len(self.ladder)))
+
+    def decide(self, history: History, rng: np.random.Generator) -> Asked | Joined:
+        """Returns the next event: a forgotten trial first, then what the user enqueued, then the schedule's word."""
+        if history.reissues:
+            return self._reissue(history, history.reissues[0])
+        if history.queue:
+            return self._queued(history, history.queue[0])
+        job = self.schedule.next(history.brackets)
+        return self._promote(history, job) if isinstance(job, Promote) else self._start(history, job, rng)
+
+    def _reissue(self, history: History, trial_id: int) -> Asked:
+        trial = replace(history.trials[trial_id], id=len(history.trials))
+        return Asked(trial, {**history.whys[trial_id], "reissue_of": trial_id})
+
+    def _queued(self, history: History, item: Queued) -> Asked:
+        if item.level is not None:
+            return Asked(self._trial(history, item.config_id, item.level, None, Origin.ENQUEUED), {})
+        start = self.schedule.start(history.brackets)
+        return Asked(self._trial(history, item.config_id, self._level(history, start), start, Origin.ENQUEUED), {})
+
+    def _promote(self, history: History, job: Promote) -> Asked | Joined:
+        level = self._level(history, job)
+        if history.brackets.is_taken(level, job.config_id):
+            return Joined(job.config_id, job.bracket, job.rung)
+        below = history.brackets[job.bracket].rungs[job.rung - 1]
+        rank = below.rank((history.observations.levels[below.level].losses[job.config_id], job.config_id))
+        trial = self._trial(history, job.config_id, level, job, Origin.PROMOTED)
+        return Asked(trial, {"rank": rank, "finished": len(below.finished)})
+
+    def _start(self, history: History, start: Start, rng: np.random.Generator) -> Asked:
+        """Returns a trial of a configuration that is new at the level, outside the brackets if there is none for it."""
+        level = self._level(history, start)
+        place: Start | None = start
+        if not history.brackets.has_room(level):
+            level = next(level for level in range(len(self.ladder)) if history.brackets.has_room(level))
+            place = None
+        vector, origin, why = select(
+            self.model, history.observations, self.space, lambda vector: history.is_new(vector, level), rng
+        )
+        config_id = history.find(vector)
+        if config_id is not None:
+            return Asked(self._trial(history, config_id, level, place, origin), why)
+        trial = self._trial(history, history.num_configs, level, place, origin, config=self.space.decode(vector))
+        return Asked(trial, why)
+
+    def _level(self, history: History, job: Start | Promote) -> int:
+        return history.brackets.plan(job.bracket).levels[job.rung]
+
+    def _trial(
+        self,
+        history: History,
+        config_id: int,
+        level: int,
+        place: Start | Promote | None,
+        origin: Origin,
+        *,
+        config: dict[str, object] | None = None,
+    ) -> Trial:
+        # Only a promotion resumes: a checkpoint that no promotion needs may be deleted at any time.
+        previous = history.resumable(config_id, level) if origin is Origin.PROMOTED else None
+        return Trial(
+            id=len(history.trials),
+            config=history.config(config_id) if config is None else config,
+            budget=self.ladder[level],
+            config_id=config_id,
+            bracket=None if place is None else place.bracket,
+            rung=None if place is None else place.rung,
+            previous=None if previous is None else previous.trial.id,
+            checkpoint=None if previous is None else previous.checkpoint,
+            origin=origin,
+        )

@@ -1,0 +1,137 @@
+"""What can happen to a search, as frozen records that go to JSON and back.
+
+The state of an optimizer is a fold over these events and nothing else (see `history.py`). An event says what was
+decided, never how, so that replaying it computes no proposal again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bohb.budgets import Ladder
+from bohb.errors import StateError
+from bohb.space import Space
+from bohb.trials import Origin, Status, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A trial was handed out.
+
+    Attributes:
+        trial: The trial.
+        why: JSON-able facts about the choice; `"reissue_of"` is the id of the forgotten trial that this one repeats.
+    """
+
+    trial: Trial
+    why: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A promotion needed no trial: the configuration is evaluated, or pending, at that budget already."""
+
+    config_id: int
+    bracket: int
+    rung: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The outcome of a trial, as it came; whether it counts is for the fold to find."""
+
+    trial_id: int
+    loss: float
+    status: Status
+    checkpoint: str | None
+    info: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A trial never ran."""
+
+    trial_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """A configuration is to be tried; at `budget`, or where the schedule starts the next one if that is None."""
+
+    config: Mapping[str, Any]
+    budget: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A loss from elsewhere."""
+
+    config: Mapping[str, Any]
+    budget: Any
+    loss: float
+    status: Status
+
+
+Event = Asked | Joined | Told | Forgotten | Enqueued | Observed
+
+
+def to_json(event: Event, space: Space) -> dict[str, Any]:
+    """Returns an event as JSON-able data; an infinite loss becomes null."""
+    match event:
+        case Asked(trial, why):
+            fields = {name: getattr(trial, name) for name in Trial.__slots__}
+            return {"kind": "asked", **fields, "config": space.pack(trial.config), "why": dict(why)}
+        case Joined(config_id, bracket, rung):
+            return {"kind": "joined", "config_id": config_id, "bracket": bracket, "rung": rung}
+        case Told(trial_id, loss, status, checkpoint, info):
+            outcome = {"loss": _finite_or_none(loss, status), "status": str(status), "checkpoint": checkpoint}
+            return {"kind": "told", "id": trial_id, **outcome, "info": dict(info)}
+        case Forgotten(trial_id):
+            return {"kind": "forgotten", "id": trial_id}
+        case Enqueued(config, budget):
+            return {"kind": "enqueued", "config": space.pack(config), "budget": budget}
+        case Observed(config, budget, loss, status):
+            outcome = {"loss": _finite_or_none(loss, status), "status": str(status)}
+            return {"kind": "observed", "config": space.pack(config), "budget": budget, **outcome}
+
+
+def from_json(data: Mapping[str, Any], space: Space, ladder: Ladder) -> Event:
+    """Returns the event that `to_json` described.
+
+    Raises:
+        StateError: If the data describe no event.
+    """
+    try:
+        return _from_json(data, space, ladder)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StateError(f"expected an event as written by `to_state`, got {str(data)[:200]}: {error!r}") from error
+
+
+def _from_json(data: Mapping[str, Any], space: Space, ladder: Ladder) -> Event:
+    match data["kind"]:
+        case "asked":
+            fields = {name: data[name] for name in Trial.__slots__}
+            fields |= {"config": space.unpack(data["config"]), "origin": Origin(data["origin"])}
+            return Asked(Trial(**fields | {"budget": ladder[ladder.level(data["budget"])]}), data["why"])
+        case "joined":
+            return Joined(data["config_id"], data["bracket"], data["rung"])
+        case "told":
+            return Told(data["id"], _loss(data["loss"]), Status(data["status"]), data["checkpoint"], data["info"])
+        case "forgotten":
+            return Forgotten(data["id"])
+        case "enqueued":
+            budget = None if data["budget"] is None else ladder[ladder.level(data["budget"])]
+            return Enqueued(space.unpack(data["config"]), budget)
+        case "observed":
+            budget = ladder[ladder.level(data["budget"])]
+            return Observed(space.unpack(data["config"]), budget, _loss(data["loss"]), Status(data["status"]))
+        case kind:
+            raise StateError(f"expected a known kind of event, got {kind!r}; a newer version of bohb may know it")
+
+
+def _finite_or_none(loss: float, status: Status) -> float | None:
+    return loss if status is Status.OK else None
+
+
+def _loss(loss: float | None) -> float:
+    return float("inf") if loss is None else float(loss)

@@ -1,0 +1,12 @@
+"""Models propose configurations from what was told; one model a file.
+
+Write your own: an object with `propose` is a model (see `Model`).
+"""
+
+from bohb.models.hpbandster import HpBandSterModel
+from bohb.models.observations import Model, Observations, Proposal
+from bohb.models.paper import PaperModel
+from bohb.models.pooled import PooledModel
+from bohb.models.uniform import UniformModel
+
+__all__ = ["HpBandSterModel", "Model", "Observations", "PaperModel", "PooledModel", "Proposal", "UniformModel"]

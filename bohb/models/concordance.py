@@ -1,0 +1,23 @@
+"""How far the ranking at one budget agrees with that at another: Kendall's tau over the configurations seen at both."""
+
+import numpy as np
+
+from bohb.models.observations import Observations
+
+MAX_PAIRS = 64
+"""The latest so many configurations are compared, which bounds the cost and follows the search to where it is now."""
+
+
+def concordance(observations: Observations, upper: int) -> tuple[float, int]:
+    """Returns Kendall's tau-a between a level and the one below, in [-1, 1], and how many configurations it rests on.
+
+    Only configurations that succeeded at both levels count. Tau is 0 where fewer than two did.
+    """
+    below, here = observations.levels[upper - 1], observations.levels[upper]
+    shared = here.shared[-MAX_PAIRS:]
+    if len(shared) < 2:
+        return 0.0, len(shared)
+    x = np.array([below.losses[config_id] for config_id in shared])
+    y = np.array([here.losses[config_id] for config_id in shared])
+    agreement = np.sign(x[:, None] - x) * np.sign(y[:, None] - y)
+    return float(agreement.sum() / (len(shared) * (len(shared) - 1))), len(shared)

@@ -1,0 +1,154 @@
+"""What a model sees, and what it says.
+
+The observations are kept sorted as they come in, so that a model never sorts. Every order is by (loss, configuration
+id): it depends on what was told, never on the sequence of the tells, and on the losses only through their ranks.
+"""
+
+import math
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bohb.space import Space
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a model proposes.
+
+    Attributes:
+        vectors: `(n, d)` encoded candidates, the preferred one first; none of them to ask for a random configuration.
+        why: JSON-able facts about the proposal, for `explain`.
+    """
+
+    vectors: NDArray[np.float64]
+    why: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Level:
+    """What is known at one budget. Lists of (loss, configuration id) are sorted, best first.
+
+    Attributes:
+        told: Everything told; failures come last with an infinite loss.
+        highest: The successes whose configuration was told at no larger budget.
+        losses: The loss by configuration id, infinite for failures.
+        shared: The ids of the configurations that succeeded here and at the level below, ascending.
+        num_failures: How many of `told` are failures.
+    """
+
+    told: list[tuple[float, int]] = field(default_factory=list)
+    highest: list[tuple[float, int]] = field(default_factory=list)
+    losses: dict[int, float] = field(default_factory=dict)
+    shared: list[int] = field(default_factory=list)
+    num_failures: int = 0
+
+    @property
+    def num_successes(self) -> int:
+        """How many were told a finite loss."""
+        return len(self.told) - self.num_failures
+
+    def is_success(self, config_id: int) -> bool:
+        """Whether the configuration was told a finite loss."""
+        return math.isfinite(self.losses.get(config_id, math.inf))
+
+
+class Observations:
+    """The told losses by level, the pending configurations, and the vectors of all of them.
+
+    Args:
+        num_levels: The number of budgets.
+        num_dims: The number of parameters, d.
+
+    Attributes:
+        levels: What is known at each budget, cheapest first.
+        failed: (inf, id) of the configurations that failed at the largest budget where they were told, by id.
+    """
+
+    def __init__(self, num_levels: int, num_dims: int) -> None:
+        self.levels = tuple(Level() for _ in range(num_levels))
+        self.failed: list[tuple[float, int]] = []
+        self._pending: dict[int, int] = {}
+        self._largest: dict[int, int] = {}
+        self._vectors = np.empty((64, num_dims))
+        self._num_configs = 0
+
+    def add(self, vector: NDArray[np.float64]) -> None:
+        """Appends the `(d,)` vector of the next configuration id."""
+        if self._num_configs == len(self._vectors):
+            self._vectors = np.concatenate([self._vectors, np.empty_like(self._vectors)])
+        self._vectors[self._num_configs] = vector
+        self._num_configs += 1
+
+    def vectors(self, config_ids: Sequence[int]) -> NDArray[np.float64]:
+        """Returns the `(len(config_ids), d)` vectors of these configurations, a copy."""
+        return self._vectors[np.asarray(config_ids, dtype=np.intp)]
+
+    @property
+    def pending(self) -> list[int]:
+        """The ids of the configurations that are being evaluated, ascending."""
+        return sorted(self._pending)
+
+    def ask(self, config_id: int) -> None:
+        """Records that an evaluation of the configuration began."""
+        self._pending[config_id] = self._pending.get(config_id, 0) + 1
+
+    def settle(self, config_id: int) -> None:
+        """Records that an evaluation of the configuration ended."""
+        self._pending[config_id] -= 1
+        if not self._pending[config_id]:
+            del self._pending[config_id]
+
+    def tell(self, level: int, config_id: int, loss: float) -> None:
+        """Records a loss; an infinite one is a failure."""
+        here = self.levels[level]
+        here.losses[config_id] = loss
+        insort(here.told, (loss, config_id))
+        here.num_failures += not math.isfinite(loss)
+        self._share(level, config_id)
+        self._share(level + 1, config_id)
+        largest = self._largest.get(config_id, -1)
+        if level > largest:
+            self._largest[config_id] = level
+            if largest >= 0:
+                entry = (self.levels[largest].losses[config_id], config_id)
+                _remove(self._standing(largest, entry), entry)
+            insort(self._standing(level, (loss, config_id)), (loss, config_id))
+
+    def _standing(self, level: int, entry: tuple[float, int]) -> list[tuple[float, int]]:
+        """Returns the list that an entry belongs to while this is the largest level of its configuration."""
+        return self.levels[level].highest if math.isfinite(entry[0]) else self.failed
+
+    def _share(self, level: int, config_id: int) -> None:
+        """Records that a configuration succeeded at this level and at the one below, if it did."""
+        if 0 < level < len(self.levels) and all(
+            here.is_success(config_id) for here in self.levels[level - 1 : level + 1]
+        ):
+            insort(self.levels[level].shared, config_id)
+
+
+def _remove(entries: list[tuple[float, int]], entry: tuple[float, int]) -> None:
+    """Removes an entry that is in the sorted list."""
+    del entries[bisect_left(entries, entry)]
+
+
+def ids(entries: Iterable[tuple[float, int]], count: int | None = None) -> list[int]:
+    """Returns the configuration ids of the first `count` (loss, id) entries."""
+    return [config_id for _, config_id in islice(entries, count)]
+
+
+class Model(Protocol):
+    """What to train next. A model holds its settings only; all that changes is in the observations."""
+
+    def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
+        """Returns candidates for the next new configuration, drawn with `rng` and nothing else.
+
+        The optimizer takes the first candidate that lies in the space and is new at its budget, and a random
+        configuration where there is none; inactive parameters of a candidate may hold any value.
+        """
+        ...

@@ -1,0 +1,101 @@
+"""The default model: one density ratio over the results of all budgets.
+
+BOHB learns from the largest budget with enough results and forgets the rest. Here every configuration counts once, at
+the largest budget where it succeeded: larger budgets come first, and within a budget the lower loss. (Optuna orders
+pruned trials alike; Li et al. 2021, MFES-HB, show the gain of using all budgets.) A budget whose ranking says nothing
+about that of the next larger one misleads, so it and all below it are left out.
+
+The kernels are repaired against the published ones (see `density.py`): truncated and normalised on the unit cube, the
+mass of the bin for integers and ordinals, a valid bandwidth over all declared choices for categoricals, inactive
+parameters marginalised, and a prior component so that no density is zero. Pending configurations count as bad
+(Ginsbourger et al. 2010, the constant liar), so that parallel proposals keep apart.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import chain, islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bohb.density import Density, scott_bandwidths
+from bohb.models.concordance import concordance
+from bohb.models.observations import Observations, Proposal, ids
+from bohb.models.ratio import DensityRatio, axes_of, random_proposal
+from bohb.space import Space
+
+
+@dataclass(frozen=True)
+class PooledModel:
+    """A density ratio over all budgets.
+
+    Attributes:
+        random_fraction: The share of random configurations, in [0, 1]; any positive one keeps BOHB's guarantee.
+        good_fraction: The share of the configurations that count as good, in (0, 1).
+        max_good: The good set never grows beyond this.
+        max_bad: The bad density is built on at most this many configurations, drawn anew for each proposal.
+        num_candidates: How many candidates are drawn for one proposal.
+        bandwidth_factor: By which all bandwidths are widened to draw candidates, at least 1.
+        min_concordance: Kendall's tau below which a budget is held to mislead about the next one.
+        min_pairs: How many configurations two budgets must share before they are compared.
+    """
+
+    random_fraction: float = 0.2
+    good_fraction: float = 0.15
+    max_good: int = 64
+    max_bad: int = 256
+    num_candidates: int = 64
+    bandwidth_factor: float = 3.0
+    min_concordance: float = 0.1
+    min_pairs: int = 9
+
+    def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
+        """Returns candidates ranked by the density ratio, or none for the random share and before there is a model."""
+        if rng.random() < self.random_fraction:
+            return random_proposal(space, "random share")
+        lowest = self.lowest_level(observations)
+        pool = [level.highest for level in reversed(observations.levels[lowest:])]
+        num_points, needed = sum(map(len, pool)), 2 * (space.num_searched + 1)
+        if num_points < needed:
+            return random_proposal(space, "too few results", results=num_points, needed=needed)
+        share = math.ceil(self.good_fraction * num_points)
+        num_good = min(max(share, space.num_searched + 1), self.max_good, num_points // 2)
+        good = ids(chain.from_iterable(pool), num_good)
+        bad = self._bad(observations, lowest, num_good, rng)
+        ratio = self._fit(observations, good, bad, space)
+        return ratio.propose(space, rng, self.num_candidates, level=lowest, good=len(good), bad=len(bad))
+
+    def lowest_level(self, observations: Observations) -> int:
+        """Returns the lowest level whose ranking can be trusted, going down from the largest budget with results."""
+        level = max((i for i, here in enumerate(observations.levels) if here.highest), default=0)
+        while level > 0:
+            tau, num_pairs = concordance(observations, level)
+            if num_pairs >= self.min_pairs and tau < self.min_concordance:
+                break
+            level -= 1
+        return level
+
+    def _bad(self, observations: Observations, lowest: int, num_good: int, rng: np.random.Generator) -> list[int]:
+        """Returns the rest of the pool, with the failures, thinned at random; and the pending configurations."""
+        groups = [*(level.highest for level in reversed(observations.levels[lowest:])), observations.failed]
+        num_rest = sum(map(len, groups)) - num_good
+        if num_rest <= self.max_bad:
+            rest = ids(islice(chain.from_iterable(groups), num_good, None))
+        else:
+            rest = _pick(groups, num_good + np.sort(rng.integers(num_rest, size=self.max_bad)))
+        return rest + observations.pending[: self.max_bad]
+
+    def _fit(self, observations: Observations, good: list[int], bad: list[int], space: Space) -> DensityRatio:
+        axes = axes_of(space)
+        good_points, bad_points = observations.vectors(good), observations.vectors(bad)
+        l = Density(good_points, scott_bandwidths(good_points, axes), axes, prior_weight=1.0)  # noqa: E741
+        g = Density(bad_points, scott_bandwidths(bad_points, axes), axes, prior_weight=1.0)
+        return DensityRatio(l, g, l.widened(self.bandwidth_factor))
+
+
+def _pick(groups: list[list[tuple[float, int]]], positions: NDArray[np.intp]) -> list[int]:
+    """Returns the ids at these positions of the groups laid end to end."""
+    ends = np.cumsum([len(group) for group in groups])
+    of_group = np.searchsorted(ends, positions, side="right")
+    within = positions - np.concatenate([[0], ends])[of_group]
+    return [groups[i][j][1] for i, j in zip(of_group.tolist(), within.tolist(), strict=True)]

@@ -1,0 +1,136 @@
+"""What a schedule will cost, before anything is spent: the brackets counted, and a rehearsal on simulated workers."""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bohb.budgets import BracketPlan, Ladder
+from bohb.errors import SettingError
+from bohb.schedules import Brackets, Schedule, Start
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRung:
+    """How many configurations are evaluated at which budget."""
+
+    budget: object
+    num_configs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What so many cycles over all brackets take.
+
+    A bracket that grows without end is counted up to the size of the synchronous one. Costs are in units of the
+    ladder's costs, which are the budgets themselves unless the ladder says otherwise. "Resumed" means that a promoted
+    configuration goes on from its checkpoint and pays the difference only; "afresh", that it starts again.
+
+    Attributes:
+        brackets: For each bracket of one cycle, its rungs, cheapest first.
+        num_cycles: How many cycles are planned.
+        num_workers: How many workers share the work.
+        num_configs: How many configurations are started, in all cycles.
+        num_trials: How many evaluations there are, in all cycles.
+        cost_resumed: What all of them cost with checkpoints.
+        cost_afresh: What all of them cost without.
+        makespan_resumed: When the last one ends, if every worker spends one unit of cost in one unit of time.
+        makespan_afresh: The same without checkpoints.
+    """
+
+    brackets: tuple[tuple[PlannedRung, ...], ...]
+    num_cycles: int
+    num_workers: int
+    num_configs: int
+    num_trials: int
+    cost_resumed: float
+    cost_afresh: float
+    makespan_resumed: float
+    makespan_afresh: float
+
+    def __str__(self) -> str:
+        """Returns the plan as a small table."""
+        lines = [
+            f"bracket {i}: " + ", ".join(f"{rung.num_configs} x {rung.budget}" for rung in rungs)
+            for i, rungs in enumerate(self.brackets)
+        ]
+        lines.append(
+            f"{self.num_cycles} cycle(s): {self.num_configs} configurations, {self.num_trials} trials; "
+            f"cost {self.cost_resumed:g} with checkpoints, {self.cost_afresh:g} without"
+        )
+        lines.append(
+            f"{self.num_workers} worker(s): done after {self.makespan_resumed:g} with checkpoints, "
+            f"{self.makespan_afresh:g} without"
+        )
+        return "\n".join(lines)
+
+
+def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int) -> Plan:
+    """Returns what `num_cycles` cycles of a schedule take on `num_workers` workers.
+
+    Raises:
+        SettingError: If a number is not a positive integer.
+    """
+    for name, number in (("num_workers", num_workers), ("cycles", num_cycles)):
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            raise SettingError(f"expected a positive integer as {name}, got {number!r}")
+    cycle = list(schedule.cycle(ladder))
+    return Plan(
+        brackets=tuple(_rungs(bracket, ladder) for bracket in cycle),
+        num_cycles=num_cycles,
+        num_workers=num_workers,
+        num_configs=num_cycles * sum(bracket.sizes[0] for bracket in cycle),
+        num_trials=num_cycles * sum(sum(bracket.sizes) for bracket in cycle),
+        cost_resumed=num_cycles * sum(_cost(bracket, ladder, resumed=True) for bracket in cycle),
+        cost_afresh=num_cycles * sum(_cost(bracket, ladder, resumed=False) for bracket in cycle),
+        makespan_resumed=_makespan(schedule, ladder, num_workers, num_cycles, resumed=True),
+        makespan_afresh=_makespan(schedule, ladder, num_workers, num_cycles, resumed=False),
+    )
+
+
+def _rungs(bracket: BracketPlan, ladder: Ladder) -> tuple[PlannedRung, ...]:
+    return tuple(PlannedRung(ladder[level], size) for level, size in zip(bracket.levels, bracket.sizes, strict=True))
+
+
+def _price(levels: Sequence[int], rung: int, ladder: Ladder, *, resumed: bool) -> float:
+    """Returns what one configuration pays in a rung of a bracket."""
+    paid = ladder.costs[levels[rung - 1]] if resumed and rung else 0
+    return ladder.costs[levels[rung]] - paid
+
+
+def _cost(bracket: BracketPlan, ladder: Ladder, *, resumed: bool) -> float:
+    return sum(size * _price(bracket.levels, i, ladder, resumed=resumed) for i, size in enumerate(bracket.sizes))
+
+
+def _makespan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, *, resumed: bool) -> float:
+    """Returns when the last trial of the cycles ends, in a rehearsal with the schedule itself.
+
+    Losses are the configurations' ids, so that of equals the first goes on. A worker idles where the schedule would
+    open a bracket beyond the planned ones, or start more in an endless bracket than its plan says.
+    """
+    brackets = Brackets(ladder, schedule.cycle(ladder))
+    running: list[tuple[float, int, int]] = []  # (end, configuration, level)
+    now, num_configs = 0.0, 0
+    while True:
+        while len(running) < num_workers:
+            job = schedule.next(brackets)
+            if isinstance(job, Start):
+                if _is_beyond(job, brackets, num_cycles):
+                    break
+                config_id, num_configs = num_configs, num_configs + 1
+            else:
+                config_id = job.config_id
+            rung = brackets.enter(job.bracket, job.rung, config_id)
+            price = _price(brackets.plan(job.bracket).levels, job.rung, ladder, resumed=resumed)
+            heapq.heappush(running, (now + price, config_id, rung.level))
+        if not running:
+            return now
+        now, config_id, level = heapq.heappop(running)
+        brackets.finish(level, config_id, float(config_id))
+
+
+def _is_beyond(start: Start, brackets: Brackets, num_cycles: int) -> bool:
+    """Whether a start lies beyond the planned cycles."""
+    plan = brackets.plan(start.bracket)
+    if not plan.is_endless:
+        return start.bracket >= num_cycles * len(brackets.cycle)
+    return start.bracket < len(brackets) and len(brackets[start.bracket].rungs[0].entered) >= num_cycles * plan.sizes[0]

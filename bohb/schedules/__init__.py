@@ -1,0 +1,23 @@
+"""Schedules decide who is promoted and what comes next, as data; one schedule a file.
+
+Write your own: an object with `cycle`, `next` and `start` is a schedule (see `Schedule`).
+"""
+
+from bohb.schedules.asynchronous import AsynchronousHalving
+from bohb.schedules.brackets import Bracket, Brackets, Promote, Rung, Schedule, Start
+from bohb.schedules.full_budget import FullBudget
+from bohb.schedules.hpbandster import HpBandSterHyperband
+from bohb.schedules.hyperband import Hyperband
+
+__all__ = [
+    "AsynchronousHalving",
+    "Bracket",
+    "Brackets",
+    "FullBudget",
+    "HpBandSterHyperband",
+    "Hyperband",
+    "Promote",
+    "Rung",
+    "Schedule",
+    "Start",
+]

@@ -1,0 +1,191 @@
+"""The brackets as they stand, and the two things a schedule can say about them.
+
+This is the whole world of a schedule: configurations are ids, outcomes are losses, and nothing here knows a parameter,
+a clock or a worker. The optimizer keeps the record; a schedule only reads it and answers `Start` or `Promote`.
+"""
+
+import math
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bohb.budgets import BracketPlan, Ladder
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Evaluate a configuration that is new at its budget, in this rung of this bracket (opening it if need be)."""
+
+    bracket: int
+    rung: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Evaluate this configuration of this bracket's `rung - 1` in its `rung`."""
+
+    bracket: int
+    rung: int
+    config_id: int
+
+
+@dataclass(slots=True)
+class Rung:
+    """One level of one bracket: who entered, who finished, who waits for promotion.
+
+    Attributes:
+        level: The index of its budget on the ladder.
+        entered: The ids of the configurations that were started or promoted into it.
+        finished: (loss, id) of those that were told, best first; failures come last with an infinite loss.
+        waiting: (loss, id) of those that finished without failure and were not promoted, best first.
+    """
+
+    level: int
+    entered: set[int] = field(default_factory=set)
+    finished: list[tuple[float, int]] = field(default_factory=list)
+    waiting: list[tuple[float, int]] = field(default_factory=list)
+
+    @property
+    def num_pending(self) -> int:
+        """How many entered and are not told yet."""
+        return len(self.entered) - len(self.finished)
+
+    def rank(self, entry: tuple[float, int]) -> int:
+        """Returns how many of the finished are better than this (loss, id)."""
+        return bisect_left(self.finished, entry)
+
+    def is_waiting(self, entry: tuple[float, int]) -> bool:
+        """Whether this (loss, id) waits for promotion."""
+        position = bisect_left(self.waiting, entry)
+        return self.waiting[position : position + 1] == [entry]
+
+    def finish(self, config_id: int, loss: float) -> None:
+        """Records the loss of one that entered."""
+        insort(self.finished, (loss, config_id))
+        if math.isfinite(loss):
+            insort(self.waiting, (loss, config_id))
+
+    def release(self, config_id: int) -> None:
+        """Takes a promoted configuration off those that wait."""
+        position = next((i for i, entry in enumerate(self.waiting) if entry[1] == config_id), None)
+        if position is not None:
+            del self.waiting[position]
+
+
+@dataclass(slots=True)
+class Bracket:
+    """One successive-halving run as it stands.
+
+    Attributes:
+        index: Counts the brackets from 0.
+        plan: Its levels and its intended sizes.
+        rungs: One a level, cheapest first.
+        is_closed: Whether it will never give work again.
+    """
+
+    index: int
+    plan: BracketPlan
+    rungs: list[Rung]
+    is_closed: bool = False
+
+    def is_full(self, rung: int) -> bool:
+        """Whether the rung has taken as many configurations as the plan gives it."""
+        return not self.plan.is_endless and len(self.rungs[rung].entered) >= self.plan.sizes[rung]
+
+
+class Brackets:
+    """All brackets of a search, as a schedule sees them.
+
+    Args:
+        ladder: The ladder.
+        cycle: The plans of one cycle; bracket i follows plan i modulo their number.
+        capacity: How many configurations the space holds, or None if they cannot be counted.
+    """
+
+    def __init__(self, ladder: Ladder, cycle: Sequence[BracketPlan], capacity: int | None = None) -> None:
+        self.ladder = ladder
+        self.cycle = tuple(cycle)
+        self.capacity = capacity
+        self._brackets: list[Bracket] = []
+        self._open: list[Bracket] = []
+        self._taken: list[set[int]] = [set() for _ in ladder]
+        self._entries: defaultdict[tuple[int, int], list[Rung]] = defaultdict(list)
+
+    def __len__(self) -> int:
+        """Returns how many brackets were opened."""
+        return len(self._brackets)
+
+    def __getitem__(self, index: int) -> Bracket:
+        return self._brackets[index]
+
+    @property
+    def open(self) -> tuple[Bracket, ...]:
+        """The brackets that may still give work, oldest first."""
+        return tuple(self._open)
+
+    def plan(self, index: int) -> BracketPlan:
+        """Returns the plan that the `index`-th bracket follows."""
+        return self.cycle[index % len(self.cycle)]
+
+    def has_room(self, level: int) -> bool:
+        """Whether the space still holds a configuration that is new at this level."""
+        return self.capacity is None or len(self._taken[level]) < self.capacity
+
+    def is_taken(self, level: int, config_id: int) -> bool:
+        """Whether the configuration is evaluated or pending at this level."""
+        return config_id in self._taken[level]
+
+    def take(self, level: int, config_id: int) -> None:
+        """Records that a configuration is evaluated or pending at this level, in a bracket or outside."""
+        self._taken[level].add(config_id)
+
+    def enter(self, bracket: int, rung: int, config_id: int) -> Rung:
+        """Records a start in a rung, or a promotion into it; opens the bracket if it is the next."""
+        if bracket == len(self._brackets):
+            plan = self.plan(bracket)
+            self._brackets.append(Bracket(bracket, plan, [Rung(level) for level in plan.levels]))
+            self._open.append(self._brackets[-1])
+        rungs = self._brackets[bracket].rungs
+        if rung > 0:
+            rungs[rung - 1].release(config_id)
+        rungs[rung].entered.add(config_id)
+        self.take(rungs[rung].level, config_id)
+        self._entries[rungs[rung].level, config_id].append(rungs[rung])
+        return rungs[rung]
+
+    def finish(self, level: int, config_id: int, loss: float) -> None:
+        """Records a loss (infinite for a failure) at a level, in every bracket where the configuration is pending."""
+        self.take(level, config_id)
+        for rung in self._entries.pop((level, config_id), ()):
+            rung.finish(config_id, loss)
+
+    def may_promote(self, level: int, config_id: int, loss: float) -> bool:
+        """Whether a configuration that finished at a level with this loss may still be promoted from there."""
+        return any(
+            rung.level == level and rung.is_waiting((loss, config_id)) and not bracket.is_full(number + 1)
+            for bracket in self._open
+            for number, rung in enumerate(bracket.rungs[:-1])
+        )
+
+    def close(self, bracket: Bracket) -> None:
+        """Takes a bracket that can never give work again off the open ones, so that nobody looks at it in vain."""
+        bracket.is_closed = True
+        self._open.remove(bracket)
+
+
+class Schedule(Protocol):
+    """Who is promoted and what comes next. A schedule holds its settings only; all that changes is in the brackets."""
+
+    def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
+        """Returns the plans of one cycle over all brackets, in the order in which they are opened."""
+        ...
+
+    def next(self, brackets: Brackets) -> Start | Promote:
+        """Returns what to evaluate next; always something, if need be the start of the next bracket."""
+        ...
+
+    def start(self, brackets: Brackets) -> Start:
+        """Returns where a new configuration would start now, even if a promotion is due."""
+        ...

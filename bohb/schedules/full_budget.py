@@ -1,0 +1,24 @@
+"""No schedule at all: every configuration at the full budget, the baseline that multi-fidelity search has to beat."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bohb.budgets import BracketPlan, Ladder
+from bohb.schedules.brackets import Brackets, Start
+
+
+@dataclass(frozen=True)
+class FullBudget:
+    """One bracket of one rung, at the largest budget."""
+
+    def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
+        """Returns the one bracket."""
+        return [BracketPlan((len(ladder) - 1,), (1,), is_endless=True)]
+
+    def next(self, brackets: Brackets) -> Start:
+        """Returns a start at the full budget."""
+        return self.start(brackets)
+
+    def start(self, brackets: Brackets) -> Start:  # noqa: ARG002 - there is only one place to start
+        """Returns a start at the full budget."""
+        return Start(0)

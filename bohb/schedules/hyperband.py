@@ -1,0 +1,63 @@
+"""Synchronous Hyperband: every rung waits for its last result, and no worker waits for a rung.
+
+Li et al. 2018, "Hyperband", Algorithm 1, in the parallel form of Falkner et al. 2018, "BOHB", section 4.2: while the
+rungs of the open brackets wait, the next bracket is opened, and among the runs that could go on the smaller budget goes
+first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bohb.budgets import BracketPlan, Ladder, paper_bracket
+from bohb.schedules.brackets import Bracket, Brackets, Promote, Start
+
+
+@dataclass(frozen=True)
+class Hyperband:
+    """Synchronous Hyperband with the paper's bracket sizes, most aggressive bracket first."""
+
+    def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
+        """Returns one bracket for each starting level, the cheapest first."""
+        return [paper_bracket(ladder, start) for start in range(len(ladder))]
+
+    def next(self, brackets: Brackets) -> Start | Promote:
+        """Returns the waiting run with the smallest budget, the oldest bracket first; else opens the next bracket."""
+        jobs = [job for job in (_next_job(bracket, brackets) for bracket in brackets.open) if job is not None]
+        if not jobs:
+            return Start(len(brackets))
+        return min(jobs, key=lambda job: (brackets[job.bracket].plan.levels[job.rung], job.bracket))
+
+    def start(self, brackets: Brackets) -> Start:
+        """Returns the oldest bracket that still takes new configurations, else the next one."""
+        index = next((bracket.index for bracket in brackets.open if takes_new(bracket, brackets)), len(brackets))
+        return Start(index)
+
+
+def takes_new(bracket: Bracket, brackets: Brackets) -> bool:
+    """Whether the bracket's first rung has a place left and the space a configuration for it."""
+    return not bracket.is_full(0) and brackets.has_room(bracket.rungs[0].level)
+
+
+def num_places(bracket: Bracket, rung: int) -> int:
+    """Returns how many configurations a rung takes: the plan's size, in proportion if the first rung fell short.
+
+    The first rung falls short only where a finite space ran out of new configurations.
+    """
+    sizes, first = bracket.plan.sizes, len(bracket.rungs[0].entered)
+    return sizes[rung] if first >= sizes[0] else max(sizes[rung] * first // sizes[0], 1)
+
+
+def _next_job(bracket: Bracket, brackets: Brackets) -> Start | Promote | None:
+    """Returns what the bracket could evaluate now, or None if it waits; closes it if nothing can ever come."""
+    if takes_new(bracket, brackets):
+        return Start(bracket.index)
+    for number in range(1, len(bracket.rungs)):
+        below, rung = bracket.rungs[number - 1], bracket.rungs[number]
+        if below.num_pending:
+            return None
+        # Failures are never promoted: a rung with too few successes sends fewer, and the bracket ends without any.
+        if below.waiting and len(rung.entered) < num_places(bracket, number):
+            return Promote(bracket.index, number, below.waiting[0][1])
+    if not bracket.rungs[-1].num_pending:
+        brackets.close(bracket)
+    return None

@@ -1,0 +1,70 @@
+"""A configuration for a new start: the model's choice where it has one, always valid, never one that was had before."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bohb.errors import SpaceExhausted
+from bohb.models import Model, Observations
+from bohb.space import Space
+from bohb.trials import Origin
+
+MAX_BATCHES = 10
+BATCH = 32
+
+Vector = NDArray[np.float64]
+
+
+def select(
+    model: Model, observations: Observations, space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator
+) -> tuple[Vector, Origin, dict[str, Any]]:
+    """Returns the `(d,)` vector of a new configuration, where it came from, and JSON-able facts about the choice.
+
+    Raises:
+        SpaceExhausted: If no configuration is new.
+    """
+    proposal = model.propose(observations, space, rng)
+    facts = dict(proposal.why)
+    if len(proposal.vectors):
+        candidates = space.deactivate(proposal.vectors)
+        allowed = candidates[space.is_allowed(candidates)]
+        facts["rejected"] = len(candidates) - len(allowed)
+        vector, facts["duplicates"] = _first_new(space, allowed, is_new)
+        if vector is not None:
+            return vector, Origin.MODEL, facts
+        facts["reason"] = "every candidate was forbidden or had before"
+    return _random(space, is_new, rng, facts), Origin.RANDOM, facts
+
+
+def _first_new(space: Space, vectors: Vector, is_new: Callable[[Vector], bool]) -> tuple[Vector | None, int]:
+    """Returns the first new one of `(n, d)` vectors, snapped to its grid, and how many before it were not."""
+    for i in range(len(vectors)):
+        snapped = space.snap(vectors[i : i + 1])[0]
+        if is_new(snapped):
+            return snapped, i
+    return None, len(vectors)
+
+
+def _random(space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator, facts: dict[str, Any]) -> Vector:
+    """Returns a new configuration drawn from the space; notes in `facts` what was drawn in vain."""
+    for batch in range(MAX_BATCHES):
+        vectors, rejected = space.sample(rng, BATCH if batch else 1)
+        vector, duplicates = _first_new(space, vectors, is_new)
+        facts["rejected"] = facts.get("rejected", 0) + rejected
+        facts["duplicates"] = facts.get("duplicates", 0) + duplicates
+        if vector is not None:
+            return vector
+    return _any_new(space, is_new, rng)
+
+
+def _any_new(space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator) -> Vector:
+    """Returns one of the few new configurations that are left of a finite space."""
+    left: list[Vector] = [vector for vector in space.enumerate() if is_new(vector)] if space.size is not None else []
+    if not left:
+        raise SpaceExhausted(
+            f"expected a configuration that is new at this budget, found none in {MAX_BATCHES * BATCH} draws; "
+            "the space holds too few, or its forbidden clauses leave too few: widen it"
+        )
+    return left[int(rng.integers(len(left)))]
