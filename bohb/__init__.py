@@ -19,11 +19,18 @@ if TYPE_CHECKING:
         SpaceError,
         SpaceExhausted,
         StateError,
+        StudyBusy,
+        StudyCorrupt,
+        StudyError,
+        StudyMismatch,
+        StudyUnavailable,
+        StudyVersion,
         TellConflict,
         UnknownTrial,
     )
     from bohb.optimizer import Optimizer
     from bohb.runner import run
+    from bohb.study import Study
     from bohb.trials import Origin, Result, Status, Trial
 
 __version__ = "0.1.0"
@@ -39,11 +46,18 @@ _HOMES = {
         "SpaceError",
         "SpaceExhausted",
         "StateError",
+        "StudyBusy",
+        "StudyCorrupt",
+        "StudyError",
+        "StudyMismatch",
+        "StudyUnavailable",
+        "StudyVersion",
         "TellConflict",
         "UnknownTrial",
     ),
     "bohb.optimizer": ("Optimizer",),
     "bohb.runner": ("run",),
+    "bohb.study": ("Study",),
     "bohb.trials": ("Origin", "Result", "Status", "Trial"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -62,6 +76,13 @@ __all__ = [
     "SpaceExhausted",
     "StateError",
     "Status",
+    "Study",
+    "StudyBusy",
+    "StudyCorrupt",
+    "StudyError",
+    "StudyMismatch",
+    "StudyUnavailable",
+    "StudyVersion",
     "TellConflict",
     "Trial",
     "UnknownTrial",

@@ -9,7 +9,13 @@
     ├── UnknownTrial      a trial that this optimizer never asked for       (also a LookupError)
     ├── TellConflict      a second, different answer for the same trial     (also a ValueError)
     ├── StateError        a saved state that cannot be restored             (also a ValueError)
-    └── SpaceExhausted    a finite space has nothing left to evaluate
+    ├── SpaceExhausted    a finite space has nothing left to evaluate
+    └── StudyError        something about a study that is kept in a store
+        ├── StudyMismatch     the target is another study, or no study at all   (also a ValueError)
+        ├── StudyCorrupt      the study is damaged, and nothing of it is used   (also a ValueError)
+        ├── StudyVersion      a newer version of bohb wrote the study           (also a ValueError)
+        ├── StudyBusy         another process held the study for too long       (also a TimeoutError)
+        └── StudyUnavailable  the store is missing, full or out of reach        (also an OSError)
 
 Whatever is raised, the object that raised it is as it was before the call.
 """
@@ -53,3 +59,27 @@ class StateError(BohbError, ValueError):
 
 class SpaceExhausted(BohbError):
     """Every configuration of a finite space is evaluated or pending at every budget."""
+
+
+class StudyError(BohbError):
+    """Base class of what can be wrong with a study that is kept in a file or a database."""
+
+
+class StudyMismatch(StudyError, ValueError):
+    """The target holds another study than the arguments describe, or something that is no study."""
+
+
+class StudyCorrupt(StudyError, ValueError):
+    """The study is damaged: a checksum, its structure or an event is wrong. Nothing of it is used."""
+
+
+class StudyVersion(StudyError, ValueError):
+    """The study was written by a newer version of bohb, in a format that this one does not know."""
+
+
+class StudyBusy(StudyError, TimeoutError):
+    """Another process held the study's lock for longer than anybody should; trying again is safe."""
+
+
+class StudyUnavailable(StudyError, OSError):
+    """The store cannot be read or written now: missing, full, not permitted, not connected. Trying again is safe."""

@@ -6,12 +6,14 @@ decided, never how, so that replaying it computes no proposal again.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bohb.budgets import Ladder
 from bohb.errors import StateError
-from bohb.space import Space
 from bohb.trials import Origin, Status, Trial
+
+if TYPE_CHECKING:  # a space needs numpy, and a process that only tells should start without it
+    from bohb.space import Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Observed:
 Event = Asked | Joined | Told | Forgotten | Enqueued | Observed
 
 
-def to_json(event: Event, space: Space) -> dict[str, Any]:
+def to_json(event: Event, space: "Space") -> dict[str, Any]:
     """Returns an event as JSON-able data; an infinite loss becomes null."""
     match event:
         case Asked(trial, why):
@@ -83,9 +85,8 @@ def to_json(event: Event, space: Space) -> dict[str, Any]:
             return {"kind": "asked", **fields, "config": space.pack(trial.config), "why": dict(why)}
         case Joined(config_id, bracket, rung):
             return {"kind": "joined", "config_id": config_id, "bracket": bracket, "rung": rung}
-        case Told(trial_id, loss, status, checkpoint, info):
-            outcome = {"loss": _finite_or_none(loss, status), "status": str(status), "checkpoint": checkpoint}
-            return {"kind": "told", "id": trial_id, **outcome, "info": dict(info)}
+        case Told():
+            return told_to_json(event)
         case Forgotten(trial_id):
             return {"kind": "forgotten", "id": trial_id}
         case Enqueued(config, budget):
@@ -95,7 +96,19 @@ def to_json(event: Event, space: Space) -> dict[str, Any]:
             return {"kind": "observed", "config": space.pack(config), "budget": budget, **outcome}
 
 
-def from_json(data: Mapping[str, Any], space: Space, ladder: Ladder) -> Event:
+def told_to_json(event: Told) -> dict[str, Any]:
+    """Returns what `to_json` returns for a told event, for which no space is needed."""
+    outcome = {"loss": _finite_or_none(event.loss, event.status), "status": str(event.status)}
+    return {
+        "kind": "told",
+        "id": event.trial_id,
+        **outcome,
+        "checkpoint": event.checkpoint,
+        "info": dict(event.info),
+    }
+
+
+def from_json(data: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event:
     """Returns the event that `to_json` described.
 
     Raises:
@@ -107,7 +120,12 @@ def from_json(data: Mapping[str, Any], space: Space, ladder: Ladder) -> Event:
         raise StateError(f"expected an event as written by `to_state`, got {str(data)[:200]}: {error!r}") from error
 
 
-def _from_json(data: Mapping[str, Any], space: Space, ladder: Ladder) -> Event:
+def told_from_json(data: Mapping[str, Any]) -> Told:
+    """Returns the event that `told_to_json` described."""
+    return Told(data["id"], _loss(data["loss"]), Status(data["status"]), data["checkpoint"], data["info"])
+
+
+def _from_json(data: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event:
     match data["kind"]:
         case "asked":
             fields = {name: data[name] for name in Trial.__slots__}
@@ -116,7 +134,7 @@ def _from_json(data: Mapping[str, Any], space: Space, ladder: Ladder) -> Event:
         case "joined":
             return Joined(data["config_id"], data["bracket"], data["rung"])
         case "told":
-            return Told(data["id"], _loss(data["loss"]), Status(data["status"]), data["checkpoint"], data["info"])
+            return told_from_json(data)
         case "forgotten":
             return Forgotten(data["id"])
         case "enqueued":

@@ -19,11 +19,11 @@ from bohb.errors import BohbError, ConfigError, SettingError, SpaceExhausted, St
 from bohb.events import Asked, Enqueued, Event, Forgotten, Observed, Told
 from bohb.history import History
 from bohb.models import Model
-from bohb.outcomes import read_checkpoint, read_outcome
+from bohb.outcomes import conflict, is_same_outcome, read_checkpoint, read_outcome
 from bohb.presets import from_preset
 from bohb.schedules import Brackets, Schedule
 from bohb.space import Space
-from bohb.trials import Result, Status, Trial
+from bohb.trials import Result, Trial
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -387,11 +387,6 @@ def _private_copy(trial: Trial) -> Trial:
 
 def _same_or_conflict(before: Result, again: Told) -> Result:
     """Returns the result that was told before, if this is the same tell."""
-    same_status = before.status in (again.status, Status.LATE)
-    if before.loss == again.loss and same_status and before.checkpoint == again.checkpoint:
+    if is_same_outcome(before, again):
         return before
-    raise TellConflict(
-        f"expected the outcome that was told before for trial {before.trial.id}: loss {before.loss!r} "
-        f"({before.status}), checkpoint {before.checkpoint!r}; got loss {again.loss!r} ({again.status}), "
-        f"checkpoint {again.checkpoint!r}; the first one stays"
-    )
+    raise conflict(before.trial.id, before, again)

@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from bohb.errors import OutcomeError
-from bohb.trials import Status
+from bohb.errors import OutcomeError, TellConflict
+from bohb.events import Told
+from bohb.trials import Result, Status
 
 
 def read_outcome(outcome: Any, info: Mapping[str, Any] | None) -> tuple[float, Status, dict[str, Any]]:
@@ -74,3 +75,18 @@ def read_checkpoint(checkpoint: Any) -> str | None:
     if isinstance(checkpoint, os.PathLike):
         return os.fsdecode(checkpoint)
     raise OutcomeError(f"expected the checkpoint as a string or a path, got {type(checkpoint).__name__} {checkpoint!r}")
+
+
+def is_same_outcome(before: Result | Told, again: Told) -> bool:
+    """Whether a second tell says what the first one said; the info may differ."""
+    same_status = before.status in (again.status, Status.LATE)
+    return before.loss == again.loss and same_status and before.checkpoint == again.checkpoint
+
+
+def conflict(trial_id: int, before: Result | Told, again: Told) -> TellConflict:
+    """Returns the error for a second tell that says something else."""
+    return TellConflict(
+        f"expected the outcome that was told before for trial {trial_id}: loss {before.loss!r} "
+        f"({before.status}), checkpoint {before.checkpoint!r}; got loss {again.loss!r} ({again.status}), "
+        f"checkpoint {again.checkpoint!r}; the first one stays"
+    )

@@ -1,0 +1,80 @@
+"""Leases: until when a pending trial belongs to whoever asked it. A fold over rows, without a clock of its own."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bohb.errors import SettingError
+
+LEASED = "leased"
+RENEWED = "renewed"
+RELEASED = "released"
+EXPIRED = "expired"
+KINDS = frozenset({LEASED, RENEWED, RELEASED, EXPIRED})
+"""The kinds of rows that concern leases only; an optimizer never sees them."""
+
+ENDINGS = frozenset({"told", "forgotten"})
+"""The kinds of an optimizer's events with which a lease ends."""
+
+
+@dataclass(slots=True)
+class Lease:
+    """How long a trial is held after it was asked, or heard of; both in seconds of the store's clock."""
+
+    seconds: float
+    since: float
+
+    def is_over(self, at: float) -> bool:
+        """Whether the time is up.
+
+        A clock that was set back by more than the lease ends it as well: a trial evaluated twice does less harm than
+        one that is held for years.
+        """
+        return abs(at - self.since) > self.seconds
+
+
+class Leases:
+    """The leases that are held, by the id of the trial."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, Lease] = {}
+
+    def __contains__(self, trial_id: int) -> bool:
+        return trial_id in self._held
+
+    def overdue(self, at: float) -> list[int]:
+        """Returns the trials whose time is up, in the order in which they were asked."""
+        return sorted(trial_id for trial_id, lease in self._held.items() if lease.is_over(at))
+
+    def take(self, kind: str, facts: Mapping[str, Any], at: float) -> None:
+        """Makes a row part of what is known.
+
+        Raises:
+            LookupError: If it cannot follow the rows before.
+        """
+        if kind == LEASED:
+            self._held[facts["id"]] = Lease(facts["seconds"], at)
+        elif kind == RENEWED:
+            self._held[facts["id"]].since = at
+        elif kind in ENDINGS:
+            self._held.pop(facts["id"], None)
+
+    def drop(self, trial_id: int) -> None:
+        """Takes off a lease on a trial that another one settled."""
+        self._held.pop(trial_id, None)
+
+
+def check_seconds(lease: Any) -> float | None:
+    """Returns the length of a lease in seconds, or None for one without end.
+
+    Raises:
+        SettingError: If it is not a positive number.
+    """
+    if lease is None:
+        return None
+    if isinstance(lease, bool) or not isinstance(lease, int | float) or not lease > 0:
+        raise SettingError(
+            f"expected a positive number of seconds as lease, or None for one without end; got {lease!r}"
+        )
+    return None if math.isinf(lease) else float(lease)

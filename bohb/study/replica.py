@@ -1,0 +1,191 @@
+"""The study in memory: an optimizer and the leases, as a fold over the rows of a log.
+
+A replica is exactly as new as the last row it took or wrote. It knows no store: it takes rows and makes rows.
+"""
+
+import gc
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from bohb import events
+from bohb.errors import BohbError, StudyCorrupt
+from bohb.optimizer import Optimizer
+from bohb.space import Space
+from bohb.study import leases
+from bohb.study.rows import Row, checksum, read_facts, seal, verify
+from bohb.trials import Status
+
+MANY = 1000
+"""From how many rows on the collector of cycles is stopped while they are taken: records have no cycles."""
+
+_DAMAGE = (
+    BohbError,
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    StopIteration,
+)
+
+
+class Replica:
+    """An optimizer, the leases on its trials, and the last row that they reflect.
+
+    Args:
+        optimizer: An optimizer that has seen nothing yet.
+        space: Its space.
+        first: The first row of the log, which describes the optimizer.
+    """
+
+    def __init__(self, optimizer: Optimizer, space: Space, first: Row) -> None:
+        self.optimizer = optimizer
+        self.leases = leases.Leases()
+        self.last = first
+        self._space = space
+        self._num_known = 0
+        self._drafts: list[tuple[str, Mapping[str, Any]]] = []
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything in memory is in rows."""
+        return not self._drafts and len(self.optimizer.events) == self._num_known
+
+    # From rows.
+
+    def take(self, rows: Iterable[Row], num_rows: int) -> None:
+        """Replays rows that other processes wrote; computes nothing again.
+
+        Raises:
+            StudyCorrupt: If the rows do not follow, or say what cannot be.
+        """
+        with _without_collector(num_rows >= MANY):
+            check, last = checksum(self.last), self.last
+            for row in rows:
+                check = verify(row, last.seq + 1, check)
+                self._take(row)
+                last = row
+            self.last = last
+        self._num_known = len(self.optimizer.events)
+
+    def _take(self, row: Row) -> None:
+        facts = read_facts(row)
+        try:
+            if row.kind in leases.KINDS:
+                _check_lease(row.kind, facts)
+            else:
+                facts["kind"] = row.kind
+                event = events.from_json(facts, self._space, self.optimizer.ladder)
+                _check_types(event)
+                self.optimizer.apply(event)
+            if row.kind in leases.KINDS or row.kind in leases.ENDINGS:
+                self.leases.take(row.kind, facts, row.at)
+        except _DAMAGE as error:
+            raise StudyCorrupt(
+                f"expected an event that can follow the {row.seq - 1} before, got {str(row)[:200]}: {error!r}; "
+                "the study was damaged or changed from outside: restore it from a copy"
+            ) from error
+
+    # To rows.
+
+    def note(self, kind: str, facts: Mapping[str, Any], at: float) -> None:
+        """Adds a row about a lease, after the events that the optimizer added so far."""
+        self._collect(at)
+        self._drafts.append((kind, facts))
+        self.leases.take(kind, facts, at)
+
+    def expire(self, at: float) -> None:
+        """Forgets the trials whose leases are over, so that they are asked again."""
+        overdue = self.leases.overdue(at)
+        pending = {trial.id for trial in self.optimizer.pending} if overdue else set()
+        for trial_id in overdue:
+            if trial_id in pending:
+                self.optimizer.forget(trial_id)
+                self.note(leases.EXPIRED, {"id": trial_id}, at)
+            else:
+                self.leases.drop(trial_id)
+
+    def rows(self, at: float) -> list[Row]:
+        """Returns what happened since the last row, as rows; from here on they count as written."""
+        self._collect(at)
+        rows, last = [], self.last
+        for kind, facts in self._drafts:
+            last = seal(last, kind, facts, at)
+            rows.append(last)
+        self._drafts, self.last = [], last
+        return rows
+
+    def _collect(self, at: float) -> None:
+        for event in self.optimizer.events[self._num_known :]:
+            facts = events.to_json(event, self._space)
+            kind = facts.pop("kind")
+            self._drafts.append((kind, facts))
+            if kind in leases.ENDINGS:
+                self.leases.take(kind, facts, at)
+        self._num_known = len(self.optimizer.events)
+
+
+def _check_types(event: events.Event) -> None:
+    """Makes sure of what neither the JSON form nor the fold looks at; only a forged row fails.
+
+    Raises:
+        ValueError: If something is not of its type.
+    """
+    match event:
+        case events.Asked(trial, why):
+            ids: tuple[object, ...] = (trial.id, trial.config_id, trial.bracket, trial.rung, trial.previous)
+            is_sound = type(why) is dict and _is_text(trial.checkpoint) and _can_explain(trial.origin, why)
+        case events.Joined(config_id, bracket, rung):
+            ids, is_sound = (config_id, bracket, rung), True
+        case events.Told(trial_id, loss, status, checkpoint, info):
+            ids, is_sound = (trial_id,), _is_outcome(loss, status) and _is_text(checkpoint) and type(info) is dict
+        case events.Forgotten(trial_id):
+            ids, is_sound = (trial_id,), True
+        case events.Observed():
+            ids, is_sound = (), _is_outcome(event.loss, event.status)
+        case events.Enqueued():
+            return
+    if not is_sound or any(number is not None and (type(number) is not int or number < 0) for number in ids):
+        raise ValueError("a value is not of its type")
+
+
+def _is_text(checkpoint: object) -> bool:
+    return checkpoint is None or type(checkpoint) is str
+
+
+def _is_outcome(loss: float, status: Status) -> bool:
+    return math.isfinite(loss) == (status is Status.OK) and status is not Status.LATE
+
+
+def _can_explain(origin: str, why: Mapping[str, Any]) -> bool:
+    numbers = ("rank", "finished") if origin == "promoted" else ()
+    counts = (why.get(name, 0) for name in ("rejected", "duplicates", "reissue_of"))
+    return all(name in why for name in numbers) and all(type(count) is int for count in counts)
+
+
+def _check_lease(kind: str, facts: Mapping[str, Any]) -> None:
+    """Makes sure of the facts of a lease.
+
+    Raises:
+        ValueError: If something is not of its type.
+    """
+    seconds = facts.get("seconds", 1.0)
+    if type(facts["id"]) is not int or type(seconds) is not float or not seconds > 0:
+        raise ValueError("a lease is not one")
+    if (kind == leases.LEASED) != ("seconds" in facts):
+        raise ValueError("only a lease has a length")
+
+
+@contextmanager
+def _without_collector(is_wanted: bool) -> Iterator[None]:
+    if not is_wanted or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -1,0 +1,126 @@
+"""The rows of an event log: how an event becomes text, and how a damaged or hostile row is found out.
+
+Every row carries a checksum over the checksum of the row before it and over all of its own columns. A changed, missing,
+repeated or moved row therefore breaks the chain, whichever store the rows are kept in. The checksum guards against
+accidents; it is no signature, and whoever may write the store may write a valid chain.
+
+This module knows neither stores nor optimizers, and imports nothing heavy.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, NamedTuple, NoReturn
+
+from bohb.errors import OutcomeError, StudyCorrupt
+
+MAX_PAYLOAD = 2**24
+"""The largest payload of a row, in characters."""
+
+START = "0" * 16
+"""The checksum before the first row."""
+
+_TAIL = len(',"check":"0123456789abcdef"}')
+
+
+class Row(NamedTuple):
+    """One event as it is stored.
+
+    Attributes:
+        seq: Counts the rows from 1, without gaps.
+        kind: What happened.
+        payload: The facts, a JSON object whose last member is the checksum of the row.
+        at: When the row was written, seconds since 1970 by the clock of the store.
+    """
+
+    seq: int
+    kind: str
+    payload: str
+    at: float
+
+
+def seal(before: Row | None, kind: str, facts: Mapping[str, Any], at: float) -> Row:
+    """Returns the row that follows `before` (None before the first one).
+
+    Args:
+        before: The last row of the log.
+        kind: What happened.
+        facts: JSON-able, not empty, without the names "kind" and "check".
+        at: The time of the store.
+
+    Raises:
+        OutcomeError: If the facts are too large to be kept.
+    """
+    body = json.dumps(facts, separators=(",", ":"), allow_nan=False)[:-1]
+    if len(body) + _TAIL > MAX_PAYLOAD:
+        raise OutcomeError(
+            f"expected at most {MAX_PAYLOAD} characters of JSON in an event, got {len(body)}; store less"
+        )
+    seq, previous = (1, START) if before is None else (before.seq + 1, checksum(before))
+    return Row(seq, kind, f'{body},"check":"{_digest(previous, seq, kind, body, at)}"}}', at)
+
+
+def checksum(row: Row) -> str:
+    """Returns the checksum that a row carries."""
+    return row.payload[-18:-2]
+
+
+def verify(row: Row, seq: int, before: str) -> str:
+    """Returns the checksum of a row, which has to be the `seq`-th one and to follow a row with the checksum `before`.
+
+    Raises:
+        StudyCorrupt: If it is not.
+    """
+    payload = row.payload
+    if row.seq == seq and type(payload) is str and type(row.kind) is str and type(row.at) is float:
+        check = payload[-18:-2]
+        body = payload[:-_TAIL]
+        if payload == f'{body},"check":"{check}"}}' and check == _digest(before, seq, row.kind, body, row.at):
+            return check
+    raise StudyCorrupt(
+        f"expected event {seq} to carry the checksum that follows from event {seq - 1}, got {str(row)[:200]}; "
+        "the study was damaged or changed from outside: restore it from a copy"
+    )
+
+
+def _digest(before: str, seq: int, kind: str, body: str, at: float) -> str:
+    # A lone surrogate cannot be in text that JSON wrote as ASCII; in a hostile row it must not raise here.
+    text = f"{before}\n{seq}\n{kind}\n{at!r}\n{body}"
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+
+
+def read_facts(row: Row) -> dict[str, Any]:
+    """Returns the payload as a dict, with the checksum still in it.
+
+    Raises:
+        StudyCorrupt: If it is no plain JSON object: a number that is not finite, a name twice, too deep.
+    """
+    try:
+        facts = _decode(row.payload)
+    except (ValueError, RecursionError) as error:
+        raise StudyCorrupt(f"expected plain JSON in event {row.seq}, got {row.payload[:200]!r}: {error}") from error
+    if type(facts) is not dict:
+        raise StudyCorrupt(f"expected a JSON object in event {row.seq}, got {row.payload[:200]!r}")
+    return facts
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice")
+    return members
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is out of range")
+    return number
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite).decode

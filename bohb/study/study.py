@@ -1,0 +1,314 @@
+"""The study: an optimizer that several processes share, and that survives each of them.
+
+This is what users see: the optimizer's methods, and leases. How a call becomes one transaction is in `session.py`; the
+rules of the search are the optimizer's, and none of them is here.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from bohb.budgets import Ladder, ladder
+from bohb.errors import StudyUnavailable
+from bohb.optimizer import Optimizer
+from bohb.space import Space
+from bohb.study import headers, leases
+from bohb.study.logs import canonical, create, open_log
+from bohb.study.replica import Replica
+from bohb.study.rows import seal
+from bohb.study.session import Session
+from bohb.trials import Result, Trial
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
+    from bohb.diagnostics import Explanation, Health
+    from bohb.models import Model
+    from bohb.planning import Plan
+    from bohb.schedules import Schedule
+
+
+class Study:
+    """A durable, shared optimizer; `Study.open` makes one.
+
+    It has the methods of `bohb.Optimizer`, and may take its place in `bohb.run`. When a call returns, what it did is on
+    disk. A tell counts exactly once; an evaluation may run more than once, because a trial whose worker was lost is
+    asked again.
+
+    A study may be used by several threads, after a fork, and in a process that it was pickled to.
+
+    Attributes:
+        target: The absolute path, or the URL.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        schedule: "Schedule | None" = None,
+        model: "Model | None" = None,
+        lease: float | None = None,
+    ) -> None:
+        self.target = canonical(target)
+        self._schedule, self._model, self._lease = schedule, model, leases.check_seconds(lease)
+        log = open_log(self.target)
+        if log is None:
+            raise StudyUnavailable(
+                f"expected a study at {self.target}, got nothing; give a space and budgets to create one"
+            )
+        self._session = Session(self.target, log, schedule, model)
+
+    @classmethod
+    def open(
+        cls,
+        target: str | os.PathLike[str],
+        space: "ConfigurationSpace | Mapping[str, Any] | Space | None" = None,
+        budgets: Iterable[Any] | None = None,
+        *,
+        seed: int | None = None,
+        preset: str | None = None,
+        schedule: "Schedule | None" = None,
+        model: "Model | None" = None,
+        lease: float | None = None,
+    ) -> Self:
+        """Creates the study, or resumes it; to resume, the target alone is enough.
+
+        Args:
+            target: A file, or a `postgresql://` URL.
+            space: As for `Optimizer`.
+            budgets: As for `Optimizer`.
+            seed: As for `Optimizer`.
+            preset: As for `Optimizer`; None stands for the study's own, which is "default" for a new study.
+            schedule: As for `Optimizer`; it is not stored, and has to be given again whenever the study is opened.
+            model: Likewise.
+            lease: For how many seconds this object's `ask` leases trials by default; None for ever.
+
+        Raises:
+            StudyMismatch: If the study there differs from the arguments, or something else is there.
+            StudyCorrupt: If the study is damaged.
+            StudyVersion: If a newer version of bohb wrote it.
+            StudyUnavailable: If there is no study and nothing to make it from, or the store is out of reach.
+            StudyBusy: If another process kept the study to itself for too long.
+        """
+        name = canonical(target)
+        if space is not None and not isinstance(space, Space):
+            space = Space(space)
+        if open_log(name) is None and space is not None and budgets is not None:
+            optimizer = Optimizer(
+                space,
+                budgets,
+                seed=seed,
+                schedule=schedule,
+                model=model,
+                preset="default" if preset is None else preset,
+            )
+            header = headers.describe(optimizer)
+            create(name, lambda at: seal(None, headers.KIND, header, at))
+        study = cls(name, schedule=schedule, model=model, lease=lease)
+        given: dict[str, Any] = {"preset": preset, "seed": None if seed is None else seed.__index__()}
+        given["space"] = None if space is None else space.to_json()
+        given["ladder"] = None if budgets is None else ladder(budgets).to_json()
+        try:
+            study._session.check_same({name: value for name, value in given.items() if value is not None})
+        except BaseException:
+            study.close()
+            raise
+        return study
+
+    def close(self) -> None:
+        """Lets go of the store. The study may be used again, and finds it again."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy in another process carries the target and the options, and reads the rest from the log."""
+        return _again, (self.target, self._schedule, self._model, self._lease)
+
+    def __repr__(self) -> str:
+        return f"<bohb.Study {self.target.rpartition('@')[2]}>"
+
+    # Ask and tell.
+
+    def ask(self, *, lease: float | None = None) -> Trial:
+        """Returns the next trial to evaluate, as `Optimizer.ask` does.
+
+        Args:
+            lease: For how many seconds the trial is held. If nothing is heard of it for so long (see `heartbeat`), it
+                is forgotten, and somebody else is asked to evaluate it. None for what `open` was given.
+
+        Raises:
+            SpaceExhausted: If every configuration of a finite space is evaluated or pending at every budget.
+            SettingError: If the lease is not a positive number.
+        """
+        seconds = self._lease if lease is None else leases.check_seconds(lease)
+
+        def act(replica: Replica, at: float) -> Trial:
+            replica.expire(at)
+            trial = replica.optimizer.ask()
+            if seconds is not None:
+                replica.note(leases.LEASED, {"id": trial.id, "seconds": seconds}, at)
+            return trial
+
+        return self._session.write(act)
+
+    def tell(
+        self, trial: Trial | int, outcome: Any, *, checkpoint: Any = None, info: Mapping[str, Any] | None = None
+    ) -> Result:
+        """Records the outcome of a trial, as `Optimizer.tell` does; repeating the same call is safe.
+
+        Raises:
+            UnknownTrial: If the study never asked the trial.
+            TellConflict: If the trial was told before with another outcome.
+            OutcomeError: If the outcome, the checkpoint or the info cannot be kept.
+        """
+        return self._session.write(
+            lambda replica, _: replica.optimizer.tell(trial, outcome, checkpoint=checkpoint, info=info)
+        )
+
+    def forget(self, trial: Trial | int) -> None:
+        """Records that a trial never ran, as `Optimizer.forget` does: it is asked again.
+
+        Raises:
+            UnknownTrial: If the study never asked the trial.
+            TellConflict: If the trial was told.
+        """
+        self._session.write(lambda replica, _: replica.optimizer.forget(trial))
+
+    def enqueue(self, config: Mapping[str, Any], budget: Any = None) -> None:
+        """Puts a configuration before the model's choices, as `Optimizer.enqueue` does.
+
+        Raises:
+            ConfigError: If the configuration does not lie in the space, or is known at this budget already.
+            BudgetError: If the budget is not on the ladder.
+        """
+        self._session.write(lambda replica, _: replica.optimizer.enqueue(config, budget))
+
+    def observe(self, config: Mapping[str, Any], budget: Any, loss: Any) -> Result:
+        """Records a result from elsewhere, as `Optimizer.observe` does; repeating the same call is safe.
+
+        Raises:
+            ConfigError: If the configuration does not lie in the space.
+            BudgetError: If the budget is not on the ladder.
+            OutcomeError: If the loss is no number.
+            TellConflict: If the configuration has another result at this budget.
+        """
+        return self._session.write(lambda replica, _: replica.optimizer.observe(config, budget, loss))
+
+    # Leases.
+
+    def heartbeat(self, trial: Trial | int) -> bool:
+        """Starts the lease of a trial anew, because its worker lives.
+
+        Returns:
+            Whether the trial is still the worker's. If not, it was told, or its lease was over and it was given to
+            somebody else; a tell counts even so if it is the first.
+
+        Raises:
+            UnknownTrial: If the study never asked the trial.
+        """
+
+        def act(replica: Replica, at: float) -> bool:
+            known = replica.optimizer.trial(_id(trial))
+            if known.id in replica.leases:
+                replica.note(leases.RENEWED, {"id": known.id}, at)
+                return True
+            return known in replica.optimizer.pending
+
+        return self._session.write(act)
+
+    def release(self, trial: Trial | int) -> None:
+        """Gives a trial back before it was evaluated: it is asked again, as after `forget`.
+
+        Raises:
+            UnknownTrial: If the study never asked the trial.
+            TellConflict: If the trial was told.
+        """
+
+        def act(replica: Replica, at: float) -> None:
+            num_events = len(replica.optimizer.events)
+            replica.optimizer.forget(trial)
+            if len(replica.optimizer.events) > num_events:
+                replica.note(leases.RELEASED, {"id": _id(trial)}, at)
+
+        self._session.write(act)
+
+    # Facts.
+
+    @property
+    def seed(self) -> int:
+        """The seed, given or drawn."""
+        return self._session.read(lambda optimizer: optimizer.seed)
+
+    @property
+    def ladder(self) -> Ladder:
+        """The ladder of budgets."""
+        return self._session.read(lambda optimizer: optimizer.ladder)
+
+    @property
+    def incumbent(self) -> Result | None:
+        """The lowest finite loss at the largest budget that has one; None before there is any."""
+        return self._session.read(lambda optimizer: optimizer.incumbent)
+
+    @property
+    def results(self) -> Sequence[Result]:
+        """Every result that counts, in the order of telling."""
+        return self._session.read(lambda optimizer: optimizer.results)
+
+    @property
+    def pending(self) -> Sequence[Trial]:
+        """Every trial that was asked and not settled, in the order of asking."""
+        return self._session.read(lambda optimizer: optimizer.pending)
+
+    def trial(self, trial_id: int) -> Trial:
+        """Returns the trial with this id.
+
+        Raises:
+            UnknownTrial: If the study never asked it.
+        """
+        return self._session.read(lambda optimizer: optimizer.trial(trial_id))
+
+    def trajectory(self) -> Sequence[Result]:
+        """Returns the results that were the incumbent, in order."""
+        return self._session.read(lambda optimizer: optimizer.trajectory())
+
+    def plan(self, num_workers: int = 1, cycles: int = 1) -> "Plan":
+        """Returns what so many cycles over all brackets take on so many workers, before anything is spent.
+
+        Raises:
+            SettingError: If a number is not a positive integer.
+        """
+        return self._session.read(lambda optimizer: optimizer.plan(num_workers, cycles))
+
+    def health(self) -> "Health":
+        """Returns how the search is doing, as `Optimizer.health` does."""
+        return self._session.read(lambda optimizer: optimizer.health())
+
+    def explain(self, trial: Trial | int) -> "Explanation":
+        """Returns why a trial is what it is.
+
+        Raises:
+            UnknownTrial: If the study never asked the trial.
+        """
+        return self._session.read(lambda optimizer: optimizer.explain(trial))
+
+    def releasable(self) -> Sequence[str]:
+        """Returns the checkpoints that no promotion can ever need again, in the order of telling."""
+        return self._session.read(lambda optimizer: optimizer.releasable())
+
+    def to_state(self) -> dict[str, Any]:
+        """Returns the search as plain JSON-able data, without leases; `Optimizer.from_state` continues it alone."""
+        return self._session.read(lambda optimizer: optimizer.to_state())
+
+
+def _again(target: str, schedule: Any, model: Any, lease: float | None) -> Study:
+    """Returns what a pickled study becomes."""
+    return Study(target, schedule=schedule, model=model, lease=lease)
+
+
+def _id(trial: Trial | int) -> int:
+    return trial.id if isinstance(trial, Trial) else trial
