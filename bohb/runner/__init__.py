@@ -3,8 +3,8 @@
 The loop is `loop.run`; the reference executor is `SerialExecutor`.
 """
 
-from bohb.runner.loop import run
+from bohb.runner.loop import cost, run
 from bohb.runner.report import Report
 from bohb.runner.serial import SerialExecutor
 
-__all__ = ["Report", "SerialExecutor", "run"]
+__all__ = ["Report", "SerialExecutor", "cost", "run"]
