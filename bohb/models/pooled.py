@@ -88,7 +88,7 @@ class PooledModel:
         good_points, bad_points = observations.vectors(good), observations.vectors(bad)
         l = Density(
             good_points, scott_bandwidths(good_points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0
-        )  # noqa: E741
+        )
         g = Density(bad_points, scott_bandwidths(bad_points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0)
         return DensityRatio(l, g, l.widened(self.bandwidth_factor))
 
