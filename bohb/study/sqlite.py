@@ -207,9 +207,8 @@ def _connect(target: str) -> sqlite3.Connection:
     try:
         # One row fits, a hostile one that would fill the memory does not.
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 4 * MAX_PAYLOAD)
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.execute("PRAGMA cell_size_check = ON")
-        connection.execute("PRAGMA synchronous = FULL")
+        for setting in ("trusted_schema = OFF", "cell_size_check = ON", "synchronous = FULL"):
+            _patiently(connection, f"PRAGMA {setting}", target)
         _check_schema(connection, target)
     except BaseException:
         connection.close()

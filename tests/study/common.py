@@ -28,7 +28,7 @@ def rows_of(target):
 
 
 def replayed(target):
-    """The rows of a study asked and told again by one uninterrupted optimizer; asserts that each is equal, bit for bit."""
+    """One uninterrupted optimizer that did what the log says; asserts that each event is equal, bit for bit."""
     rows = rows_of(target)
     optimizer = bohb.Optimizer(SPACE, bohb.ladder(BUDGETS), seed=0)
     kept = [(row.kind, {k: v for k, v in read_facts(row).items() if k != "check"}) for row in rows[1:]]
