@@ -102,6 +102,7 @@ def _find_asked(log: Log, last_seq: int, trial_id: int) -> Row:
     """
     row, num_asked = _halve(log, last_seq, trial_id)
     if row is None:
+        _find_told(log, next(iter(log.read_after(0, limit=1))), trial_id)  # a damaged row may have hidden it
         if trial_id < 0:
             _, num_asked = _halve(log, last_seq, 2**63)
         raise UnknownTrial(f"expected one of the {num_asked} trials asked so far, got {trial_id}; ask first")

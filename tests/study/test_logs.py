@@ -132,7 +132,7 @@ def test_of_many_creators_one_wins(target):
 
 
 def test_a_server_that_is_not_there_is_said():
-    with pytest.raises(StudyUnavailable, match="127.0.0.1"):
+    with pytest.raises(StudyUnavailable, match=r"127\.0\.0\.1"):
         open_log("postgresql://me:secret@127.0.0.1:1/none")
 
 

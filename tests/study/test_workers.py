@@ -66,9 +66,8 @@ def test_16_processes_with_100_trials_each_share_a_study(target):
 
 
 def test_threads_share_a_study_object(target):
-    with open_new(target) as study:
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda name: evaluate(study, 10, name), range(8)))
+    with open_new(target) as study, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: evaluate(study, 10, name), range(8)))
     check(target, 8, 10)
 
 
