@@ -209,6 +209,8 @@ def _number(value: Any, what: str) -> int | float:
 
 def _plain(value: Any) -> Any:
     """Returns numpy's numbers as Python's, and a private copy of anything else that JSON can carry."""
+    if type(value) is int or type(value) is float:  # replaying a long history asks this for every event
+        return value
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return int(value)
     if isinstance(value, numbers.Real) and not isinstance(value, bool):

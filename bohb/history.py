@@ -224,6 +224,6 @@ class History:
         vector = self._space.encode(config)
         config_id = self._ids.setdefault(vector.tobytes(), len(self._configs))
         if config_id == len(self._configs):
-            self._configs.append(dict(config))
+            self._configs.append(config)  # an event's own, which nobody changes; `config` hands out copies
             self.observations.add(vector)
         return config_id
