@@ -1,4 +1,5 @@
 """How Sphinx builds the documentation; `sphinx-build -W -n -E -b html docs docs/_build/html` must not warn."""
+# ruff: noqa: ARG001 - Sphinx calls a hook with all that it has
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -29,7 +30,7 @@ python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 
-# The build needs no network, so what other projects document cannot be linked: Python's own library, numpy, ConfigSpace.
+# The build needs no network, so types of Python's own library, of numpy and of ConfigSpace cannot be linked.
 nitpick_ignore_regex = [
     ("py:class", r"(Any|None|Iterable|Iterator|Callable|Mapping|Sequence|Protocol|Literal|Self|Fraction|StrEnum)"),
     ("py:class", r"(collections|concurrent|enum|fractions|typing|numpy|ConfigSpace)\..*"),
@@ -42,7 +43,7 @@ def plain_code(app: Sphinx, env: object, node: nodes.Element, contnode: nodes.El
     return contnode if node["reftype"] == "obj" and node["refdomain"] == "py" else None
 
 
-def readable_default(  # noqa: PLR0913 - Sphinx calls it with all of them
+def readable_default(
     app: Sphinx, what: str, name: str, obj: object, options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
     """Makes the default of a dataclass's list or dict an expression, which Sphinx can parse."""
