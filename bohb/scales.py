@@ -335,7 +335,7 @@ class Real(Scale):
             # Not numpy's exp and log: on some machines their last bit depends on how many numbers they are given.
             values = np.array([exp(value) for value in values.tolist()])
         up, down, _ = np.array(self._steps)[np.searchsorted(self._tops, values, side="right")].T
-        values = np.rint(values * up / down) * down / up + 0.0  # no -0.0
+        values = np.rint(values * up / down) * down / up
         values[values <= self._low_edge] = self._lower
         values[values >= self._high_edge] = self._upper
         if self._logarithmic:

@@ -44,7 +44,7 @@ def _first_new(space: Space, vectors: Vector, is_new: Callable[[Vector], bool], 
         elif not is_new(snapped[0]):
             facts["duplicates"] += 1
         else:
-            return snapped[0]
+            return np.asarray(snapped[0])
     return None
 
 

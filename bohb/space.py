@@ -233,7 +233,7 @@ class Space:
         if everything is None or not len(everything):
             raise SpaceError(
                 f"Expected to find allowed configurations at random, got {drawn - rejected} in {drawn} draws "
-                f"(acceptance rate {1 - rejected / drawn:.2g}); express the forbidden clauses as conditions, or narrow the ranges."
+                f"(acceptance rate {1 - rejected / drawn:.2g}); use conditions instead, or narrower ranges."
             )
         return everything[rng.integers(len(everything), size=num)]
 

@@ -126,7 +126,7 @@ class _Kernels:
                     factors *= np.where(x == mu, 1 - h, h / (np.float64(len(np.unique(mu))) - 1))
                 else:
                     factors *= np.exp(-0.5 * ((x - mu) / h) ** 2) / (h * math.sqrt(2 * math.pi))
-            return factors.mean(axis=1)
+            return np.asarray(factors.mean(axis=1))
 
     def sample(self, rng: np.random.Generator, num: int, factor: float) -> NDArray[np.float64]:
         """Returns `(num, d)` candidates, each around one of the points."""

@@ -18,7 +18,8 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb.density import Density, scott_bandwidths
+from bohb.bandwidths import scott_bandwidths
+from bohb.density import Density
 from bohb.models.concordance import is_misleading
 from bohb.models.observations import Observations, Proposal, ids
 from bohb.models.ratio import DensityRatio, axes_of, random_proposal
@@ -42,8 +43,8 @@ class PooledModel:
     random_fraction: float = 0.2
     good_fraction: float = 0.15
     max_good: int = 64
-    max_bad: int = 256
-    num_candidates: int = 64
+    max_bad: int = 128
+    num_candidates: int = 32
     bandwidth_factor: float = 3.0
     min_concordance: float = 0.1
 

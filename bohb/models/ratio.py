@@ -7,17 +7,20 @@ all bandwidths widened.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb.density import Axes, Density
+from bohb.axes import Axes
+from bohb.density import Density
 from bohb.models.observations import Proposal
 from bohb.space import Space
 
 
+@lru_cache(maxsize=8)
 def axes_of(space: Space) -> Axes:
-    """Returns the shape of the space as densities see it."""
+    """Returns the shape of the space as densities see it, the same object for the same space."""
     return Axes(space.choices, space.edges)
 
 
