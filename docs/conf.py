@@ -29,12 +29,12 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_attr_annotations = False  # the signatures of the records show the types
 
 # The build needs no network, so types of Python's own library, of numpy and of ConfigSpace cannot be linked.
 nitpick_ignore_regex = [
-    ("py:class", r"(Any|None|Iterable|Iterator|Callable|Mapping|Sequence|Protocol|Literal|Self|Fraction|StrEnum)"),
-    ("py:class", r"(collections|concurrent|enum|fractions|typing|numpy|ConfigSpace)\..*"),
-    ("py:class", r"(Executor|Future|NDArray|Generator|ConfigurationSpace|np\..*)"),
+    ("py:class", r"(collections\.abc|concurrent\.futures|fractions|numpy)\..*"),
+    ("py:class", r"ConfigurationSpace"),
 ]
 
 
