@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bohb.errors import SpaceError
 
-MAX_EDGES = 1024
+MAX_EDGES = 128
 """Ordered grids of more values than this have no `edges`: between so many bins a number is as good as continuous."""
 
 MAX_BINS = 2**50

@@ -49,7 +49,7 @@ class Space:
         names: Every parameter, parents before the parameters that depend on them.
         choices: `(d,)` the number of choices of a categorical parameter, 0 for every other.
         edges: For each parameter the `(N + 1,)` ascending edges in [0, 1] of the bins of its N ordered values; None
-            for categoricals, floats, and more than 1024 values.
+            for categoricals, floats, and more than 128 values.
         num_searched: How many parameters have more than one value.
 
     Raises:

@@ -56,8 +56,9 @@ class HpBandSterModel:
         g = _Kernels.fit(scale, scale.to_unit(observations.vectors(bad)), self.min_bandwidth, rng)
         candidates = l.sample(rng, self.num_candidates, self.bandwidth_factor)
         order, scores = _rank(l.pdf(candidates), g.pdf(candidates))
-        vectors = space.deactivate(scale.from_unit(candidates))[order]
-        return Proposal(vectors, {"level": level, "good": len(good), "bad": len(bad), "score": scores})
+        return Proposal(
+            scale.from_unit(candidates)[order], {"level": level, "good": len(good), "bad": len(bad), "score": scores}
+        )
 
 
 def _rank(l: NDArray[np.float64], g: NDArray[np.float64]) -> tuple[NDArray[np.intp], float]:  # noqa: E741

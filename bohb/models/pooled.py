@@ -37,6 +37,7 @@ class PooledModel:
         max_bad: The bad density is built on at most this many configurations, drawn anew for each proposal.
         num_candidates: How many candidates are drawn for one proposal.
         bandwidth_factor: By which all bandwidths are widened to draw candidates, at least 1.
+        min_bandwidth: The smallest bandwidth of a number, so that proposals do not freeze on a spike.
         min_concordance: Kendall's tau that the rankings at two neighbouring budgets are expected to have at least.
     """
 
@@ -46,6 +47,7 @@ class PooledModel:
     max_bad: int = 128
     num_candidates: int = 32
     bandwidth_factor: float = 3.0
+    min_bandwidth: float = 0.01
     min_concordance: float = 0.1
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
@@ -84,8 +86,10 @@ class PooledModel:
     def _fit(self, observations: Observations, good: list[int], bad: list[int], space: Space) -> DensityRatio:
         axes = axes_of(space)
         good_points, bad_points = observations.vectors(good), observations.vectors(bad)
-        l = Density(good_points, scott_bandwidths(good_points, axes), axes, prior_weight=1.0)  # noqa: E741
-        g = Density(bad_points, scott_bandwidths(bad_points, axes), axes, prior_weight=1.0)
+        l = Density(
+            good_points, scott_bandwidths(good_points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0
+        )  # noqa: E741
+        g = Density(bad_points, scott_bandwidths(bad_points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0)
         return DensityRatio(l, g, l.widened(self.bandwidth_factor))
 
 

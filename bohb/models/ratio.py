@@ -49,9 +49,9 @@ class DensityRatio:
     source: Density
 
     def propose(self, space: Space, rng: np.random.Generator, num_candidates: int, **facts: int) -> Proposal:
-        """Returns `num_candidates` valid candidates, the highest ratio first."""
-        candidates = space.deactivate(self.source.sample(rng, num_candidates))
-        scores = self.score(candidates)
+        """Returns `num_candidates` candidates, the highest ratio first, with values for inactive parameters too."""
+        candidates = self.source.sample(rng, num_candidates)
+        scores = self.score(space.deactivate(candidates))
         order = np.argsort(-scores, kind="stable")
         return Proposal(candidates[order], {**facts, "score": float(scores[order[0]])})
 
