@@ -44,9 +44,9 @@ class PooledModel:
 
     random_fraction: float = 0.2
     good_fraction: float = 0.15
-    max_good: int = 64
-    max_bad: int = 128
-    num_candidates: int = 32
+    max_good: int = 32
+    max_bad: int = 96
+    num_candidates: int = 24
     bandwidth_factor: float = 3.0
     min_bandwidth: float = 0.01
     min_concordance: float = 0.1
@@ -86,7 +86,7 @@ class PooledModel:
 
     def _fit(self, observations: Observations, good: list[int], bad: list[int], space: Space) -> DensityRatio:
         good_density, bad_density = (self._density(observations.vectors(part), axes_of(space)) for part in (good, bad))
-        return DensityRatio(good_density, bad_density, good_density.widened(self.bandwidth_factor))
+        return DensityRatio(good_density, bad_density, self.bandwidth_factor)
 
     def _density(self, points: NDArray[np.float64], axes: Axes) -> Density:
         return Density(points, scott_bandwidths(points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0)
