@@ -3,10 +3,10 @@
 Arrays in, arrays out. This file knows neither configurations nor budgets nor losses: a point is a row of floats, NaN
 where a dimension is inactive, and `Axes` says what the columns are.
 
-The kernels, one per dimension, multiplied (Falkner, Klein, Hutter 2018, section 4.1):
+The kernels, one per dimension, multiplied (Falkner, Klein, Hutter 2018, Algorithm 2):
 
 * continuous: a Gaussian truncated to [0, 1] and normalised there;
-* gridded: the mass that the same truncated Gaussian gives to a bin (Watanabe 2023, arXiv 2304.11127, section 3.3);
+* gridded: the mass that the same truncated Gaussian gives to a bin (Watanabe 2023, arXiv 2304.11127);
 * categorical: Aitchison and Aitken 1976, over all declared choices;
 * inactive: marginalised, so the factor is 1 if the queried point is inactive, and the uniform prior's if the kernel is.
 
@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-_TINY = 1e-304  # probabilities are floored here, so that a log factor is never below -700 and 0 * -inf cannot appear
+_TINY = 1e-304  # the floor of the probabilities of bins and choices: -700 in logs, so that 0 * -inf cannot appear
 _NARROW = 1e-3  # below this bandwidth the expanded square loses more than 1e-10, so differences are taken instead
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 
@@ -288,8 +288,8 @@ class Density:
         from scipy.special import ndtr
 
         numeric = self._axes.numeric
-        scaled, inverse = self._centres[numeric] / self._widths[numeric], 1 / self._widths[numeric]
-        return ndtr(-scaled), ndtr(scaled - inverse)
+        centres, widths = self._centres[numeric], self._widths[numeric]
+        return ndtr(-centres / widths), ndtr((centres - 1) / widths)
 
     @cached_property
     def _log_norms(self) -> Floats:
@@ -307,7 +307,7 @@ class Density:
 
     @cached_property
     def _choice_factors(self) -> Floats:
-        """(sum c, n) Aitchison and Aitken 1976, eq. 4: log 1-lambda for the kernel's choice, log lambda/(c-1) else."""
+        """(sum c, n) Aitchison and Aitken 1976: log 1-lambda for the kernel's choice, log lambda/(c-1) else."""
         counts, moves = self._axes.counts, self._moves
         others = np.log(np.maximum(moves / np.maximum(counts - 1, 1)[:, None], _TINY))
         factors = np.repeat(others, counts, axis=0)
@@ -388,7 +388,7 @@ def _log_masses(lower: Floats, upper: Floats, centres: Floats, widths: Floats) -
 
     widest_bin = float((upper - lower).max(initial=0.0))
     degree = 1 + int(_REACH.searchsorted(widest_bin / float(widths.min()) ** 2))  # no two centres are 1 apart
-    if len(widths) == 1 and widest_bin < widths[0] and degree <= len(_REACH):
+    if len(widths) == 1 and degree <= len(_REACH):
         return _log_masses_by_series(lower, upper, centres, float(widths[0]), degree)
     near, far = (lower[:, None] - centres) / widths, (upper[:, None] - centres) / widths
     # Bins on the right are mirrored to the left, where the two terms are small and their difference does not cancel.
@@ -397,6 +397,7 @@ def _log_masses(lower: Floats, upper: Floats, centres: Floats, widths: Floats) -
     return np.asarray(np.log(np.maximum(masses, _TINY)))
 
 
+# With k + 1 Taylor terms, z b / 2 to the power 2k + 2 over (2k + 2)! is below 1e-16 up to these z b (k = 1, 2, ...).
 _REACH = np.array([2 * (1e-16 * math.factorial(2 * k + 2)) ** (1 / (2 * k + 2)) for k in range(1, 11)])
 
 
@@ -410,7 +411,7 @@ def _moments() -> tuple[Floats, Floats]:
 
 
 def _log_masses_by_series(lower: Floats, upper: Floats, centres: Floats, width: float, degree: int) -> Floats:
-    """For bins narrower than the bandwidth, where it is several times as fast as ndtr and nothing cancels.
+    """For bins that are narrow next to the bandwidth: several times as fast as ndtr, and nothing cancels.
 
     With z the distance between the centres of kernel and bin, and b the bin's width, both in bandwidths, the mass is
     b phi(z) * integral over t in [-1/2, 1/2] of cosh(z b t) exp(-(b t)^2 / 2): Taylor in z b, Gauss-Legendre in t.

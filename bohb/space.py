@@ -209,17 +209,16 @@ class Space:
         if not self._forbidden:
             return self._draw(rng, num), 0
         accepted = np.empty((0, len(self.names)))
-        drawn = kept = 0
-        while len(accepted) < num and drawn < MAX_DRAWS * num:
-            batch = self._draw(rng, min(max(num, drawn), MAX_DRAWS * num - drawn, 2**16))
-            allowed = batch[self.is_allowed(batch)]
-            drawn += len(batch)
-            kept += len(allowed)
-            accepted = np.concatenate([accepted, allowed[: num - len(accepted)]])
-        missing = num - len(accepted)
+        drawn = 0
+        while (missing := num - len(accepted)) and drawn < MAX_DRAWS * num:
+            batch = self._draw(rng, min(max(missing, drawn), MAX_DRAWS * num - drawn, 2**16))
+            places = np.flatnonzero(self.is_allowed(batch))[:missing]
+            accepted = np.concatenate([accepted, batch[places]])
+            drawn += len(batch) if len(places) < missing else int(places[-1]) + 1  # what comes after was not needed
+        rejected = drawn - len(accepted)
         if missing:
-            accepted = np.concatenate([accepted, self._pick(rng, missing, kept, drawn)])
-        return accepted, drawn - kept
+            accepted = np.concatenate([accepted, self._pick(rng, missing, drawn, rejected)])
+        return accepted, rejected
 
     def _draw(self, rng: np.random.Generator, num: int) -> Vectors:
         """`(num, d)` draws, of which some may be forbidden."""
@@ -228,12 +227,13 @@ class Space:
             vectors[:, column] = quantile(vectors[:, column])
         return self.deactivate(self.snap(vectors))
 
-    def _pick(self, rng: np.random.Generator, num: int, kept: int, drawn: int) -> Vectors:
+    def _pick(self, rng: np.random.Generator, num: int, drawn: int, rejected: int) -> Vectors:
+        """`(num, d)` of all valid configurations, each as likely as any other."""
         everything = self._everything
         if everything is None or not len(everything):
             raise SpaceError(
-                f"Expected a space in which random configurations can be found, got {kept} allowed ones in {drawn} "
-                "draws; express the forbidden clauses as conditions, or narrow the ranges."
+                f"Expected to find allowed configurations at random, got {drawn - rejected} in {drawn} draws "
+                f"(acceptance rate {1 - rejected / drawn:.2g}); express the forbidden clauses as conditions, or narrow the ranges."
             )
         return everything[rng.integers(len(everything), size=num)]
 

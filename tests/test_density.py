@@ -102,11 +102,13 @@ KINDS = st.sampled_from([0.0, 0.0, UNEVEN, np.linspace(0, 1, 2), np.linspace(0, 
     shared=st.booleans(),
     weighted=st.booleans(),
     bounded=st.booleans(),
+    low=st.sampled_from([-2, -5]),
 )
-def test_log_pdf_is_the_plain_double_loop(kinds, num, seed, inactive, prior_weight, shared, weighted, bounded):
+def test_log_pdf_is_the_plain_double_loop(kinds, num, seed, inactive, prior_weight, shared, weighted, bounded, low):
     rng, columns = np.random.default_rng(seed), axes(*kinds)
     points, queries = draw(rng, num, columns, inactive), draw(rng, 4, columns, inactive)
-    widths = draw_bandwidths(rng, (len(kinds),) if shared else points.shape, columns)
+    widths = draw_bandwidths(rng, (len(kinds),) if shared else points.shape, columns, low)
+    queries[0] = points[0]
     weights = rng.random(num) + 0.01 if weighted else None
     density = Density(points, widths, columns, weights=weights, prior_weight=prior_weight, bounded=bounded)
     expected = plain_log_pdf(queries, points, widths, columns, weights, prior_weight, bounded)
@@ -190,7 +192,7 @@ def test_continuous_kernel_is_the_truncated_normal(width, centre):
 def test_bin_masses_are_those_of_the_truncated_normal(edges, width, per_kernel):
     centres = (edges[1:] + edges[:-1]) / 2
     actual = [
-        Density([[mu]], [[width]] if per_kernel else [width], axes(edges)).log_pdf(centres[:, None])
+        Density([[mu], [mu]], [[width]] * 2 if per_kernel else [width], axes(edges)).log_pdf(centres[:, None])
         for mu in centres[[0, len(centres) // 3, -1]]
     ]
     for mu, masses in zip(centres[[0, len(centres) // 3, -1]], actual, strict=True):
@@ -210,7 +212,7 @@ def test_bins_computed_by_series_are_those_of_ndtr(width):
         points = ((edges[1:] + edges[:-1]) / 2)[:, None]
         for mu in points[[0, 7, -1]]:
             series = Density([mu], [width], axes(edges), bounded=False).log_pdf(points)
-            ndtr = Density([mu], [[width]], axes(edges), bounded=False).log_pdf(points)
+            ndtr = Density([mu, mu], [[width]] * 2, axes(edges), bounded=False).log_pdf(points)
             np.testing.assert_allclose(series, ndtr, rtol=0, atol=1e-11)
 
 
@@ -230,7 +232,7 @@ def log_mixture(densities, weights, queries):
 
 def test_bandwidths_per_kernel_and_weights_are_the_mixture_built_by_hand():
     rng = np.random.default_rng(SEED)
-    points, queries, weights = draw(rng, 8, MIXED, 0.2), draw(rng, 20, MIXED, 0.2), np.append(rng.random(7), 0)
+    points, queries, weights = draw(rng, 8, MIXED, 0.2), draw(rng, 20, MIXED, 0.2), rng.random(8) * (np.arange(8) != 3)
     widths = draw_bandwidths(rng, points.shape, MIXED)
     whole = Density(points, widths, MIXED, weights=weights, prior_weight=2.0)
     parts = [Density(points[j : j + 1], widths[j], MIXED) for j in range(8)] + [
@@ -358,8 +360,12 @@ def test_arguments_are_neither_mutated_nor_remembered():
     scott_bandwidths(points, MIXED)
     for argument, copy in zip(arguments, copies, strict=True):
         np.testing.assert_array_equal(argument, copy)
-    points[:], widths[:], weights[:] = 0.5, 0.3, 1.0
+    shared = copies[1][0].copy()
+    other = Density(points, shared, MIXED)
+    other_expected = Density(copies[0], copies[1][0], MIXED).log_pdf(queries)
+    points[:], widths[:], weights[:], shared[:] = 0.5, 0.3, 1.0, 0.3
     np.testing.assert_array_equal(density.log_pdf(queries), expected)
+    np.testing.assert_array_equal(other.log_pdf(queries), other_expected)
 
 
 def test_no_queries_no_samples():
