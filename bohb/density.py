@@ -14,118 +14,18 @@ Why it is not simply statsmodels: there the Gaussians leak over the boundary, th
 data, categorical bandwidths beyond the valid range make negative densities, and every query is a Python loop.
 """
 
-import inspect
-import math
 from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import Any, Literal, Self
+from functools import cached_property
+from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
+from bohb.axes import Axes, Floats, Grid, Indices
 
 _TINY = 1e-304  # the floor of the probabilities of bins and choices: -700 in logs, so that 0 * -inf cannot appear
 _NARROW = 1e-3  # below this bandwidth the expanded square loses more than 1e-10, so differences are taken instead
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
-
-
-@dataclass(frozen=True, eq=False)
-class Axes:
-    """What each of the d columns of a point is.
-
-    Attributes:
-        choices: (d,) the number of choices of a categorical dimension (values 0..c-1), 0 for every other dimension.
-        edges: (d,) for a gridded dimension its (N+1,) bin edges, ascending from 0 to 1; None for every other dimension.
-            Any value within a bin stands for the bin's centre.
-
-    Raises:
-        ValueError: The two differ in length, a dimension is both categorical and gridded, or edges are malformed.
-    """
-
-    choices: Indices
-    edges: tuple[Floats | None, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.choices) != len(self.edges):
-            raise ValueError(f"expected as many edges as choices, got {len(self.edges)} and {len(self.choices)}")
-        for dimension, (count, edges) in enumerate(zip(self.choices, self.edges, strict=True)):
-            if edges is not None and (count or not _are_edges(edges)):
-                raise ValueError(
-                    f"expected no choices and edges ascending from 0 to 1 in dimension {dimension}, "
-                    f"got {count} choices and edges {edges}"
-                )
-
-    @cached_property
-    def categorical(self) -> Indices:
-        """The dimensions that are categorical."""
-        return np.flatnonzero(self.choices)
-
-    @cached_property
-    def gridded(self) -> Indices:
-        """The dimensions that have bins."""
-        return np.flatnonzero([edges is not None for edges in self.edges])
-
-    @cached_property
-    def numeric(self) -> Indices:
-        """The dimensions that are gridded or continuous."""
-        return np.flatnonzero(np.asarray(self.choices) == 0)
-
-    @cached_property
-    def continuous(self) -> Indices:
-        """The dimensions that are neither categorical nor gridded."""
-        return np.setdiff1d(self.numeric, self.gridded)
-
-    @cached_property
-    def counts(self) -> Indices:
-        """The numbers of choices of the categorical dimensions alone."""
-        return np.asarray(self.choices, dtype=np.intp)[self.categorical]
-
-    @cached_property
-    def offsets(self) -> Indices:
-        """Where each categorical dimension begins in the one-hot encoding of all of them; at the end, its length."""
-        return np.concatenate([[0], np.cumsum(self.counts)])
-
-    @cached_property
-    def narrowest(self) -> Floats:
-        """(d,) the smallest valid bandwidths; below 1e-9, squares of distances overflow."""
-        return np.where(np.asarray(self.choices) > 0, 0.0, 1e-9)
-
-    @cached_property
-    def widest(self) -> Floats:
-        """(d,) the largest valid bandwidths; categorical (c-1)/c, where every choice is equally likely."""
-        choices = np.asarray(self.choices)
-        return np.where(choices > 0, (choices - 1) / np.maximum(choices, 1), 1e6)
-
-    @cached_property
-    def grids(self) -> "tuple[_Grid, ...]":
-        """The bins of the gridded dimensions."""
-        return tuple(_Grid(index, np.array(edges)) for index, edges in enumerate(self.edges) if edges is not None)
-
-
-def _are_edges(edges: Floats) -> bool:
-    return len(edges) > 1 and edges[0] == 0 and edges[-1] == 1 and bool((np.diff(edges) > 0).all())
-
-
-class _Grid:
-    """The N bins of one gridded dimension; the bin number N means inactive."""
-
-    def __init__(self, dimension: int, edges: Floats) -> None:
-        self.dimension = dimension
-        self.lower, self.upper = edges[:-1], edges[1:]
-        self.log_widths = np.log(np.diff(edges))
-        self.centres = np.append((self.lower + self.upper) / 2, 0.5)  # any finite value serves for inactive
-        self._inner = np.append(edges[1:-1], np.inf)  # NaN sorts behind infinity, so it falls into bin N
-
-    def bins(self, values: Floats) -> Indices:
-        return np.asarray(self._inner.searchsorted(values, side="right"))
-
-    def distinct(self, bins: Indices) -> tuple[Indices, Indices]:
-        """The different bins, ascending, and for each of `bins` its place among them (np.unique without the sort)."""
-        present = np.zeros(len(self.centres), dtype=bool)
-        present[bins] = True
-        return present.nonzero()[0], (present.cumsum() - 1)[bins]
 
 
 class Density:
@@ -319,7 +219,7 @@ class Density:
     def _columns(self) -> "list[_Columns]":
         return [self._columns_of(grid, bins) for grid, bins in zip(self._axes.grids, self._bins, strict=True)]
 
-    def _columns_of(self, grid: _Grid, bins: Indices) -> "_Columns":
+    def _columns_of(self, grid: Grid, bins: Indices) -> "_Columns":
         widths, norms = self._widths[grid.dimension], self._log_norms[grid.dimension]
         places = np.arange(len(bins))
         if len(widths) > 1:
@@ -369,7 +269,7 @@ class _Columns:
     widths: Floats
     log_norms: Floats
 
-    def log_factors(self, grid: _Grid, values: Floats) -> Floats:
+    def log_factors(self, grid: Grid, values: Floats) -> Floats:
         """(m, n) log bin masses, computed once for every pair of a different queried bin and a different kernel."""
         rows, queried = grid.distinct(grid.bins(values))
         inactive = len(grid.log_widths)
@@ -386,52 +286,11 @@ def _log_masses(lower: Floats, upper: Floats, centres: Floats, widths: Floats) -
     """(R, C) log masses that plain Gaussians (C,) have in bins (R,); exact, or floored at -700."""
     from scipy.special import ndtr
 
-    widest_bin = float((upper - lower).max(initial=0.0))
-    degree = 1 + int(_REACH.searchsorted(widest_bin / float(widths.min()) ** 2))  # no two centres are 1 apart
-    if len(widths) == 1 and degree <= len(_REACH):
-        return _log_masses_by_series(lower, upper, centres, float(widths[0]), degree)
     near, far = (lower[:, None] - centres) / widths, (upper[:, None] - centres) / widths
     # Bins on the right are mirrored to the left, where the two terms are small and their difference does not cancel.
     right = near > 0
     masses = ndtr(np.where(right, -near, far)) - ndtr(np.where(right, -far, near))
     return np.asarray(np.log(np.maximum(masses, _TINY)))
-
-
-# With k + 1 Taylor terms, z b / 2 to the power 2k + 2 over (2k + 2)! is below 1e-16 up to these z b (k = 1, 2, ...).
-_REACH = np.array([2 * (1e-16 * math.factorial(2 * k + 2)) ** (1 / (2 * k + 2)) for k in range(1, 11)])
-
-
-@cache
-def _moments() -> tuple[Floats, Floats]:
-    """-t^2 / 2 at the Gauss-Legendre nodes t in [-1/2, 1/2], and their shares in the Taylor coefficients of cosh."""
-    nodes, weights = np.polynomial.legendre.leggauss(10)
-    orders = range(0, 2 * len(_REACH) + 2, 2)
-    moments = [weights * (nodes / 2) ** k / (2 * math.factorial(k) * math.sqrt(2 * math.pi)) for k in orders]
-    return -(nodes**2) / 8, np.array(moments).T
-
-
-def _log_masses_by_series(lower: Floats, upper: Floats, centres: Floats, width: float, degree: int) -> Floats:
-    """For bins that are narrow next to the bandwidth: several times as fast as ndtr, and nothing cancels.
-
-    With z the distance between the centres of kernel and bin, and b the bin's width, both in bandwidths, the mass is
-    b phi(z) * integral over t in [-1/2, 1/2] of cosh(z b t) exp(-(b t)^2 / 2): Taylor in z b, Gauss-Legendre in t.
-    """
-    nodes, moments = _moments()
-    spans = (upper - lower)[:, None] / width
-    areas = spans * spans
-    coefficients = (np.exp(nodes * areas) @ moments[:, : degree + 1]) * spans
-    distances = np.subtract.outer((lower + upper) / (2 * width), centres / width)
-    distances *= distances
-    powers = distances * areas
-    masses = powers * coefficients[:, degree, None]
-    for k in range(degree - 1, 0, -1):
-        masses += coefficients[:, k, None]
-        masses *= powers
-    masses += coefficients[:, 0, None]
-    np.log(masses, out=masses)
-    distances *= 0.5
-    masses -= distances
-    return masses
 
 
 def _shares(weights: ArrayLike | None, num: int, prior_weight: float) -> Floats:
@@ -446,74 +305,3 @@ def _shares(weights: ArrayLike | None, num: int, prior_weight: float) -> Floats:
     if not 0 <= prior_weight < np.inf or num == prior_weight == 0:
         raise ValueError(f"expected points or a positive prior_weight, got {num} points and {prior_weight}")
     return shares
-
-
-def scott_bandwidths(points: ArrayLike, axes: Axes, *, minimum: float = 1e-3) -> Floats:
-    """Scott's rule for numeric dimensions, a smoothed and always valid rule for categorical ones.
-
-    Numeric: 1.06 std n^(-1/(4+d)), statsmodels' `normal_reference`. Categorical:
-    lambda = min((c-1)/c, c/(n+c) (c-1)/c + 0.02), that is: n observations against one pseudo-observation per choice.
-
-    Args:
-        points: (n, d) NaN = inactive; std and n are those of the active values of a dimension.
-        axes: What the columns are.
-        minimum: Numeric bandwidths are at least this.
-
-    Returns:
-        (d,) valid bandwidths.
-    """
-    values = np.asarray(points, dtype=float)
-    active = ~np.isnan(values)
-    counts = active.sum(axis=0)
-    divisors = np.maximum(counts, 1)
-    deviations = np.where(active, values - np.where(active, values, 0.0).sum(axis=0) / divisors, 0.0)
-    std = np.sqrt((deviations * deviations).sum(axis=0) / divisors)
-    bandwidths = np.maximum(1.06 * std * divisors ** (-1.0 / (4 + values.shape[1])), minimum)
-    cat, c, limits = axes.categorical, axes.counts, axes.widest[axes.categorical]
-    bandwidths[cat] = np.minimum(limits, c / (counts[cat] + c) * limits + 0.02)
-    return np.asarray(bandwidths)
-
-
-def statsmodels_bandwidths(
-    points: ArrayLike,
-    axes: Axes,
-    *,
-    rule: Literal["normal_reference", "cv_ml", "cv_ls"] = "normal_reference",
-    minimum: float = 1e-3,
-) -> Floats:
-    """Bandwidths as statsmodels' `KDEMultivariate` finds them, which is what the paper used.
-
-    Categorical bandwidths come from the integer codes of the choices there, and may exceed (c-1)/c; here they are
-    clipped, since beyond it densities turn negative.
-
-    Args:
-        points: (n, d) with n > d and without NaN.
-        axes: What the columns are; gridded dimensions count as continuous.
-        rule: statsmodels' name of the rule.
-        minimum: All bandwidths are at least this, unless it exceeds (c-1)/c.
-
-    Returns:
-        (d,) valid bandwidths.
-
-    Raises:
-        ValueError: A value is NaN, the rule is unknown, or n <= d.
-    """
-    values = np.asarray(points, dtype=float)
-    if rule not in ("normal_reference", "cv_ml", "cv_ls"):
-        raise ValueError(f"expected rule 'normal_reference', 'cv_ml' or 'cv_ls', got {rule!r}")
-    if np.isnan(values).any():
-        raise ValueError("expected points without NaN, since statsmodels knows no inactive dimensions: impute them")
-    bandwidths = np.maximum(_fit_statsmodels(values, axes, rule), minimum)
-    return np.asarray(np.minimum(bandwidths, axes.widest))
-
-
-def _fit_statsmodels(values: Floats, axes: Axes, rule: str) -> Floats:
-    from statsmodels.nonparametric.kernel_density import KDEMultivariate
-
-    kinds = "".join("u" if count else "c" for count in axes.choices)
-    # From 0.15 on a generator is asked for, although exact fits never draw from it; 0.14 does not know the argument.
-    known = "rng" in inspect.signature(KDEMultivariate).parameters
-    generator: dict[str, Any] = {"rng": np.random.default_rng(0)} if known else {}
-    # The search for the best bandwidth also tries negative ones, where logarithms and divisions fail by design.
-    with np.errstate(all="ignore"):
-        return np.asarray(KDEMultivariate(values, kinds, bw=rule, **generator).bw, dtype=float)

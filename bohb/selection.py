@@ -28,7 +28,7 @@ def select(
     proposal = model.propose(observations, space, rng)
     facts = {**proposal.why, "rejected": 0, "duplicates": 0}
     if len(proposal.vectors):
-        vector = _first_new(space, space.deactivate(proposal.vectors), is_new, facts)
+        vector = _first_new(space, proposal.vectors, is_new, facts)
         if vector is not None:
             return vector, Origin.MODEL, facts
         facts["reason"] = "every candidate was forbidden or had before"
@@ -38,13 +38,13 @@ def select(
 def _first_new(space: Space, vectors: Vector, is_new: Callable[[Vector], bool], facts: dict[str, Any]) -> Vector | None:
     """Returns the first of `(n, d)` vectors, moved to the grid, that is allowed and new; counts those before it."""
     for i in range(len(vectors)):
-        snapped = space.snap(vectors[i : i + 1])
+        snapped = space.deactivate(space.snap(vectors[i : i + 1]))  # in this order: a condition sees the grid's value
         if not space.is_allowed(snapped)[0]:
             facts["rejected"] += 1
         elif not is_new(snapped[0]):
             facts["duplicates"] += 1
         else:
-            return snapped[0]
+            return np.asarray(snapped[0])
     return None
 
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scipy import integrate, special, stats
 from statsmodels.nonparametric.kernel_density import KDEMultivariate
 
-from bohb.density import Axes, Density, scott_bandwidths, statsmodels_bandwidths
+from bohb.axes import Axes
+from bohb.bandwidths import scott_bandwidths, statsmodels_bandwidths
+from bohb.density import Density
 
 SEED = 20180710
 UNEVEN = np.array([0.0, 0.02, 0.3, 0.31, 0.7, 1.0])
@@ -202,18 +204,6 @@ def test_bin_masses_are_those_of_the_truncated_normal(edges, width, per_kernel):
         visible = expected > 1e-280
         np.testing.assert_allclose(np.exp(masses)[visible], expected[visible], rtol=1e-9)
         assert (masses[~visible] < -600).all()
-
-
-@pytest.mark.parametrize("width", [0.05, 0.07, 0.1, 0.15, 0.2, 0.4, 1.0])
-def test_bins_computed_by_series_are_those_of_ndtr(width):
-    """Shared bandwidths take the series, bandwidths per kernel always take ndtr; unbounded, to see it alone."""
-    for edges in (np.linspace(0, 1, 257), np.linspace(0, 1, 17), np.log(np.arange(16, 273)) / np.log(272 / 16)):
-        edges = (edges - edges[0]) / (edges[-1] - edges[0])  # noqa: PLW2901
-        points = ((edges[1:] + edges[:-1]) / 2)[:, None]
-        for mu in points[[0, 7, -1]]:
-            series = Density([mu], [width], axes(edges), bounded=False).log_pdf(points)
-            ndtr = Density([mu, mu], [[width]] * 2, axes(edges), bounded=False).log_pdf(points)
-            np.testing.assert_allclose(series, ndtr, rtol=0, atol=1e-11)
 
 
 def test_categorical_kernel_is_aitchison_aitken():

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, ks_2samp
 
+from bohb.declared import read_quantile, read_scale
 from bohb.errors import ConfigError, SpaceError
 from bohb.space import Space
 
@@ -184,6 +185,78 @@ def test_encode_accepts_exactly_what_configspace_accepts(source: CS.Configuratio
         assert is_legal(space, config) == is_legal_for_configspace(source, config)
 
 
+PARENTS = [
+    CS.UniformIntegerHyperparameter("x", -1, 3),
+    CS.UniformIntegerHyperparameter("x", 1, 5, log=True),
+    CS.OrdinalHyperparameter("x", [3, 1, 2]),
+    CS.UniformFloatHyperparameter("x", 0.1, 0.7),
+    CS.UniformFloatHyperparameter("x", 1e-3, 0.5, log=True),
+    CS.CategoricalHyperparameter("x", [1, 2, "a"]),
+]
+CONDITIONS = [CS.EqualsCondition, CS.NotEqualsCondition, CS.LessThanCondition, CS.GreaterThanCondition]
+FORBIDDEN = [
+    CS.ForbiddenEqualsClause,
+    CS.ForbiddenLessThanClause,
+    CS.ForbiddenLessThanEqualsClause,
+    CS.ForbiddenGreaterThanClause,
+    CS.ForbiddenGreaterThanEqualsClause,
+]
+RELATIONS = [
+    CS.ForbiddenEqualsRelation,
+    CS.ForbiddenLessThanRelation,
+    CS.ForbiddenLessThanEqualsRelation,
+    CS.ForbiddenGreaterThanRelation,
+    CS.ForbiddenGreaterThanEqualsRelation,
+]
+
+
+def comparable(kinds: list[Any]) -> list[tuple[Any, Any]]:
+    return [(one, kind) for one in PARENTS for kind in kinds if one.ORDERABLE or "Equals" in kind.__name__[:15]]
+
+
+def ids(one: Any) -> str:
+    return one.__name__ if isinstance(one, type) else f"{type(one).__name__}{'-log' * getattr(one, 'log', False)}"
+
+
+@pytest.mark.parametrize(("parent", "kind"), comparable(CONDITIONS), ids=ids)
+def test_each_condition_agrees_at_each_threshold(parent: Any, kind: type[Any]) -> None:
+    for threshold in example_values(parent):
+        child = CS.UniformIntegerHyperparameter("y", 1, 2)
+        source = CS.ConfigurationSpace()
+        source.add(parent, child, kind(child, parent, threshold))
+        space = Space(source)
+        for value in example_values(parent):
+            for config in ({"x": value}, {"x": value, "y": 1}):
+                assert is_legal(space, config) == is_legal_for_configspace(source, config)
+
+
+@pytest.mark.parametrize(("parameter", "kind"), comparable(FORBIDDEN), ids=ids)
+def test_each_forbidden_clause_agrees_at_each_threshold(parameter: Any, kind: type[Any]) -> None:
+    for threshold in example_values(parameter):
+        source = CS.ConfigurationSpace()
+        switch = CS.CategoricalHyperparameter("switch", [0, 1])  # by default nothing is forbidden
+        source.add(parameter, switch)
+        source.add(CS.ForbiddenAndConjunction(kind(parameter, threshold), CS.ForbiddenEqualsClause(switch, 1)))
+        space = Space(source)
+        for value in example_values(parameter):
+            config = {"x": value, "switch": 1}
+            assert is_legal(space, config) == is_legal_for_configspace(source, config)
+
+
+@pytest.mark.parametrize("kind", RELATIONS, ids=ids)
+def test_each_relation_compares_values_and_not_positions(kind: type[Any]) -> None:
+    for left in PARENTS[:3]:
+        source = CS.ConfigurationSpace()
+        switch, right = CS.CategoricalHyperparameter("switch", [0, 1]), CS.OrdinalHyperparameter("y", [2, 3, 1])
+        source.add(left, right, switch)
+        source.add(CS.ForbiddenAndConjunction(kind(left, right), CS.ForbiddenEqualsClause(switch, 1)))
+        space = Space(source)
+        for x in example_values(left):
+            for y in right.sequence:
+                config = {"x": x, "y": y, "switch": 1}
+                assert is_legal(space, config) == is_legal_for_configspace(source, config)
+
+
 @laws
 @given(spaces(finite=True))
 def test_enumeration_is_every_valid_configuration_once(source: CS.ConfigurationSpace) -> None:
@@ -233,6 +306,13 @@ def test_snap_has_the_bits_of_encode_after_decode(source: CS.ConfigurationSpace,
         if is_legal(space, config):
             assert space.encode(config).tobytes() == vector.tobytes()
     assert space.snap(snapped).tobytes() == snapped.tobytes()
+
+
+@pytest.mark.parametrize("num", [1, 20])
+def test_snap_leaves_one_kind_of_nan_and_no_negative_zero(num: int) -> None:
+    space = Space({"c": ["a", "b"], "f": (-1.0, 1.0), "i": (1, 5), "k": "x", "l": CS.Float("l", (1e-3, 1.0), log=True)})
+    assert set(space.snap(np.full((num, 5), -np.nan)).tobytes()) == set(np.full(1, np.nan).tobytes())
+    assert not np.signbit(space.snap(np.full((num, 5), -0.0))).any()
 
 
 @laws
@@ -287,6 +367,8 @@ DISTRIBUTIONS = [
     CS.NormalFloatHyperparameter("x", 0.5, 0.4, 0.0, 2.0),
     CS.NormalFloatHyperparameter("x", 3.0, 0.4, 0.0, 2.0),
     CS.NormalFloatHyperparameter("x", -1.0, 0.3, 0.0, 2.0),
+    CS.NormalFloatHyperparameter("x", -50.0, 1.0, 0.0, 2.0),
+    CS.NormalFloatHyperparameter("x", 52.0, 1.0, 0.0, 2.0),
     CS.NormalFloatHyperparameter("x", 0.01, 0.5, 1e-3, 1.0, log=True),
     CS.BetaFloatHyperparameter("x", 2.0, 5.0, -1.0, 1.0),
     CS.BetaFloatHyperparameter("x", 3.0, 1.5, 1e-3, 1.0, log=True),
@@ -326,7 +408,7 @@ def draw_both(parameter: Any, num: int) -> tuple[list[float], list[float]]:
 @pytest.mark.parametrize(
     "parameter",
     DISTRIBUTIONS,
-    ids=lambda one: f"{type(one).__name__}{'-log' * one.log}" if hasattr(one, "log") else type(one).__name__,
+    ids=ids,
 )
 def test_samples_have_the_distribution_of_configspace(parameter: Any) -> None:
     ours, theirs = draw_both(parameter, 4000)
@@ -346,6 +428,13 @@ def test_the_comparison_of_samples_sees_a_small_difference(nudged: tuple[Any, An
     ours, _ = draw_both(nudged[0], 4000)
     _, theirs = draw_both(nudged[1], 4000)
     assert p_same(ours, theirs) < 1e-3
+
+
+def test_a_choice_of_no_weight_is_never_drawn() -> None:
+    parameter = CS.CategoricalHyperparameter("x", [0, 1, 2, 3], weights=[0, 1, 1, 0])
+    quantile = read_quantile(parameter, read_scale(parameter))
+    assert quantile is not None
+    assert quantile(np.array([0.0, 0.5, 1 - 2**-53])).tolist() == [1, 2, 2]
 
 
 def test_whole_configurations_have_the_distribution_of_configspace() -> None:
@@ -388,7 +477,7 @@ def test_a_needle_in_a_finite_space_is_found_by_enumeration() -> None:
 def test_a_needle_in_a_vast_space_is_an_error_that_gives_the_rate() -> None:
     space = Space(needle(10**9))
     assert space.size is None
-    with pytest.raises(SpaceError, match=r"got 0 in 10000 draws .acceptance rate 0.; express"):
+    with pytest.raises(SpaceError, match=r"got 0 in 10000 draws .acceptance rate 0.; use"):
         space.sample(np.random.default_rng(0), 1)
 
 
@@ -499,7 +588,7 @@ def test_a_bad_configuration_is_refused_with_what_was_expected(config: Any, mess
 
 @pytest.mark.parametrize("declared", [None, 3, "space", [1, 2], {}, {"a": []}, {"a": (1, 1)}, {"a": (1, 2, 3)}])
 def test_what_is_not_a_space_is_refused(declared: Any) -> None:
-    with pytest.raises(SpaceError, match="Expected"):
+    with pytest.raises(SpaceError, match="expected"):
         Space(declared)
 
 
@@ -535,15 +624,15 @@ def test_packed_configurations_are_json_and_unpack_to_the_same_objects() -> None
         assert space.unpack(packed) == config
         assert space.unpack(packed)["c"] is value or value == "x"
     for broken in ({"c": {"choice": 5}}, {"c": {"choice": -1}}, {"c": {}}, {"f": {"choice": 0}}, {"z": {"choice": 0}}):
-        with pytest.raises(ConfigError, match="Expected"):
+        with pytest.raises(ConfigError, match="expected"):
             space.unpack(broken)
-    with pytest.raises(ConfigError, match="Expected"):
+    with pytest.raises(ConfigError, match="expected"):
         space.pack({"c": (3, 4)})
 
 
 @pytest.mark.parametrize("data", [{"hyperparameters": [{"type": "odd"}]}, {}, {"hyperparameters": 3}, [1]])
 def test_data_that_are_not_a_space_are_refused(data: Any) -> None:
-    with pytest.raises(SpaceError, match="Expected"):
+    with pytest.raises(SpaceError, match="expected"):
         Space.from_json(data)
 
 

@@ -12,7 +12,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb.density import Axes, Density, scott_bandwidths, statsmodels_bandwidths
+from bohb.axes import Axes
+from bohb.bandwidths import scott_bandwidths, statsmodels_bandwidths
+from bohb.density import Density
 from bohb.models.observations import Level, Observations, Proposal, ids
 from bohb.models.ratio import DensityRatio, axes_of, num_good, random_proposal
 from bohb.space import Space

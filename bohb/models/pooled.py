@@ -18,7 +18,9 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb.density import Density, scott_bandwidths
+from bohb.axes import Axes
+from bohb.bandwidths import scott_bandwidths
+from bohb.density import Density
 from bohb.models.concordance import is_misleading
 from bohb.models.observations import Observations, Proposal, ids
 from bohb.models.ratio import DensityRatio, axes_of, random_proposal
@@ -36,15 +38,17 @@ class PooledModel:
         max_bad: The bad density is built on at most this many configurations, drawn anew for each proposal.
         num_candidates: How many candidates are drawn for one proposal.
         bandwidth_factor: By which all bandwidths are widened to draw candidates, at least 1.
+        min_bandwidth: The smallest bandwidth of a number, so that proposals do not freeze on a spike.
         min_concordance: Kendall's tau that the rankings at two neighbouring budgets are expected to have at least.
     """
 
     random_fraction: float = 0.2
     good_fraction: float = 0.15
     max_good: int = 64
-    max_bad: int = 256
-    num_candidates: int = 64
+    max_bad: int = 128
+    num_candidates: int = 32
     bandwidth_factor: float = 3.0
+    min_bandwidth: float = 0.01
     min_concordance: float = 0.1
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
@@ -81,11 +85,11 @@ class PooledModel:
         return rest + observations.pending[: self.max_bad]
 
     def _fit(self, observations: Observations, good: list[int], bad: list[int], space: Space) -> DensityRatio:
-        axes = axes_of(space)
-        good_points, bad_points = observations.vectors(good), observations.vectors(bad)
-        l = Density(good_points, scott_bandwidths(good_points, axes), axes, prior_weight=1.0)  # noqa: E741
-        g = Density(bad_points, scott_bandwidths(bad_points, axes), axes, prior_weight=1.0)
-        return DensityRatio(l, g, l.widened(self.bandwidth_factor))
+        good_density, bad_density = (self._density(observations.vectors(part), axes_of(space)) for part in (good, bad))
+        return DensityRatio(good_density, bad_density, good_density.widened(self.bandwidth_factor))
+
+    def _density(self, points: NDArray[np.float64], axes: Axes) -> Density:
+        return Density(points, scott_bandwidths(points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0)
 
 
 def _pick(groups: list[list[tuple[float, int]]], positions: NDArray[np.intp]) -> list[int]:
