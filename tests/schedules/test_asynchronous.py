@@ -14,18 +14,26 @@ from tests.schedules.simulation import LOSSES, Simulation
 from tests.schedules.test_laws import KINDS, LADDERS, SEEDS
 
 
+def sizes_of(rungs):
+    """What a synchronous rung would take, so that one reaches the top: rounded up from the top down."""
+    sizes = {len(rungs) - 1: 1}
+    for level in range(len(rungs) - 2, -1, -1):
+        sizes[level] = ceil(sizes[level + 1] * rungs.reduction(level, level + 1))
+    return sizes
+
+
 def next_word(rungs, bracket, patience):
     """From the top rung down: the best not yet promoted of the top 1 / eta, if share and size allow it."""
-    sizes = paper_bracket(rungs, 0).sizes
+    sizes = sizes_of(rungs)
     for number in range(len(rungs) - 1, 0, -1):
         below, above = bracket.rungs[number - 1 : number + 1]
         eta = rungs.reduction(number - 1, number)
         finished = sorted(below.finished)
         if len(finished) < min(sizes[number - 1], ceil(eta**patience)):
             continue
-        if Fraction(len(above.entered) + 1, len(finished)) > 1 / eta:
+        if Fraction(len(above.entered) + 1, len(finished)) > Fraction(1) / eta:
             continue
-        top = finished[: int(len(finished) / eta)]
+        top = finished[: int(Fraction(len(finished)) / eta)]
         able = [config_id for loss, config_id in top if isfinite(loss) and config_id not in above.entered]
         if able:
             return Promote(0, number, able[0])
@@ -54,7 +62,7 @@ def test_the_promoted_share_stays_within_one_over_eta_and_starts_late_enough(run
                 ranks = {config_id: rank for rank, (_, config_id) in enumerate(below.finished)}
                 assert (ranks[word.config_id] + 1) * eta <= len(below.finished)
                 assert isfinite(run.losses[number, word.config_id])
-                assert len(below.finished) >= min(paper_bracket(rungs, 0).sizes[number], eta**2)
+                assert len(below.finished) >= min(sizes_of(rungs)[number], eta**2)
 
     run = Simulation(AsynchronousHalving(), rungs, np.random.default_rng(seed), check=keeps_the_cap)
     run.play(LOSSES[kind], num_steps=200, workers=workers)
@@ -88,6 +96,31 @@ def test_one_worker_soon_has_a_result_at_the_full_budget(eta, num_levels):
     for seed in range(5):
         assert first_full_result(rungs, seed, resumed=False) <= num_levels * rungs[-1] <= 5 * rungs[-1]
         assert first_full_result(rungs, seed, resumed=True) <= (1 + (num_levels - 1) * (1 - 1 / eta)) * rungs[-1]
+
+
+@pytest.mark.parametrize(
+    "rungs", [geometric(1, 81), geometric(1, 64, eta=2), geometric(1, 64, eta=4), ladder([2, 4, 12])]
+)
+def test_where_reductions_are_whole_the_sizes_are_those_of_the_paper(rungs):
+    plan = AsynchronousHalving().cycle(rungs)[0]
+    assert plan.is_endless
+    assert plan.sizes == paper_bracket(rungs, 0).sizes
+
+
+@given(rungs=LADDERS, seed=SEEDS)
+def test_a_cycle_brings_one_configuration_to_the_top(rungs, seed):
+    """As many starts as the plan says, no failure, and everything that can be promoted: one, at least, arrives."""
+    run = Simulation(AsynchronousHalving(), rungs, np.random.default_rng(seed))
+    for _ in range(AsynchronousHalving().cycle(rungs)[0].sizes[0]):
+        while isinstance(run.schedule.next(run.brackets), Promote):
+            run.ask()
+            run.tell(0, float(run.rng.random()))
+        run.ask()
+        run.tell(0, float(run.rng.random()))
+    while isinstance(run.schedule.next(run.brackets), Promote):
+        run.ask()
+        run.tell(0, float(run.rng.random()))
+    assert run.brackets[0].rungs[-1].finished
 
 
 def test_it_goes_on_after_the_first_full_result():
