@@ -1,6 +1,7 @@
 """What every model keeps to."""
 
 import json
+from dataclasses import replace
 from math import inf, isfinite
 
 import numpy as np
@@ -85,7 +86,8 @@ def test_proposing_changes_nothing(model):
     one, two = (told(vectors, tells, num_levels=3, pending=[1, 2]) for _ in range(2))
     for seed in range(3):
         proposal(model, one, MIXED, seed)
-    assert one.levels == two.levels
+    for mine, untouched in zip(one.levels, two.levels, strict=True):
+        assert replace(mine, agreement=None) == untouched  # what was computed may be kept
     assert one.failed == two.failed
     assert one.pending == two.pending
     assert np.array_equal(one.vectors(range(60)), two.vectors(range(60)), equal_nan=True)
@@ -104,7 +106,7 @@ def test_candidates_lie_in_the_space(model, name):
     for seed in range(5):
         observations = sampled(space, rng.random(60).tolist(), seed=seed)
         vectors = proposal(model, observations, space, seed).vectors
-        assert len(vectors) == 64
+        assert len(vectors) == model.num_candidates
         snapped = space.deactivate(space.snap(space.deactivate(vectors)))
         for vector in snapped[space.is_allowed(snapped)]:
             config = space.decode(vector)

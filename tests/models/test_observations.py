@@ -113,3 +113,13 @@ def test_concordance_looks_at_the_latest_configurations_only():
     num = 100 + MAX_PAIRS
     tells = [(0, i, float(i)) for i in range(num)] + [(1, i, float(i if i >= 100 else -i)) for i in range(num)]
     assert concordance(told(np.zeros((num, 1)), tells, num_levels=2), 1) == (1.0, MAX_PAIRS)
+
+
+@given(tellings(num_levels=3))
+def test_concordance_is_up_to_date_however_often_it_was_asked(tells):
+    """What is kept of an earlier answer never outlives it."""
+    observations = told(VECTORS, [], num_levels=3)
+    for i, tell in enumerate(tells):
+        observations.tell(*tell)
+        fresh = told(VECTORS, tells[: i + 1], num_levels=3)
+        assert [concordance(observations, upper) for upper in (1, 2)] == [concordance(fresh, upper) for upper in (1, 2)]
