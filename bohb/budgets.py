@@ -7,6 +7,7 @@ product of rationals says so. What the budgets mean, and who is promoted, is dec
 import json
 import math
 import numbers
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -207,7 +208,7 @@ def _exact(value: int | float) -> Fraction:
 def _number(value: Any, what: str) -> int | float:
     plain: Any = _plain(value)
     is_number = isinstance(plain, int | float) and not isinstance(plain, bool)
-    if not is_number or not math.isfinite(plain) or plain <= 0:
+    if not is_number or not 0 < plain <= sys.float_info.max:  # some integers exceed every float
         raise BudgetError(f"expected a positive finite number as {what}, got {value!r}")
     return cast("int | float", plain)
 

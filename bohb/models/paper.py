@@ -58,7 +58,7 @@ class PaperModel:
         if self.bandwidth_rule == "normal_reference":
             return scott_bandwidths(points, axes)
         complete = points[~np.isnan(points).any(axis=1)]  # cross-validation knows no inactive parameters
-        if len(complete) < 2:
+        if len(complete) <= points.shape[1]:  # nor does it work with fewer points than parameters
             return scott_bandwidths(points, axes)
         return statsmodels_bandwidths(complete, axes, rule=self.bandwidth_rule)
 
