@@ -89,7 +89,7 @@ def geometric(min: int | float, max: int | float, *, eta: int | float = 3) -> La
 
     Where `max / min` is a power of `eta` the rungs are exactly `min * eta**k`. Otherwise the nearest whole number of
     steps is taken and the rungs in between are spaced evenly on the log scale, so that both ends stay as given. If both
-    ends are integers, every rung is one.
+    ends are integers, so is every rung.
 
     Args:
         min: The smallest budget, positive.
@@ -120,6 +120,8 @@ def ladder(budgets: Iterable[Any], *, costs: Iterable[int | float] | None = None
         BudgetError: If there is no budget, one is no number and has no cost, or they do not increase.
     """
     if isinstance(budgets, Ladder):
+        if costs is not None:
+            raise BudgetError(f"expected costs with plain budgets, got them with {budgets}, which has its own")
         return budgets
     if isinstance(budgets, str | bytes) or not isinstance(budgets, Iterable):
         raise BudgetError(f"expected a sequence of budgets such as [1, 3, 9], got {budgets!r}")

@@ -32,6 +32,7 @@ class History:
     Attributes:
         events: All events, in order.
         trials: The asked trials; the index is the id.
+        observed: The observed trials by id, which count down from -1.
         whys: What was noted about each asked trial, by id.
         pending: Asked and not settled, by id, in the order of asking.
         reissues: The ids of forgotten trials that are to be asked again, ascending.
@@ -46,6 +47,7 @@ class History:
     def __init__(self, space: Space, ladder: Ladder, brackets: Brackets) -> None:
         self.events: list[Event] = []
         self.trials: list[Trial] = []
+        self.observed: dict[int, Trial] = {}
         self.whys: list[Mapping[str, Any]] = []
         self.pending: dict[int, Trial] = {}
         self.reissues: list[int] = []
@@ -62,7 +64,6 @@ class History:
         self._by_level: dict[tuple[int, int], Result] = {}
         self._in_flight: dict[tuple[int, int], int] = {}
         self._known_before: set[tuple[int, int, int]] = set()
-        self._num_observed = 0
 
     # What the optimizer looks up.
 
@@ -176,18 +177,9 @@ class History:
 
     def _observed(self, event: Observed) -> None:
         config_id, level = self._register(event.config), self._ladder.level(event.budget)
-        self._num_observed += 1
-        trial = Trial(
-            -self._num_observed,
-            self.config(config_id),
-            event.budget,
-            config_id,
-            None,
-            None,
-            None,
-            None,
-            Origin.OBSERVED,
-        )
+        number, config = -1 - len(self.observed), self.config(config_id)
+        trial = Trial(number, config, event.budget, config_id, None, None, None, None, Origin.OBSERVED)
+        self.observed[number] = trial
         self._dequeue(config_id, level)
         self._settle(level, Result(trial, event.loss, event.status, None, {}))
 

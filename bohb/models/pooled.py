@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bohb.axes import Axes
 from bohb.bandwidths import scott_bandwidths
 from bohb.density import Density
-from bohb.models.concordance import is_misleading
+from bohb.models.concordance import concordance, is_clearly_below
 from bohb.models.observations import Observations, Proposal, ids
 from bohb.models.ratio import DensityRatio, axes_of, random_proposal
 from bohb.space import Space
@@ -70,7 +70,7 @@ class PooledModel:
     def lowest_level(self, observations: Observations) -> int:
         """Returns the lowest level whose ranking can be trusted, going down from the largest budget with results."""
         level = max((i for i, here in enumerate(observations.levels) if here.highest), default=0)
-        while level > 0 and not is_misleading(observations, level, self.min_concordance):
+        while level > 0 and not is_clearly_below(self.min_concordance, *concordance(observations, level)):
             level -= 1
         return level
 

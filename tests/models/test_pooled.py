@@ -67,7 +67,7 @@ def test_larger_budgets_come_first_and_then_lower_losses(tells):
 
 def test_the_good_set_is_bounded():
     observations = told(VECTORS, [(0, i, float(i)) for i in range(600)])
-    assert look(observations)[1]["good"] == list(range(64))
+    assert look(observations)[1]["good"] == list(range(PooledModel().max_good))
     assert look(observations, max_good=10)[1]["good"] == list(range(10))
 
 
@@ -80,8 +80,8 @@ def test_the_bad_set_is_thinned_at_random_and_bounded():
     assert all(set(seen["bad"]) <= set(range(len(seen["good"]), 600)) for seen in drawn)
     everything = np.concatenate([seen["bad"] for seen in drawn])
     assert len(set(everything.tolist())) > 450
-    assert abs((everything >= 400).mean() - 200 / 540) < 0.05
-    assert look(observations, max_bad=10_000)[1]["bad"] == list(range(60, 600))
+    assert abs((everything >= 400).mean() - 200 / (600 - PooledModel().max_good)) < 0.05
+    assert look(observations, max_bad=10_000)[1]["bad"] == list(range(PooledModel().max_good, 600))
 
 
 def test_pending_configurations_are_bounded_too():
