@@ -390,7 +390,7 @@ def _check_part(part: Any, what: str, methods: tuple[str, ...]) -> Any:
 
 def _private_copy(trial: Trial) -> Trial:
     """Returns the record to hand out, so that whoever changes its dicts changes nothing here."""
-    return replace(trial, config=dict(trial.config), budget=copy.copy(trial.budget))
+    return replace(trial, config=dict(trial.config), budget=copy.deepcopy(trial.budget))
 
 
 def _same_or_conflict(before: Result, again: Told) -> Result:

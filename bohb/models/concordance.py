@@ -41,4 +41,4 @@ def _tau(below: Level, here: Level) -> tuple[float, int]:
     y = np.array([here.losses[config_id] for config_id in shared])
     x_rises, y_rises = x[:, None] < x, y[:, None] < y
     num_concordant, num_discordant = np.count_nonzero(x_rises & y_rises), np.count_nonzero(x_rises & y_rises.T)
-    return 2 * (num_concordant - num_discordant) / (len(shared) * (len(shared) - 1)), len(shared)
+    return float(2 * (num_concordant - num_discordant) / (len(shared) * (len(shared) - 1))), len(shared)
