@@ -18,9 +18,10 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
+from bohb.axes import Axes
 from bohb.bandwidths import scott_bandwidths
 from bohb.density import Density
-from bohb.models.concordance import is_misleading
+from bohb.models.concordance import concordance, is_clearly_below
 from bohb.models.observations import Observations, Proposal, ids
 from bohb.models.ratio import DensityRatio, axes_of, random_proposal
 from bohb.space import Space
@@ -43,9 +44,9 @@ class PooledModel:
 
     random_fraction: float = 0.2
     good_fraction: float = 0.15
-    max_good: int = 64
-    max_bad: int = 128
-    num_candidates: int = 32
+    max_good: int = 32
+    max_bad: int = 96
+    num_candidates: int = 24
     bandwidth_factor: float = 3.0
     min_bandwidth: float = 0.01
     min_concordance: float = 0.1
@@ -69,7 +70,7 @@ class PooledModel:
     def lowest_level(self, observations: Observations) -> int:
         """Returns the lowest level whose ranking can be trusted, going down from the largest budget with results."""
         level = max((i for i, here in enumerate(observations.levels) if here.highest), default=0)
-        while level > 0 and not is_misleading(observations, level, self.min_concordance):
+        while level > 0 and not is_clearly_below(self.min_concordance, *concordance(observations, level)):
             level -= 1
         return level
 
@@ -84,13 +85,11 @@ class PooledModel:
         return rest + observations.pending[: self.max_bad]
 
     def _fit(self, observations: Observations, good: list[int], bad: list[int], space: Space) -> DensityRatio:
-        axes = axes_of(space)
-        good_points, bad_points = observations.vectors(good), observations.vectors(bad)
-        l = Density(
-            good_points, scott_bandwidths(good_points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0
-        )
-        g = Density(bad_points, scott_bandwidths(bad_points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0)
-        return DensityRatio(l, g, l.widened(self.bandwidth_factor))
+        good_density, bad_density = (self._density(observations.vectors(part), axes_of(space)) for part in (good, bad))
+        return DensityRatio(good_density, bad_density, self.bandwidth_factor)
+
+    def _density(self, points: NDArray[np.float64], axes: Axes) -> Density:
+        return Density(points, scott_bandwidths(points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0)
 
 
 def _pick(groups: list[list[tuple[float, int]]], positions: NDArray[np.intp]) -> list[int]:

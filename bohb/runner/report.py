@@ -15,7 +15,7 @@ class Report:
         trajectory: The results that were the incumbent, in order.
         num_trials: How many trials this run told.
         num_failures: How many of them failed.
-        spent: What they cost in units of the ladder, each promotion paying only beyond what it resumes.
+        spent: What the started trials cost in units of the ladder, a promotion paying only beyond what it resumes.
         seconds: How long the run took.
         stopped_by: Why it ended: the name of the limit, `"space exhausted"` or `"interrupted"`.
     """
