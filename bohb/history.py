@@ -139,7 +139,8 @@ class History:
         trial, level = event.trial, self._ladder.level(event.trial.budget)
         if trial.id != len(self.trials):
             raise StateError(f"expected trial {len(self.trials)} to be asked next, got trial {trial.id}")
-        if trial.config_id != self._register(trial.config):
+        is_known = trial.config_id < len(self._configs) and trial.config == self._configs[trial.config_id]
+        if not is_known and trial.config_id != self._register(trial.config):
             raise StateError(f"expected the configuration of trial {trial.id} under another id than {trial.config_id}")
         if "reissue_of" in event.why:
             self.reissues.remove(event.why["reissue_of"])
