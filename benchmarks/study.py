@@ -104,10 +104,11 @@ def studies(folder: Path, url: str | None) -> list[tuple[str, Any, Any]]:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sqlite, log = f"sqlite:///{folder / 'optuna.db'}", str(folder / "optuna.log")
-    for name, storage in (
-        ("Optuna, SQLite", lambda: optuna.storages.RDBStorage(sqlite)),
-        ("Optuna, journal", lambda: journal(log)),
-    ):
+    storages: dict[str, Callable[[], Any]] = {
+        "Optuna, SQLite": lambda: optuna.storages.RDBStorage(sqlite),
+        "Optuna, journal": lambda: journal(log),
+    }
+    for name, storage in storages.items():
         optuna.create_study(study_name="s", storage=storage())
         found.append((name, work_with_optuna, storage))
     return found

@@ -81,7 +81,7 @@ class PooledModel:
         if num_rest <= self.max_bad:
             rest = ids(islice(chain.from_iterable(groups), num_good, None))
         else:
-            rest = _pick(groups, num_good + np.sort(rng.integers(num_rest, size=self.max_bad)))
+            rest = _pick(groups, (num_good + rng.integers(num_rest, size=self.max_bad)).tolist())
         return rest + observations.pending[: self.max_bad]
 
     def _fit(self, observations: Observations, good: list[int], bad: list[int], space: Space) -> DensityRatio:
@@ -92,9 +92,11 @@ class PooledModel:
         return Density(points, scott_bandwidths(points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0)
 
 
-def _pick(groups: list[list[tuple[float, int]]], positions: NDArray[np.intp]) -> list[int]:
+def _pick(groups: list[list[tuple[float, int]]], positions: list[int]) -> list[int]:
     """Returns the ids at these positions of the groups laid end to end."""
-    ends = np.cumsum([len(group) for group in groups])
-    of_group = np.searchsorted(ends, positions, side="right")
-    within = positions - np.concatenate([[0], ends])[of_group]
-    return [groups[i][j][1] for i, j in zip(of_group.tolist(), within.tolist(), strict=True)]
+    picked, offset = [], 0
+    for group in groups:
+        end = offset + len(group)
+        picked += [group[position - offset][1] for position in positions if offset <= position < end]
+        offset = end
+    return picked
