@@ -20,9 +20,11 @@ from functools import cache
 from types import ModuleType
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bohb.axes import Axes, Floats, Grid, Indices
+
+Mask = NDArray[np.bool_]
 
 _TINY = 1e-304  # the floor of the probabilities of bins and choices: -700 in logs, so that 0 * -inf cannot appear
 _NARROW = 1e-3  # below this bandwidth the expanded square loses more than 1e-10, so differences are taken instead
@@ -117,10 +119,11 @@ class Density:
         uniforms = rng.random((len(self._centres) + 1, num))
         cumulative = self._shares.cumsum()
         drawn = cumulative.searchsorted(uniforms[-1] * cumulative[-1], side="right")
+        centres, active = self._centres.take(drawn, axis=1), self._active.take(drawn, axis=1)
+        widths = widening * (self._widths if self._widths.shape[1] == 1 else self._widths.take(drawn, axis=1))
         values = uniforms[:-1]
-        widths = self._widths if self._widths.shape[1] == 1 else self._widths[:, drawn]
-        self._sample_numeric(values, drawn, widths * widening)
-        self._sample_categorical(values, drawn, widths * widening)
+        self._sample_numeric(values, centres, active, widths)
+        self._sample_categorical(values, centres, active, widths)
         return np.ascontiguousarray(values.T)
 
     def _columns_of_widths(self, widths: Floats) -> Floats:
@@ -184,17 +187,18 @@ class Density:
             norms[numeric] = np.log1p(-_ndtr(-centres / widths) - _ndtr((centres - 1) / widths))
         return norms
 
-    def _moves(self, kernels: Indices | slice, widths: Floats) -> Floats:
+    def _moves(self, active: Mask, widths: Floats) -> Floats:
         """(categorical, k) the probability of leaving the kernel's choice; an inactive kernel leaves no trace of it."""
-        cat, widest = self._axes.categorical, self._axes.widest[self._axes.categorical, None]
-        return np.where(self._active[cat][:, kernels], np.minimum(widths[cat], widest), widest)
+        widest = self._axes.widest[self._axes.categorical, None]
+        return np.where(active, np.minimum(widths, widest), widest)
 
     def _choice_factors(self) -> Floats:
         """(sum c, n) Aitchison and Aitken 1976: log 1-lambda for the kernel's choice, log lambda/(c-1) else."""
-        counts, moves = self._axes.counts, self._moves(slice(None), self._widths)
+        cat, counts = self._axes.categorical, self._axes.counts
+        moves = self._moves(self._active[cat], self._widths[cat])
         others = np.log(np.maximum(moves / np.maximum(counts - 1, 1)[:, None], _TINY))
         factors = np.repeat(others, counts, axis=0)
-        kept = self._centres[self._axes.categorical].astype(np.intp)  # inactive: 0.5, so the first
+        kept = self._centres[cat].astype(np.intp)  # inactive: 0.5, so the first
         factors[kept + self._axes.offsets[:-1, None], np.arange(kept.shape[1])] = np.log1p(-moves)
         return factors
 
@@ -211,23 +215,23 @@ class Density:
 
     # --- sampling ---------------------------------------------------------------------------------------------------
 
-    def _sample_numeric(self, uniforms: Floats, drawn: Indices, widths: Floats) -> None:
+    def _sample_numeric(self, uniforms: Floats, centres: Floats, active: Mask, widths: Floats) -> None:
         """Inverse cumulative distribution of the truncated Gaussian, in place; inactive dimensions stay uniform."""
         numeric = self._axes.numeric
-        centres, widths = self._centres[numeric[:, None], drawn], widths[numeric]
-        below, above = _ndtr(-centres / widths), _ndtr((centres - 1) / widths)
-        scores = _ndtri(below + uniforms[numeric] * (1 - below - above))
-        values = np.clip(centres + widths * scores, 0.0, 1.0)
-        uniforms[numeric] = np.where(self._active[numeric[:, None], drawn], values, uniforms[numeric])
+        middles, spreads, shares = centres[numeric], widths[numeric], uniforms[numeric]
+        below, above = _ndtr(-middles / spreads), _ndtr((middles - 1) / spreads)
+        values = middles + spreads * _ndtri(below + shares * (1 - below - above))
+        values = np.minimum(np.maximum(values, 0.0), 1.0)
+        uniforms[numeric] = np.where(active[numeric], values, shares)
         for grid in self._axes.grids:
             uniforms[grid.dimension] = grid.centres[grid.bins(uniforms[grid.dimension])]
 
-    def _sample_categorical(self, uniforms: Floats, drawn: Indices, widths: Floats) -> None:
+    def _sample_categorical(self, uniforms: Floats, centres: Floats, active: Mask, widths: Floats) -> None:
         """Stay below 1-lambda, otherwise one of the c-1 other choices, in place."""
         cat, others = self._axes.categorical, self._axes.counts[:, None] - 1
         if len(cat) == 0:
             return
-        moves, kept = self._moves(drawn, widths), np.floor(self._centres[cat[:, None], drawn])
+        moves, kept = self._moves(active[cat], widths[cat]), np.floor(centres[cat])
         excess = uniforms[cat] - (1 - moves)
         chosen = np.minimum(np.floor(excess / np.maximum(moves, _TINY) * others), others - 1)
         uniforms[cat] = np.where(excess < 0, kept, chosen + (chosen >= kept))

@@ -45,7 +45,7 @@ class PooledModel:
     random_fraction: float = 0.2
     good_fraction: float = 0.15
     max_good: int = 32
-    max_bad: int = 96
+    max_bad: int = 64
     num_candidates: int = 24
     bandwidth_factor: float = 3.0
     min_bandwidth: float = 0.01
