@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         BohbError,
         BudgetError,
         ConfigError,
+        ExecutorBroken,
         OutcomeError,
         SettingError,
         SpaceError,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         StateError,
         TellConflict,
         UnknownTrial,
+        WorkerLost,
     )
     from bohb.optimizer import Optimizer
     from bohb.runner import run
@@ -34,6 +36,7 @@ _HOMES = {
         "BohbError",
         "BudgetError",
         "ConfigError",
+        "ExecutorBroken",
         "OutcomeError",
         "SettingError",
         "SpaceError",
@@ -41,6 +44,7 @@ _HOMES = {
         "StateError",
         "TellConflict",
         "UnknownTrial",
+        "WorkerLost",
     ),
     "bohb.optimizer": ("Optimizer",),
     "bohb.runner": ("run",),
@@ -52,6 +56,7 @@ __all__ = [
     "BohbError",
     "BudgetError",
     "ConfigError",
+    "ExecutorBroken",
     "Ladder",
     "Optimizer",
     "Origin",
@@ -65,6 +70,7 @@ __all__ = [
     "TellConflict",
     "Trial",
     "UnknownTrial",
+    "WorkerLost",
     "geometric",
     "ladder",
     "run",
