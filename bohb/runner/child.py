@@ -5,7 +5,7 @@ so what must be set before numpy or CUDA is loaded, is. The other end is `childr
 
     parent                                         child (a session, so also a process group, of its own)
     Child.call(token, packed, args)  --- pipe -->  main: load what is called once per token, call it
-                                     <-- pipe ---  ("result", value) or ("error", exception)
+                                     <-- pipe ---  ("result", value, left processes?) or ("error", exception, ...)
     the parent dies                  -- hang-up->  watch: end the whole group
 """
 
@@ -32,17 +32,20 @@ def main(descriptor: int, output: str | None) -> None:
     _is_child, _default_output = True, None if output is None else Path(output)
     pipe = Connection(descriptor)
     threading.Thread(target=_watch, args=(descriptor,), daemon=True).start()
+    # What the call forks must not hold our end: the parent would not see that we are gone.
+    os.register_at_fork(after_in_child=pipe.close)
     loaded: tuple[int, Any] = (-1, None)
     while (message := _receive(pipe)) is not None:
         token, packed, arguments = message
         try:
-            if token != loaded[0]:
+            if packed is not None:
                 loaded = (token, pickle.loads(packed))  # noqa: S301  (from our parent, by a pipe)
+            assert token == loaded[0], "what is called is sent with its first call"
             args, kwargs = pickle.loads(arguments)  # noqa: S301
             reply = ("result", loaded[1](*args, **kwargs))
         except BaseException as error:  # also SystemExit: it travels to the future
             reply = ("error", error)
-        pipe.send_bytes(_pack(reply))
+        pipe.send_bytes(_pack(*reply, _has_children()))
 
 
 @contextlib.contextmanager
@@ -88,16 +91,25 @@ def _receive(pipe: Connection) -> tuple[int, bytes | None, bytes] | None:
     return message
 
 
-def _pack(reply: tuple[str, Any]) -> bytes:
-    """Returns a reply as bytes; what cannot be sent is replaced by an error that says so."""
-    kind, value = reply
+def _has_children() -> bool:
+    """Whether the call left processes behind."""
     try:
-        packed = pickle.dumps(reply)
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _pack(kind: str, value: Any, is_littered: bool) -> bytes:
+    """Returns a reply as bytes; what cannot be sent is replaced by an error that says so."""
+    try:
+        packed = pickle.dumps((kind, value, is_littered))
         if kind == "error":
             pickle.loads(packed)  # noqa: S301  (many exceptions can be pickled but not made again)
     except Exception:
         text = traceback.format_exc() if kind == "result" else "".join(traceback.format_exception(value))
-        packed = pickle.dumps(("error", RuntimeError(f"the call's {kind} cannot be pickled:\n{text}")))
+        error = RuntimeError(f"the {kind} of the call cannot be pickled:\n{text}")
+        packed = pickle.dumps(("error", error, is_littered))
     return packed
 
 

@@ -128,10 +128,10 @@ class Evaluation:
         return self._objective
 
     def _call_in_child(self, trial: Trial, seconds: float) -> Outcome:
-        from bohb.runner import guard
+        from bohb.runner.guard import call
 
         try:
-            outcome: Outcome = guard.call(_restore(self.pack(), self.directory, None), trial, seconds=seconds)
+            outcome: Outcome = call(_restore(self.pack(), self.directory, None), trial, seconds=seconds)
         except TimeoutError as error:
             return Outcome(error=f"TimeoutError: {error}")
         return outcome
