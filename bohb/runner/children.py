@@ -70,6 +70,7 @@ class Child:
         self._grace = grace
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
+        self._outsiders: list[tree.Process] = []
         self._is_gone = False
         self._token: int | None = None
         self.is_interrupted = False
@@ -108,16 +109,20 @@ class Child:
             raise self._lost() from error
         return reply
 
+    def is_dead(self) -> bool:
+        """Whether the process has ended, for whatever reason."""
+        return self._is_dead(timeout=0)
+
     def interrupt(self) -> None:
         """Asks the process and all it started to end, and leaves them no choice after the grace; does not wait."""
         with self._lock:
             if self._is_gone or self.is_interrupted:
                 return
             self.is_interrupted = True
-            family = [process for process in tree.descendants(self.pid) if process.group != self.pid]
-            tree.signal_group(self.pid, signal.SIGTERM)
-            tree.signal_processes(family, signal.SIGTERM)
-            self._timer = threading.Timer(self._grace, self._kill, [family])
+            # Those who left the group are found while their parents live, so now.
+            self._outsiders = [process for process in tree.descendants(self.pid) if process.group != self.pid]
+            self._signal(signal.SIGTERM)
+            self._timer = threading.Timer(self._grace, self._lose_patience)
             self._timer.daemon = True
             self._timer.start()
 
@@ -134,31 +139,34 @@ class Child:
         self.kill()
 
     def kill(self) -> None:
-        """Ends the process and its group at once; returns when they are gone."""
+        """Ends the process and all that is known of what it started, at once; returns when they are gone."""
         with self._lock:
             if self._is_gone:
                 return
-            timer = self._timer
-        if timer is not None:
-            timer.cancel()
-            timer.function(*timer.args)  # whoever left the group goes too
-        with self._lock:
             # The group is signalled before its leader is reaped: until then nobody else can have its number.
-            tree.signal_group(self.pid, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
             self._is_gone = True
             self._process.wait()
+        if self._timer is not None:
+            self._timer.cancel()
         until = time.monotonic() + SECONDS_TO_VANISH
-        while tree.is_group_alive(self.pid) and time.monotonic() < until:
+        while self._has_survivors() and time.monotonic() < until:
             time.sleep(0.01)
         self._pipe.close()
         if self._ended is not None:
             os.close(self._ended)
 
-    def _kill(self, family: list[tree.Process]) -> None:
+    def _lose_patience(self) -> None:
         with self._lock:
             if not self._is_gone:
-                tree.signal_group(self.pid, signal.SIGKILL)
-                tree.signal_processes(family, signal.SIGKILL)
+                self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        tree.signal_group(self.pid, number)
+        tree.signal_processes(self._outsiders, number)
+
+    def _has_survivors(self) -> bool:
+        return tree.is_group_alive(self.pid) or any(tree.is_alive(process) for process in self._outsiders)
 
     def _wait(self, timeout: float | None) -> bool:
         """Waits for a reply or for the end of the process; returns whether there was either."""

@@ -184,6 +184,9 @@ class Worker:
     def serve(self) -> None:
         """Takes jobs until there is nothing more to do: the body of a thread."""
         while (job := self._shop.jobs.get()) is not None:
+            if self._child is not None and self._child.is_dead():
+                self._child.kill()  # it died while it had nothing to do: that costs no trial
+                self._child = None
             child = self._take(job)
             if child is not None:
                 self._work(job, child)
