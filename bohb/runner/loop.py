@@ -216,6 +216,7 @@ class Loop:
 
     def report(self, stopped_by: str) -> Report:
         """Returns what the run did."""
+        seconds = self.seconds
         failures = [result for result in self.tally.results if result.status not in (Status.OK, Status.LATE)]
         return Report(
             incumbent=self.search.incumbent,
@@ -224,9 +225,9 @@ class Loop:
             num_failures=len(failures),
             num_lost=sum(self.tally.losses.values()),
             spent=self.tally.spent,
-            seconds=self.seconds,
+            seconds=seconds,
             busy_seconds=self.tally.busy_seconds,
-            idle_seconds=max(0.0, self.seconds * self.workers - self.tally.busy_seconds),
+            idle_seconds=max(0.0, seconds * self.workers - self.tally.busy_seconds),
             stopped_by=stopped_by,
             first_failure=next(_reasons(failures), None),
         )

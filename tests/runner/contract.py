@@ -263,7 +263,7 @@ def test_a_storm_of_kills_loses_nothing(engine: Engine, tmp_path: Path) -> None:
         return 0.5
 
     def storm() -> None:
-        rng = random.Random(0)  # noqa: S311  (chooses victims)
+        rng = random.Random(0)
         while not is_over.wait(0.5):
             alive = [pid for pid in pids(tmp_path) if pid not in killed and is_running(pid)]
             if alive:
