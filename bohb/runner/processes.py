@@ -18,6 +18,7 @@ from typing import Any
 from bohb.errors import SettingError, WorkerLost
 from bohb.runner import devices
 from bohb.runner.children import GRACE_SECONDS, Child
+from bohb.runner.packing import pack
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,13 +117,13 @@ class ProcessExecutor(Executor):
             SettingError: If the call cannot be pickled.
             RuntimeError: If the executor was shut down.
         """
-        arguments = _pickle((args, kwargs))
+        arguments = pack((args, kwargs), "arguments")
         future: Future[Any] = Future()
         with self._shop.lock:
             if self._is_shut:
                 raise RuntimeError("expected an executor that is open, got one that was shut down; make a new one")
             if fn is not self._called[0]:
-                self._called = (fn, next(self._tokens), _pickle(fn))
+                self._called = (fn, next(self._tokens), pack(fn, "a function"))
             self._shop.num_open += 1
             if len(self._threads) < min(self.workers, self._shop.num_open):
                 self._hire()
@@ -237,21 +238,6 @@ class Worker:
             child.stop()
         if child.is_interrupted or not keep:
             self._child = None
-
-
-def _pickle(value: Any) -> bytes:
-    import cloudpickle
-
-    try:
-        packed: bytes = cloudpickle.dumps(value)
-    except SettingError:
-        raise
-    except Exception as error:  # whatever a user's __reduce__ raises
-        raise SettingError(
-            f"expected a call that can be sent to another process, got {value!r:.200}, which cannot be pickled "
-            f"({type(error).__name__}: {error}); create locks, open files and connections inside the call"
-        ) from error
-    return packed
 
 
 def _check(workers: Any, gpus_per_trial: Any, gpus: Any) -> None:
