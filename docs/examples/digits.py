@@ -25,10 +25,10 @@ def make_space() -> ConfigurationSpace:
     """Seven parameters; momentum exists for stochastic gradient descent only."""
     space = ConfigurationSpace(
         space={
-            "learning_rate": Float("learning_rate", (1e-5, 1e-1), log=True),
-            "units": Integer("units", (8, 256), log=True),
+            "learning_rate": Float("learning_rate", (1e-6, 1.0), log=True),
+            "units": Integer("units", (4, 256), log=True),
             "batch_size": Integer("batch_size", (8, 256), log=True),
-            "l2": Float("l2", (1e-7, 1e-1), log=True),
+            "l2": Float("l2", (1e-7, 1.0), log=True),
             "activation": Categorical("activation", ["relu", "tanh", "logistic"]),
             "optimizer": Categorical("optimizer", ["sgd", "adam"]),
             "momentum": Float("momentum", (0.0, 0.99)),
