@@ -185,9 +185,6 @@ class Worker:
     def serve(self) -> None:
         """Takes jobs until there is nothing more to do: the body of a thread."""
         while (job := self._shop.jobs.get()) is not None:
-            if self._child is not None and self._child.is_dead():
-                self._child.kill()  # it died while it had nothing to do: that costs no trial
-                self._child = None
             child = self._take(job)
             if child is not None:
                 self._work(job, child)
@@ -202,9 +199,7 @@ class Worker:
                 self._shop.num_open -= 1
                 return None
             try:
-                child = self._child or Child(
-                    environment=self._environment, output=self._shop.output, grace=self._shop.grace
-                )
+                child = self._child or self._start()
             except Exception as error:  # no memory, no more processes: this call is lost, the thread is not
                 self._shop.num_open -= 1
                 job.future.set_exception(WorkerLost(f"no worker process could be started: {error}"))
@@ -215,22 +210,39 @@ class Worker:
     def _work(self, job: Job, child: Child) -> None:
         """Has a job done. Its future is settled last, when nothing of the job is left but what is meant to be."""
         try:
-            child.send(job.token, job.packed, job.arguments)
+            child = self._send(job, child)
             reply = child.receive()
             assert reply is not None, "without a time limit there is a reply, or WorkerLost"
         except Exception as error:  # WorkerLost, or a reply that cannot be unpickled here: for the caller to see
             reply = ("error", error, True)
         kind, value, is_littered = reply
-        self._let_go(job, child, keep=self._shop.is_warm and not is_littered)
+        self._let_go(job, keep=self._shop.is_warm and not is_littered)
         if kind == "error":
             job.future.set_exception(value)
         else:
             job.future.set_result(value)
 
-    def _let_go(self, job: Job, child: Child, *, keep: bool) -> None:
-        """Takes the job off the process, and ends the process with all it started unless it is kept."""
+    def _send(self, job: Job, child: Child) -> Child:
+        """Sends a job; if the process died while it had nothing to do, to a new one, so that it costs no trial."""
+        try:
+            child.send(job.token, job.packed, job.arguments)
+        except WorkerLost:
+            child.kill()
+            with self._shop.lock:
+                if child.is_interrupted:
+                    raise
+                child = self._start()
+                self._shop.running[job.future] = self._child = child
+            child.send(job.token, job.packed, job.arguments)
+        return child
+
+    def _start(self) -> Child:
+        return Child(environment=self._environment, output=self._shop.output, grace=self._shop.grace)
+
+    def _let_go(self, job: Job, *, keep: bool) -> None:
+        """Takes the job off its process, and ends the process with all it started unless it is kept."""
         with self._shop.lock:
-            del self._shop.running[job.future]  # from here on nobody interrupts it for this job's sake
+            child = self._shop.running.pop(job.future)  # from here on nobody interrupts it for this job's sake
             self._shop.num_open -= 1
         if child.is_interrupted:
             child.wait_for_end()
