@@ -108,7 +108,7 @@ def test_a_budget_that_misleads_is_left_out(agreement, level):
     why, seen = look(observations)
     assert why["level"] == level
     used = set(seen["good"]) | set(seen["bad"])
-    assert used == set(range(40)) if level else len(used) > 100
+    assert used == set(range(40)) if level else not used <= set(range(40))
 
 
 def test_a_good_budget_is_kept_however_the_few_shared_ones_fall():
