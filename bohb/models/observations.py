@@ -128,11 +128,12 @@ class Observations:
 
     def _share(self, level: int, config_id: int) -> None:
         """Records that a configuration succeeded at this level and at the one below, if it did."""
-        if 0 < level < len(self.levels) and all(
-            here.is_success(config_id) for here in self.levels[level - 1 : level + 1]
-        ):
-            insort(self.levels[level].shared, config_id)
-            self.levels[level].agreement = None
+        if not 0 < level < len(self.levels):
+            return
+        here = self.levels[level]
+        if here.is_success(config_id) and self.levels[level - 1].is_success(config_id):
+            insort(here.shared, config_id)
+            here.agreement = None
 
 
 def _remove(entries: list[tuple[float, int]], entry: tuple[float, int]) -> None:
