@@ -74,8 +74,13 @@ class Ladder(Sequence[Any]):
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Ladder":
-        """Returns the ladder that `to_json` described."""
-        return cls(tuple(data["budgets"]), tuple(data["costs"]), data["eta"])
+        """Returns the ladder that `to_json` described.
+
+        Raises:
+            BudgetError: If it is no ladder.
+        """
+        checked = ladder(data["budgets"], costs=data["costs"])
+        return cls(checked.budgets, checked.costs, None if data["eta"] is None else _number(data["eta"], "eta"))
 
 
 def geometric(min: int | float, max: int | float, *, eta: int | float = 3) -> Ladder:  # noqa: A002 - Hyperband's words

@@ -249,9 +249,7 @@ def test_a_finite_space_is_evaluated_to_the_end_and_then_said_to_be(preset: str,
 def test_a_finite_space_is_exhausted_while_everything_is_pending(preset: str) -> None:
     """Asking without telling gives every configuration out once at each budget where it may start."""
     optimizer = make(preset, space="finite")
-    asked = []
-    for _ in range(4 * len(optimizer.ladder)):
-        asked.append(optimizer.ask())
+    asked = [optimizer.ask() for _ in range(4 * len(optimizer.ladder))]
     with pytest.raises(bohb.SpaceExhausted):
         optimizer.ask()
     assert len({(t.config_id, t.budget) for t in asked}) == len(asked)

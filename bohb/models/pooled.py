@@ -18,6 +18,7 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
+from bohb.axes import Axes
 from bohb.bandwidths import scott_bandwidths
 from bohb.density import Density
 from bohb.models.concordance import is_misleading
@@ -84,13 +85,11 @@ class PooledModel:
         return rest + observations.pending[: self.max_bad]
 
     def _fit(self, observations: Observations, good: list[int], bad: list[int], space: Space) -> DensityRatio:
-        axes = axes_of(space)
-        good_points, bad_points = observations.vectors(good), observations.vectors(bad)
-        l = Density(
-            good_points, scott_bandwidths(good_points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0
-        )  # noqa: E741
-        g = Density(bad_points, scott_bandwidths(bad_points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0)
-        return DensityRatio(l, g, l.widened(self.bandwidth_factor))
+        good_density, bad_density = (self._density(observations.vectors(part), axes_of(space)) for part in (good, bad))
+        return DensityRatio(good_density, bad_density, good_density.widened(self.bandwidth_factor))
+
+    def _density(self, points: NDArray[np.float64], axes: Axes) -> Density:
+        return Density(points, scott_bandwidths(points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0)
 
 
 def _pick(groups: list[list[tuple[float, int]]], positions: NDArray[np.intp]) -> list[int]:
