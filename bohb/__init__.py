@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         BohbError,
         BudgetError,
         ConfigError,
+        ExecutorBroken,
         OutcomeError,
         SettingError,
         SpaceError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         StudyVersion,
         TellConflict,
         UnknownTrial,
+        WorkerLost,
     )
     from bohb.optimizer import Optimizer
     from bohb.runner import run
@@ -41,6 +43,7 @@ _HOMES = {
         "BohbError",
         "BudgetError",
         "ConfigError",
+        "ExecutorBroken",
         "OutcomeError",
         "SettingError",
         "SpaceError",
@@ -54,6 +57,7 @@ _HOMES = {
         "StudyVersion",
         "TellConflict",
         "UnknownTrial",
+        "WorkerLost",
     ),
     "bohb.optimizer": ("Optimizer",),
     "bohb.runner": ("run",),
@@ -66,6 +70,7 @@ __all__ = [
     "BohbError",
     "BudgetError",
     "ConfigError",
+    "ExecutorBroken",
     "Ladder",
     "Optimizer",
     "Origin",
@@ -86,6 +91,7 @@ __all__ = [
     "TellConflict",
     "Trial",
     "UnknownTrial",
+    "WorkerLost",
     "geometric",
     "ladder",
     "run",

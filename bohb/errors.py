@@ -9,6 +9,8 @@
     ├── UnknownTrial      a trial that this optimizer never asked for       (also a LookupError)
     ├── TellConflict      a second, different answer for the same trial     (also a ValueError)
     ├── StateError        a saved state that cannot be restored             (also a ValueError)
+    ├── WorkerLost        a worker died before its trial had a result       (also a RuntimeError)
+    ├── ExecutorBroken    an executor can run nothing more                  (also a RuntimeError)
     ├── SpaceExhausted    a finite space has nothing left to evaluate
     └── StudyError        something about a study that is kept in a store
         ├── StudyMismatch     the target is another study, or no study at all   (also a ValueError)
@@ -55,6 +57,14 @@ class TellConflict(BohbError, ValueError):
 
 class StateError(BohbError, ValueError):
     """A saved state is damaged, of an unknown format, or belongs to something else."""
+
+
+class WorkerLost(BohbError, RuntimeError):
+    """A worker died, or was ended, before its trial had a result; the configuration is not to blame for that."""
+
+
+class ExecutorBroken(BohbError, RuntimeError):
+    """An executor can run nothing more, and only whoever made it can make a new one."""
 
 
 class SpaceExhausted(BohbError):

@@ -1,10 +1,64 @@
 """The runner: one loop that asks, evaluates and tells; where it evaluates is an argument.
 
-The loop is `loop.run`; the reference executor is `SerialExecutor`.
+`run` is the door, `loop.Loop` the loop, and every engine is a PEP 3148 executor in a file of its own. A name loads its
+file on first use: a worker process needs a few of them only, and nobody pays for an engine that is not used.
 """
 
-from bohb.runner.loop import cost, run
-from bohb.runner.report import Report
-from bohb.runner.serial import SerialExecutor
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Report", "SerialExecutor", "cost", "run"]
+if TYPE_CHECKING:
+    from bohb.runner.evaluation import FolderTrial, Objective
+    from bohb.runner.limits import cost
+    from bohb.runner.processes import ProcessExecutor
+    from bohb.runner.records import (
+        Callback,
+        Record,
+        RunEnded,
+        RunStarted,
+        TrialEnded,
+        TrialLost,
+        TrialStarted,
+    )
+    from bohb.runner.report import Report
+    from bohb.runner.serial import SerialExecutor
+    from bohb.runner.start import run
+
+_HOMES = {
+    "evaluation": ("FolderTrial", "Objective"),
+    "limits": ("cost",),
+    "processes": ("ProcessExecutor",),
+    "records": ("Callback", "Record", "RunEnded", "RunStarted", "TrialEnded", "TrialLost", "TrialStarted"),
+    "report": ("Report",),
+    "serial": ("SerialExecutor",),
+    "start": ("run",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Callback",
+    "FolderTrial",
+    "Objective",
+    "ProcessExecutor",
+    "Record",
+    "Report",
+    "RunEnded",
+    "RunStarted",
+    "SerialExecutor",
+    "TrialEnded",
+    "TrialLost",
+    "TrialStarted",
+    "cost",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name on first use (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'bohb.runner' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"bohb.runner.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,162 +1,213 @@
-"""The one loop: ask, submit, wait, tell. It is the same for every engine that follows `concurrent.futures`."""
+"""The one loop: ask, submit, wait, tell. It is the same for every engine that follows `concurrent.futures`.
 
+What an engine may offer beyond PEP 3148, each found by its name:
+
+* `workers`: how many trials it runs at the same time.
+* `end(future)`: ends a running trial with all its processes; its future is done soon after, with `WorkerLost`.
+* `in_process`: it does not pickle what is submitted. `is_blocking`: it evaluates inside `submit`.
+
+An exception in a future is the engine's, since the objective's own come back as data (see `evaluation.py`).
+"""
+
+import math
+import queue
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
-from bohb.errors import SettingError, SpaceExhausted
-from bohb.optimizer import Optimizer
+from bohb.errors import ExecutorBroken, SettingError, SpaceExhausted
+from bohb.runner.evaluation import Evaluation, Outcome
+from bohb.runner.interrupts import Interrupts
+from bohb.runner.limits import Limits, cost
+from bohb.runner.records import Callback, TrialEnded, TrialLost, TrialStarted, notify
 from bohb.runner.report import Report
-from bohb.runner.serial import SerialExecutor
+from bohb.runner.search import Leases, Search
 from bohb.trials import Result, Status, Trial
 
-Objective = Callable[[Trial], Any]
-"""Takes a trial; returns its loss, or a mapping with `"loss"` and, if wanted, `"checkpoint"` and `"info"`."""
-
-Callback = Callable[[Optimizer, Result], None]
-"""Called with the optimizer and each result, after it is told."""
-
-
-def run(
-    objective: Objective,
-    optimizer: Optimizer,
-    *,
-    executor: Executor | None = None,
-    workers: int = 1,
-    max_trials: int | None = None,
-    max_seconds: float | None = None,
-    max_budget: float | None = None,
-    callbacks: Sequence[Callback] = (),
-) -> Report:
-    """Evaluates trials until a limit is reached, and tells the optimizer every outcome.
-
-    No trial starts once a limit is reached; what runs is waited for and told. On Ctrl-C, what runs is forgotten, so
-    that the next run asks it again.
-
-    Args:
-        objective: Takes a trial, returns its loss, or a mapping with `"loss"` and, if wanted, `"checkpoint"` and
-            `"info"`. An exception makes the trial a failure.
-        optimizer: What to ask and tell.
-        executor: Where to evaluate, any PEP 3148 executor; by default in this process, one after the other. It is
-            not shut down.
-        workers: How many trials run at the same time.
-        max_trials: How many trials to start.
-        max_seconds: After how many seconds to start no more.
-        max_budget: How much to spend in all, in units of the ladder's costs; a promotion that resumes pays the
-            difference only. The last trial to start may exceed it.
-        callbacks: Called with the optimizer and each result, after it is told.
-
-    Returns:
-        What the run did.
-
-    Raises:
-        SettingError: If there is no limit, or a limit is not positive.
-    """
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise SettingError(f"expected a positive integer as workers, got {workers!r}")
-    limits = Limits(max_trials, max_seconds, max_budget)
-    loop = _Loop(objective, optimizer, SerialExecutor() if executor is None else executor, workers, limits, callbacks)
-    try:
-        stopped_by = loop.run()
-    except KeyboardInterrupt:
-        stopped_by = "interrupted"
-    finally:
-        loop.forget_rest()
-    return loop.report(stopped_by)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When to start no more trials."""
-
-    max_trials: int | None
-    max_seconds: float | None
-    max_budget: float | None
-
-    def __post_init__(self) -> None:
-        given = {name: getattr(self, name) for name in Limits.__slots__ if getattr(self, name) is not None}
-        if not given:
-            raise SettingError(f"expected at least one of {', '.join(Limits.__slots__)}; the search itself never ends")
-        for name, value in given.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise SettingError(f"expected a positive number as {name}, got {value!r}")
-
-    def reached(self, num_started: int, seconds: float, spent: float) -> str | None:
-        """Returns the name of a limit that is reached, or None."""
-        for name, amount in zip(Limits.__slots__, (num_started, seconds, spent), strict=True):
-            limit = getattr(self, name)
-            if limit is not None and amount >= limit:
-                return name
-        return None
-
-
-def cost(optimizer: Optimizer, trial: Trial) -> float:
-    """Returns what a trial pays, in units of the ladder's costs: its whole budget, or what its checkpoint lacks."""
-    ladder = optimizer.ladder
-    full = ladder.costs[ladder.level(trial.budget)]
-    if trial.checkpoint is None or trial.previous is None:
-        return full
-    return full - ladder.costs[ladder.level(optimizer.trial(trial.previous).budget)]
+SECONDS_TO_END = 10.0
+"""How long to wait, at the end of an interrupted run, for the trials that were ended."""
 
 
 @dataclass(slots=True)
-class _Loop:
-    """One run: what it was given, what is in flight, what is used up."""
+class Running:
+    """A trial in flight; `deadline` is on the monotonic clock."""
 
-    objective: Objective
-    optimizer: Optimizer
+    trial: Trial
+    cost: float
+    started_at: float
+    deadline: float
+    is_overdue: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the run did so far."""
+
+    results: list[Result] = field(default_factory=list)
+    spent: float = 0.0
+    busy_seconds: float = 0.0
+    losses: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Loop:
+    """One run: what it was given, what is in flight, what is done."""
+
+    evaluation: Evaluation
+    search: Search
     engine: Executor
     workers: int
     limits: Limits
+    trial_seconds: float | None
+    retries: int
     callbacks: Sequence[Callback]
+    after_tell: Callable[[], None]
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    running: dict[Future[Outcome], Running] = field(default_factory=dict)
+    done: queue.SimpleQueue[Future[Outcome]] = field(default_factory=queue.SimpleQueue)
+    tally: Tally = field(default_factory=Tally)
     started_at: float = field(default_factory=time.monotonic)
-    asked: dict[int, Trial] = field(default_factory=dict)
-    running: dict[Future[Any], Trial] = field(default_factory=dict)
-    results: list[Result] = field(default_factory=list)
-    num_started: int = 0
-    spent: float = 0.0
+    leases: Leases = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.leases = Leases(self.search, is_blocking=getattr(self.engine, "is_blocking", False))
 
     def run(self) -> str:
-        """Keeps every worker busy until a limit is reached and nothing runs; returns what was reached."""
-        stopped_by: str | None = None
+        """Runs until a limit is reached and nothing is in flight, or a signal comes; returns why it ended."""
+        with self.interrupts:
+            try:
+                return self.go_round()
+            except KeyboardInterrupt:
+                return self.interrupts.reason or "interrupted"
+            finally:
+                self.close()
+
+    def go_round(self) -> str:
+        """Keeps every worker busy, and tells each outcome as soon as it is there; returns the limit reached."""
         while True:
-            while stopped_by is None and len(self.running) < self.workers:
-                stopped_by = self.limits.reached(self.num_started, self.seconds, self.spent) or self.start()
-            if stopped_by is not None and not self.running:
-                return stopped_by
-            done, _ = wait(self.running, return_when=FIRST_COMPLETED)
-            for future in sorted(done, key=lambda future: self.running[future].id):
+            reason = self.fill()
+            if reason is not None and not self.running:
+                return reason
+            for future in self.wait():
                 self.finish(future)
+            self.end_overdue()
+            self.leases.beat(entry.trial for entry in self.running.values())
+
+    def fill(self) -> str | None:
+        """Starts trials while a worker is free and nothing waits to be told; returns what forbids it, or None."""
+        while len(self.running) < self.workers and self.done.empty():
+            num_trials = len(self.tally.results) + len(self.running)
+            spent = self.tally.spent + sum(entry.cost for entry in self.running.values())
+            reason = self.limits.reached(num_trials, self.seconds, spent) or self.start()
+            if reason is not None:
+                return reason
+        return None
 
     def start(self) -> str | None:
         """Asks and submits one trial; returns why not, or None."""
         try:
-            trial = self.optimizer.ask()
+            trial = self.leases.ask()
         except SpaceExhausted:
             return "space exhausted"
-        self.asked[trial.id] = trial
-        self.num_started += 1
-        self.spent += cost(self.optimizer, trial)
-        self.running[self.engine.submit(self.objective, trial)] = trial
+        notify(self.callbacks, TrialStarted(trial, self.seconds))
+        now = time.monotonic()
+        entry = Running(trial, cost(self.search, trial), now, now + (self.trial_seconds or math.inf))
+        future = self.submit(trial)
+        self.running[future] = entry
+        future.add_done_callback(self.done.put)
         return None
 
-    def finish(self, future: Future[Any]) -> None:
-        """Tells what a future holds."""
-        trial = self.running.pop(future)
-        result = _tell(self.optimizer, trial, future)
-        del self.asked[trial.id]
-        self.results.append(result)
-        for callback in self.callbacks:
-            callback(self.optimizer, result)
+    def submit(self, trial: Trial) -> Future[Outcome]:
+        """Hands a trial to the engine, or gives it back."""
+        try:
+            if not getattr(self.engine, "is_blocking", False):
+                return self.engine.submit(self.evaluation, trial)
+            with self.interrupts.allowed():
+                return self.engine.submit(self.evaluation, trial)
+        except BaseException as error:
+            self.leases.give_back(trial)
+            if isinstance(error, BrokenExecutor):
+                raise _broken(error) from error
+            raise
 
-    def forget_rest(self) -> None:
-        """Forgets what was asked and not told."""
-        for future in self.running:
-            future.cancel()
-        for trial in self.asked.values():
-            self.optimizer.forget(trial)
+    def wait(self) -> Sequence[Future[Outcome]]:
+        """Returns the futures that are done, at least one unless a clock ran out first."""
+        due = min((entry.deadline for entry in self.running.values() if not entry.is_overdue), default=math.inf)
+        patience = min(due, self.leases.due_at) - time.monotonic()
+        done = []
+        try:
+            with self.interrupts.allowed():
+                done.append(self.done.get(timeout=max(0.0, patience) if patience < math.inf else None))
+            while True:
+                done.append(self.done.get_nowait())
+        except queue.Empty:
+            return sorted(done, key=lambda future: self.running[future].trial.id)
+
+    def end_overdue(self) -> None:
+        """Ends the trials whose time is up; each is told once its future is done."""
+        for future, entry in self.running.items():
+            if time.monotonic() >= entry.deadline and not entry.is_overdue:
+                entry.is_overdue = True
+                self.engine.end(future)  # type: ignore[attr-defined]  # there are deadlines only if the engine can
+
+    def finish(self, future: Future[Outcome]) -> None:
+        """Tells what a future holds, or gives its trial back."""
+        entry = self.running.pop(future)
+        self.tally.busy_seconds += time.monotonic() - entry.started_at
+        error = _engine_error(future)
+        if error is None:
+            self.tell(entry, future.result())
+        elif entry.is_overdue:
+            self.tell(entry, Outcome(error=f"TimeoutError: the trial took longer than {self.trial_seconds} s"))
+        else:
+            self.lose(entry, error)
+
+    def tell(self, entry: Running, outcome: Outcome) -> None:
+        """Tells an outcome, then shows it to the callbacks."""
+        if not outcome.is_loaded:
+            self.leases.give_back(entry.trial)
+            raise SettingError(f"expected an objective that the workers can load, got:\n{outcome.traceback}")
+        result = _tell(self.search, entry.trial, outcome)
+        self.tally.results.append(result)
+        self.tally.spent += entry.cost
+        self.after_tell()
+        seconds = time.monotonic() - entry.started_at
+        totals = (self.tally.spent, len(self.tally.results), seconds, self.seconds)
+        notify(self.callbacks, TrialEnded(result, self.search.incumbent, entry.cost, *totals))
+
+    def lose(self, entry: Running, error: BaseException) -> None:
+        """Gives a trial back whose worker was lost; if that happened too often, the configuration is to blame."""
+        if isinstance(error, BrokenExecutor):
+            self.give_back(entry, str(error))
+            raise _broken(error) from error
+        key = (entry.trial.config_id, self.search.ladder.level(entry.trial.budget))
+        self.tally.losses[key] += 1
+        if self.tally.losses[key] > self.retries:
+            self.tell(entry, Outcome(error=f"{type(error).__name__}: {error}"))
+        else:
+            self.search.forget(entry.trial)
+            notify(self.callbacks, TrialLost(entry.trial, f"{type(error).__name__}: {error}", self.seconds))
+
+    def close(self) -> None:
+        """Tells what is done by now, ends the rest and gives it back."""
+        left = {future for future in self.running if not future.cancel() and not future.done()}
+        if hasattr(self.engine, "end"):
+            for future in left:
+                self.engine.end(future)
+            wait(left, timeout=SECONDS_TO_END)
+        for future in list(self.running):
+            if future.done() and _engine_error(future) is None and future.result().is_loaded:
+                self.finish(future)
+            else:
+                self.give_back(self.running.pop(future), "the run was stopped")
+
+    def give_back(self, entry: Running, reason: str) -> None:
+        """Makes a trial that has no result available again."""
+        self.leases.give_back(entry.trial)
+        notify(self.callbacks, TrialLost(entry.trial, reason, self.seconds))
 
     @property
     def seconds(self) -> float:
@@ -165,22 +216,43 @@ class _Loop:
 
     def report(self, stopped_by: str) -> Report:
         """Returns what the run did."""
+        failures = [result for result in self.tally.results if result.status not in (Status.OK, Status.LATE)]
         return Report(
-            incumbent=self.optimizer.incumbent,
-            trajectory=self.optimizer.trajectory(),
-            num_trials=len(self.results),
-            num_failures=sum(result.status not in (Status.OK, Status.LATE) for result in self.results),
-            spent=self.spent,
+            incumbent=self.search.incumbent,
+            trajectory=self.search.trajectory(),
+            num_trials=len(self.tally.results),
+            num_failures=len(failures),
+            num_lost=sum(self.tally.losses.values()),
+            spent=self.tally.spent,
             seconds=self.seconds,
+            busy_seconds=self.tally.busy_seconds,
+            idle_seconds=max(0.0, self.seconds * self.workers - self.tally.busy_seconds),
             stopped_by=stopped_by,
+            first_failure=next(_reasons(failures), None),
         )
 
 
-def _tell(optimizer: Optimizer, trial: Trial, future: Future[Any]) -> Result:
-    error = future.exception()
-    if error is not None:
-        return optimizer.tell(trial, error)
-    value = future.result()
-    if not isinstance(value, Mapping):
-        return optimizer.tell(trial, value)
-    return optimizer.tell(trial, value.get("loss"), checkpoint=value.get("checkpoint"), info=value.get("info"))
+def _engine_error(future: Future[Outcome]) -> BaseException | None:
+    try:
+        return future.exception()
+    except CancelledError as error:
+        return error
+
+
+def _tell(search: Search, trial: Trial, outcome: Outcome) -> Result:
+    if outcome.error is None:
+        return search.tell(trial, outcome.loss, checkpoint=outcome.checkpoint, info=outcome.info)
+    info = {"error": outcome.error} | ({} if outcome.traceback is None else {"traceback": outcome.traceback})
+    return search.tell(trial, RuntimeError(outcome.error), info=info)
+
+
+def _broken(error: BaseException) -> ExecutorBroken:
+    return ExecutorBroken(
+        f"expected an executor that survives a dead worker, got one that is broken for good: {error}; everything that "
+        "ended is told, the rest will be asked again: make a new executor and call run again with the same search, or "
+        "use bohb.runner.ProcessExecutor, which loses one trial with one worker"
+    )
+
+
+def _reasons(failures: Sequence[Result]) -> Iterator[Any]:
+    return (f"trial {result.trial.id}: {result.info.get('error', result.status)}" for result in failures)

@@ -1,5 +1,6 @@
-"""What a run did, as a record that people can read."""
+"""What a run did, as a record that people can read, in a terminal and in a notebook."""
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,26 +16,69 @@ class Report:
         trajectory: The results that were the incumbent, in order.
         num_trials: How many trials this run told.
         num_failures: How many of them failed.
-        spent: What they cost in units of the ladder, each promotion paying only beyond what it resumes.
+        num_lost: How many times a trial was lost with its worker and given back.
+        spent: What the told trials cost in units of the ladder, each promotion paying only beyond what it resumes.
         seconds: How long the run took.
-        stopped_by: Why it ended: the name of the limit, `"space exhausted"` or `"interrupted"`.
+        busy_seconds: How long the workers were evaluating, summed over them.
+        idle_seconds: How long they were not.
+        stopped_by: Why it ended: the name of the limit, `"space exhausted"`, `"interrupted"` or `"terminated"`.
+        first_failure: What the first failed trial said, or None.
     """
 
     incumbent: Result | None
     trajectory: Sequence[Result]
     num_trials: int
     num_failures: int
+    num_lost: int
     spent: float
     seconds: float
+    busy_seconds: float
+    idle_seconds: float
     stopped_by: str
+    first_failure: str | None
 
     def __str__(self) -> str:
-        """Returns the report as two lines of text."""
-        head = (
-            f"{self.num_trials} trials ({self.num_failures} failed), {self.spent:g} spent in {self.seconds:.1f} s; "
-            f"stopped by {self.stopped_by}"
+        """Returns the report as a few lines of text."""
+        return "\n".join(f"{name + ':':<10} {value}" for name, value in self._rows())
+
+    def _repr_html_(self) -> str:
+        """Returns the report as a table, for notebooks; every value is escaped."""
+        cells = (
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
+            for name, value in self._rows()
         )
+        return f"<table>{''.join(cells)}</table>"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        total = self.busy_seconds + self.idle_seconds
+        rows = [
+            ("trials", f"{self.num_trials} ({self.num_failures} failed, {self.num_lost} lost with their worker)"),
+            ("spent", f"{self.spent:g} of budget in {self.seconds:.1f} s"),
+            ("workers", f"busy {self.busy_seconds:.1f} s, idle {self.idle_seconds:.1f} s ({_share(self, total)} busy)"),
+            ("stopped by", self.stopped_by),
+            *self._incumbent_rows(),
+        ]
+        if self.first_failure is not None:
+            rows.append(("1st failure", _one_line(self.first_failure)))
+        return rows
+
+    def _incumbent_rows(self) -> list[tuple[str, str]]:
         if self.incumbent is None:
-            return f"{head}\nno incumbent: no trial succeeded"
+            return [("incumbent", "none: no trial succeeded")]
         trial = self.incumbent.trial
-        return f"{head}\nincumbent: loss {self.incumbent.loss:.6g} at budget {trial.budget}, {dict(trial.config)}"
+        config = ", ".join(f"{name}={value!r}" for name, value in trial.config.items())
+        return [
+            ("incumbent", f"loss {self.incumbent.loss:.6g} at budget {trial.budget} (trial {trial.id})"),
+            ("", _one_line(config)),
+            ("improved", f"{len(self.trajectory)} times"),
+        ]
+
+
+def _share(report: Report, total: float) -> str:
+    return f"{report.busy_seconds / total:.1%}" if total > 0 else "0%"
+
+
+def _one_line(text: str) -> str:
+    """Returns text with control characters made visible, so that no value can steer the terminal."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

@@ -6,7 +6,17 @@ from typing import Any
 
 
 class SerialExecutor(Executor):
-    """A PEP 3148 executor that runs what is submitted before `submit` returns."""
+    """A PEP 3148 executor that runs what is submitted before `submit` returns.
+
+    Attributes:
+        workers: One.
+        in_process: What is submitted need not be picklable.
+        is_blocking: `submit` returns when the call has ended.
+    """
+
+    workers = 1
+    in_process = True
+    is_blocking = True
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Returns a future that is done. What the call raised is in it; KeyboardInterrupt and the like pass through."""

@@ -1,0 +1,56 @@
+"""Ctrl-C and SIGTERM, made to arrive where nothing can be lost.
+
+An interrupt in the middle of a tell would leave it half done. So while the loop runs, a signal is noted, and raised as
+KeyboardInterrupt only while the loop waits. Signals reach the main thread only; elsewhere nothing is changed.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+
+class Interrupts:
+    """A context in which SIGINT and SIGTERM wait for a safe point."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+        self._is_open = False
+        self._previous: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "Interrupts":
+        if threading.current_thread() is threading.main_thread():
+            for number in REASONS:
+                previous = signal.getsignal(number)
+                # A process that ignores a signal (nohup) goes on ignoring it; None is a handler set from C.
+                if previous not in (signal.SIG_IGN, None):
+                    self._previous[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, previous in self._previous.items():
+            signal.signal(number, previous)
+
+    @contextmanager
+    def allowed(self) -> Iterator[None]:
+        """Lets a signal through, also one that came before."""
+        self._is_open = True
+        try:
+            self._raise_noted()
+            yield
+        finally:
+            self._is_open = False
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self.reason = self.reason or REASONS[signal.Signals(number)]
+        if self._is_open:
+            self._raise_noted()
+
+    def _raise_noted(self) -> None:
+        if self.reason is not None:
+            self._is_open = False  # once is enough: what runs from here on cleans up
+            raise KeyboardInterrupt

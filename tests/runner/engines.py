@@ -1,0 +1,59 @@
+"""Every executor that the contract is run on. One more engine is one more entry of `ENGINES`."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from multiprocessing import get_context
+
+import pytest
+
+from bohb.runner import ProcessExecutor, SerialExecutor
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An executor and what it promises.
+
+    Attributes:
+        make: Returns it, as a context manager, with so many workers.
+        pickles: Whether what is submitted must be picklable.
+        survives: Whether a killed worker costs one trial only. If not, the executor is broken for good by it.
+        is_local: Whether a trial runs in this very process, so that nobody may kill its process.
+        can_end: Whether it ends running trials (`end`), on a time-out and on interruption.
+        needs: The module that must be installed.
+    """
+
+    make: Callable[[int], AbstractContextManager[Executor]]
+    pickles: bool = True
+    survives: bool = False
+    is_local: bool = False
+    can_end: bool = False
+    needs: str = "bohb"
+
+
+def _loky(workers: int) -> Executor:
+    from loky import ProcessPoolExecutor as LokyExecutor
+
+    return LokyExecutor(max_workers=workers)
+
+
+ENGINES = {
+    "serial": Engine(lambda _: SerialExecutor(), pickles=False, is_local=True),
+    "threads": Engine(ThreadPoolExecutor, pickles=False, is_local=True),
+    "processes": Engine(ProcessExecutor, survives=True, can_end=True),
+    "fresh": Engine(lambda workers: ProcessExecutor(workers, warm=False), survives=True, can_end=True),
+    "pool": Engine(lambda workers: ProcessPoolExecutor(workers, mp_context=get_context("spawn"))),
+    "loky": Engine(_loky, needs="loky"),
+}
+
+
+def all_engines() -> list[object]:
+    """Returns the parameters of a test that runs on every engine; those not installed are skipped, and say so."""
+    return [
+        pytest.param(
+            engine, id=name, marks=pytest.mark.skipif(find_spec(engine.needs) is None, reason=f"needs {engine.needs}")
+        )
+        for name, engine in ENGINES.items()
+    ]
