@@ -1,8 +1,9 @@
 """`run`: a worker for commands in any language, and for Python objectives. The loop is the runner's."""
 
+import contextlib
+import shutil
 import tempfile
 from argparse import Namespace
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -68,6 +69,8 @@ def _objective(options: Namespace) -> "Objective":
             raise SettingError(f"expected an objective that can be called at {options.objective}, got {objective!r:.100}")
         return cast("Objective", objective)
     check_words(options.words, describe(options.study).names)
+    if "{" not in options.words[0] and shutil.which(options.words[0]) is None:
+        raise SettingError(f"expected a command that can be run, got {options.words[0]!r}, which is not found")
     return Command(tuple(options.words))
 
 
@@ -78,30 +81,25 @@ def _run(objective: "Objective", search: "Search", options: Namespace) -> Any:
     limits = {name: getattr(options, name) for name in ("max_trials", "max_seconds", "max_budget")}
     if all(limit is None for limit in limits.values()):
         limits["max_seconds"] = FOREVER
-    output = Path(tempfile.mkdtemp(prefix="bohb-run-") if options.directory is None else options.directory) / "output"
-    engine = ProcessExecutor(
-        _positive(options.workers), gpus_per_trial=options.gpus_per_trial, output=output, grace=options.grace
-    )
-    note(f"what the trials print is in {output}")
-    try:
-        with engine:
-            return run_trials(
-                objective,
-                search,
-                executor=engine,
-                trial_seconds=options.trial_seconds,
-                retries=options.retries,
-                directory=options.directory,
-                callbacks=[_show_json if options.json else _show_text],
-                progress=False,
-                **limits,
-            )
-    finally:
-        if options.directory is None:
-            with suppress(OSError):  # there only if a trial printed something
-                output.rmdir()
-            with suppress(OSError):
-                output.parent.rmdir()
+    with contextlib.ExitStack() as stack:
+        folder = options.directory or stack.enter_context(tempfile.TemporaryDirectory(prefix="bohb-run-"))
+        engine = ProcessExecutor(
+            _positive(options.workers),
+            gpus_per_trial=options.gpus_per_trial,
+            output=Path(folder) / "output",
+            grace=options.grace,
+        )
+        return run_trials(
+            objective,
+            search,
+            executor=stack.enter_context(engine),
+            trial_seconds=options.trial_seconds,
+            retries=options.retries,
+            directory=options.directory,
+            callbacks=[_show_json if options.json else _show_text],
+            progress=False,
+            **limits,
+        )
 
 
 def _show_json(record: Record) -> None:
