@@ -158,6 +158,8 @@ class History:
             self.brackets.finish(rung.level, event.config_id, known.loss)
 
     def _told(self, event: Told) -> None:
+        if event.trial_id in self.answers:
+            raise StateError(f"expected trial {event.trial_id} to be told once, got a second answer")
         trial = self.trials[event.trial_id]
         level = self._ladder.level(trial.budget)
         is_late = (trial.config_id, level) in self._by_level

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bohb.errors import StudyCorrupt, StudyMismatch, StudyVersion
+from bohb.budgets import Ladder, ladder
+from bohb.errors import BudgetError, StudyCorrupt, StudyMismatch, StudyVersion
 from bohb.study.rows import START, Row, read_facts, verify
 
 if TYPE_CHECKING:
@@ -44,6 +46,19 @@ def read_header(row: Row) -> dict[str, Any]:
     if row.kind != KIND or version != FORMAT or any(name not in facts for name in _PARTS):
         raise StudyCorrupt(f"expected the description of a study as its first event, got {str(row)[:200]}; restore it")
     return facts
+
+
+def read_ladder(data: Any) -> Ladder:
+    """Returns the ladder that a header holds.
+
+    Raises:
+        BudgetError: If it is none; or what taking apart data of another form raises.
+    """
+    kept = Ladder.from_json(data)
+    checked = replace(ladder(kept.budgets, costs=kept.costs), eta=kept.eta)
+    if checked != kept or not (kept.eta is None or (type(kept.eta) in (int, float) and kept.eta > 1)):
+        raise BudgetError(f"expected a ladder, got {data}")
+    return kept
 
 
 def check_same(header: Mapping[str, Any], given: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ was asked; opening the study verifies all of them.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bohb.errors import StudyCorrupt, StudyUnavailable, UnknownTrial
@@ -50,41 +50,42 @@ def tell(
     log = open_log(name)
     if log is None:
         raise StudyUnavailable(f"expected a study at {name}, got nothing; check the path, or create it")
+
+    def read(number: int) -> Told:
+        loss, status, facts = read_outcome(outcome, info)
+        return Told(number, loss, status, read_checkpoint(checkpoint), facts)
+
     try:
         with log.transaction(write=True) as moment:
-            loss, status, facts = read_outcome(outcome, info)
-            told = Told(_checked(trial_id), loss, status, read_checkpoint(checkpoint), facts)
-            before, is_sure = _tell(log, moment, told)
+            told = _tell(log, moment, _checked(trial_id), read)
     finally:
         log.close()
-    if not is_sure:
-        return _tell_in_full(name, told, outcome, checkpoint, info)
-    return told if before is None else before
+    return _tell_in_full(name, trial_id, outcome, checkpoint, info) if told is None else told
 
 
-def _tell(log: Log, moment: Moment, told: Told) -> tuple[Told | None, bool]:
-    """Appends a tell, or finds that it was told; returns (what was told before, whether that settles it)."""
+def _tell(log: Log, moment: Moment, trial_id: int, read: Callable[[int], Told]) -> Told | None:
+    """Appends a tell, unless it was told; returns what is recorded, or None if that is for the optimizer to say."""
     (first,) = log.read_after(0, limit=1)
     read_header(first)
-    asked = _find_asked(log, moment.last.seq, told.trial_id)
-    before = _find_told(log, asked, told.trial_id)
+    asked = _find_asked(log, moment.last.seq, trial_id)
+    before, told = _find_told(log, asked, trial_id), read(trial_id)
     if before is None:
         facts = told_to_json(told)
         log.append([seal(moment.last, facts.pop("kind"), facts, moment.at)])
-        return None, True
+        return told
     if is_same_outcome(before, told):
-        return before, True
-    if before.status is not told.status and before.loss == told.loss and before.checkpoint == told.checkpoint:
-        return before, False  # two failures: the same if the first was too late, and only the optimizer knows that
-    raise conflict(told.trial_id, before, told)
+        return before
+    if before.loss == told.loss and before.checkpoint == told.checkpoint:
+        return None  # two kinds of failure are the same if the first came too late to count
+    raise conflict(trial_id, before, told)
 
 
-def _tell_in_full(target: str, told: Told, outcome: Any, checkpoint: Any, info: Mapping[str, Any] | None) -> Told:
+def _tell_in_full(target: str, trial_id: int, outcome: Any, checkpoint: Any, info: Mapping[str, Any] | None) -> Told:
     from bohb.study.study import Study
 
-    with Study(target) as study:
-        result = study.tell(told.trial_id, outcome, checkpoint=checkpoint, info=info)
-    return Told(told.trial_id, result.loss, result.status, result.checkpoint, result.info)
+    with Study.open(target) as study:
+        result = study.tell(trial_id, outcome, checkpoint=checkpoint, info=info)
+    return Told(trial_id, result.loss, result.status, result.checkpoint, result.info)
 
 
 def _checked(trial_id: Any) -> int:
@@ -101,6 +102,7 @@ def _find_asked(log: Log, last_seq: int, trial_id: int) -> Row:
     """
     row, num_asked = _halve(log, last_seq, trial_id)
     if row is None:
+        _find_told(log, next(iter(log.read_after(0, limit=1))), trial_id)  # a damaged row may have hidden it
         if trial_id < 0:
             _, num_asked = _halve(log, last_seq, 2**63)
         raise UnknownTrial(f"expected one of the {num_asked} trials asked so far, got {trial_id}; ask first")

@@ -7,7 +7,6 @@ The lock on the table lets one writer in at a time, in the order of their coming
 keeps the time: the clocks of the workers play no part.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -49,10 +48,14 @@ def open_log(target: str) -> "PostgresLog | None":
         StudyUnavailable: If the server is out of reach.
     """
     log = PostgresLog(target)
-    if log.exists():
-        return log
-    log.close()
-    return None
+    try:
+        found = log.exists()
+    except BaseException:
+        log.close()
+        raise
+    if not found:
+        log.close()
+    return log if found else None
 
 
 def create(target: str, first: Callable[[float], Row]) -> None:
@@ -166,8 +169,7 @@ def _connect(target: str) -> "psycopg.Connection":
 
 
 def _now(connection: "psycopg.Connection") -> float:
-    found = connection.execute(_NOW).fetchone()
-    return float(found[0]) if found else time.time()
+    return float(next(connection.execute(_NOW))[0])
 
 
 def _insert(connection: "psycopg.Connection", rows: Sequence[Row]) -> None:

@@ -32,6 +32,9 @@ _DAMAGE = (
 )
 
 
+_LOSSES = (float, type(None))
+
+
 class Replica:
     """An optimizer, the leases on its trials, and the last row that they reflect.
 
@@ -78,6 +81,8 @@ class Replica:
                 _check_lease(row.kind, facts)
             else:
                 facts["kind"] = row.kind
+                if type(facts.get("loss")) not in _LOSSES:
+                    raise TypeError("a loss is no number")
                 event = events.from_json(facts, self._space, self.optimizer.ladder)
                 _check_types(event)
                 self.optimizer.apply(event)

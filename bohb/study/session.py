@@ -125,7 +125,7 @@ class Session:
                 model=self._model,
                 preset=header["preset"],
             )
-        except (BohbError, TypeError) as error:
+        except (BohbError, TypeError, ArithmeticError) as error:
             raise self._damaged(error) from error
         return Replica(optimizer, self._parts.space, first)
 
@@ -138,7 +138,7 @@ class Session:
                 "pass those to Study.open"
             )
         try:
-            return _Parts(first, header, Space.from_json(header["space"]), Ladder.from_json(header["ladder"]))
+            return _Parts(first, header, Space.from_json(header["space"]), headers.read_ladder(header["ladder"]))
         except (BohbError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise self._damaged(error) from error
 

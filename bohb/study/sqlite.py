@@ -59,8 +59,13 @@ def create(target: str, first: Callable[[float], Row]) -> None:
     """Makes a file with one row, as a whole or not at all; leaves alone what is there.
 
     Raises:
+        StudyMismatch: If the companions of a file that is gone lie there.
         StudyUnavailable: If it cannot be written.
     """
+    orphans = [name for name in _companions(target) if Path(name).exists()]
+    if orphans and _find(target) is None:
+        # SQLite would play what they hold into the new file.
+        raise StudyMismatch(f"expected nothing at {target}, got the rest of another study: move or delete {orphans}")
     draft = f"{target}.new-{secrets.token_hex(4)}"
     try:
         with _translated(target), closing(sqlite3.connect(draft, isolation_level=None)) as connection:
@@ -74,8 +79,13 @@ def create(target: str, first: Callable[[float], Row]) -> None:
     except OSError as error:
         raise _unavailable(target, error) from error
     finally:
-        for leftover in (draft, f"{draft}-wal", f"{draft}-shm"):
+        for leftover in (draft, *_companions(draft)):
             Path(leftover).unlink(missing_ok=True)
+
+
+def _companions(target: str) -> tuple[str, ...]:
+    """Returns the names of the files that SQLite keeps beside a file."""
+    return f"{target}-wal", f"{target}-shm", f"{target}-journal"
 
 
 def _publish(draft: str, target: str) -> None:
@@ -207,9 +217,8 @@ def _connect(target: str) -> sqlite3.Connection:
     try:
         # One row fits, a hostile one that would fill the memory does not.
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 4 * MAX_PAYLOAD)
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.execute("PRAGMA cell_size_check = ON")
-        connection.execute("PRAGMA synchronous = FULL")
+        for setting in ("trusted_schema = OFF", "cell_size_check = ON", "synchronous = FULL"):
+            _patiently(connection, f"PRAGMA {setting}", target)
         _check_schema(connection, target)
     except BaseException:
         connection.close()
@@ -247,7 +256,7 @@ def _patiently(connection: sqlite3.Connection, statement: str, target: str) -> t
             row: tuple[object, ...] | None = connection.execute(statement).fetchone()
             return row
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in _BUSY:
+            if _code(error) not in _BUSY:
                 raise
             if time.monotonic() > deadline:
                 raise StudyBusy(
@@ -270,8 +279,13 @@ def _translated(target: str) -> Iterator[None]:
         raise StudyCorrupt(f"expected a study in {target}, got a damaged file: {error}; restore it") from error
 
 
+def _code(error: sqlite3.Error) -> int:
+    """Returns SQLite's primary code; errors of the Python module itself, such as text that is no text, have none."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
 def _translate(error: sqlite3.Error, target: str) -> StudyError:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    code = _code(error)
     if code in _BUSY:
         return StudyBusy(f"expected the lock of {target}, but another process holds it ({error}); try again")
     # A damaged header makes SQLite call a file read-only that is not.

@@ -13,7 +13,7 @@ from bohb.errors import StudyUnavailable
 from bohb.optimizer import Optimizer
 from bohb.space import Space
 from bohb.study import headers, leases
-from bohb.study.logs import canonical, create, open_log
+from bohb.study.logs import Log, canonical, create, open_log
 from bohb.study.replica import Replica
 from bohb.study.rows import seal
 from bohb.study.session import Session
@@ -44,19 +44,15 @@ class Study:
     def __init__(
         self,
         target: str,
+        log: Log,
         *,
         schedule: "Schedule | None" = None,
         model: "Model | None" = None,
         lease: float | None = None,
     ) -> None:
-        self.target = canonical(target)
+        self.target = target
         self._schedule, self._model, self._lease = schedule, model, leases.check_seconds(lease)
-        log = open_log(self.target)
-        if log is None:
-            raise StudyUnavailable(
-                f"expected a study at {self.target}, got nothing; give a space and budgets to create one"
-            )
-        self._session = Session(self.target, log, schedule, model)
+        self._session = Session(target, log, schedule, model)
 
     @classmethod
     def open(
@@ -93,7 +89,8 @@ class Study:
         name = canonical(target)
         if space is not None and not isinstance(space, Space):
             space = Space(space)
-        if open_log(name) is None and space is not None and budgets is not None:
+        log = open_log(name)
+        if log is None and space is not None and budgets is not None:
             optimizer = Optimizer(
                 space,
                 budgets,
@@ -104,7 +101,10 @@ class Study:
             )
             header = headers.describe(optimizer)
             create(name, lambda at: seal(None, headers.KIND, header, at))
-        study = cls(name, schedule=schedule, model=model, lease=lease)
+            log = open_log(name)
+        if log is None:
+            raise StudyUnavailable(f"expected a study at {name}, got nothing; give a space and budgets to create one")
+        study = cls(name, log, schedule=schedule, model=model, lease=lease)
         given: dict[str, Any] = {"preset": preset, "seed": None if seed is None else seed.__index__()}
         given["space"] = None if space is None else space.to_json()
         given["ladder"] = None if budgets is None else ladder(budgets).to_json()
@@ -214,10 +214,10 @@ class Study:
 
         def act(replica: Replica, at: float) -> bool:
             known = replica.optimizer.trial(_id(trial))
-            if known.id in replica.leases:
+            is_pending = any(pending.id == known.id for pending in replica.optimizer.pending)
+            if is_pending and known.id in replica.leases:
                 replica.note(leases.RENEWED, {"id": known.id}, at)
-                return True
-            return known in replica.optimizer.pending
+            return is_pending
 
         return self._session.write(act)
 
@@ -312,7 +312,7 @@ class Study:
 
 def _again(target: str, schedule: Any, model: Any, lease: float | None) -> Study:
     """Returns what a pickled study becomes."""
-    return Study(target, schedule=schedule, model=model, lease=lease)
+    return Study.open(target, schedule=schedule, model=model, lease=lease)
 
 
 def _id(trial: Trial | int) -> int:

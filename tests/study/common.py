@@ -1,0 +1,49 @@
+"""What the tests of the study share: a small search, and what it has to be equal to."""
+
+import bohb
+from bohb import events
+from bohb.study.logs import open_log
+from bohb.study.rows import read_facts
+
+SPACE = {"x": (-1.0, 1.0), "n": (1, 64), "act": ["relu", "tanh"]}
+BUDGETS = (1, 3, 9, 27)
+
+
+def loss_of(trial):
+    """A loss that depends on the trial and nothing else."""
+    return abs(trial.config["x"] - 0.3) + 0.01 * trial.config["n"] + 1 / trial.budget
+
+
+def open_new(target, **options):
+    return bohb.Study.open(target, SPACE, bohb.ladder(BUDGETS), **({"seed": 0} | options))
+
+
+def rows_of(target):
+    log = open_log(str(target))
+    try:
+        with log.transaction(write=False):
+            return list(log.read_after(0))
+    finally:
+        log.close()
+
+
+def replayed(target):
+    """One uninterrupted optimizer that did what the log says; asserts that each event is equal, bit for bit."""
+    rows = rows_of(target)
+    optimizer = bohb.Optimizer(SPACE, bohb.ladder(BUDGETS), seed=0)
+    kept = [(row.kind, {k: v for k, v in read_facts(row).items() if k != "check"}) for row in rows[1:]]
+    kept = [(kind, facts) for kind, facts in kept if kind in {"asked", "joined", "told", "forgotten"}]
+    for number, (kind, facts) in enumerate(kept):
+        if len(optimizer.events) > number:
+            pass  # a joined event came with the ask before
+        elif kind in ("asked", "joined"):
+            optimizer.ask()
+        elif kind == "told":
+            outcome = facts["loss"] if facts["loss"] is not None else float("nan")
+            optimizer.tell(facts["id"], outcome, checkpoint=facts["checkpoint"], info=facts["info"])
+        else:
+            optimizer.forget(facts["id"])
+        again = events.to_json(optimizer.events[number], optimizer._space)
+        assert {"kind": kind, **facts} == again
+    assert len(optimizer.events) == len(kept)
+    return optimizer
