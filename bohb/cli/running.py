@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import tempfile
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -41,9 +41,13 @@ class Until:
         Raises:
             SpaceExhausted: If there are results enough.
         """
-        if len(self.study.results) >= self.total:
+        if self.is_reached():
             raise SpaceExhausted(f"the study has {self.total} results")
         return self.study.ask(lease=lease)
+
+    def is_reached(self) -> bool:
+        """Whether there are results enough."""
+        return len(self.study.results) >= self.total
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.study, name)
@@ -57,6 +61,8 @@ def run(options: Namespace) -> int:
     with Study.open(options.study, lease=options.lease) as study:
         search = study if options.total_trials is None else Until(study, _positive(options.total_trials))
         report = _run(objective, cast("Search", search), options)
+        if isinstance(search, Until) and report.stopped_by not in ENDS and search.is_reached():
+            report = replace(report, stopped_by="total_trials")
     if not options.json:
         print_text(str(report))
     return ENDS.get(report.stopped_by, exits.OK)
