@@ -52,3 +52,12 @@ def _float(loader: Any, node: Any) -> float:
 
 Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 Loader.add_constructor("tag:yaml.org,2002:float", _float)
+
+
+def _items(loader: Any, node: Any) -> list[Any]:
+    items: list[Any] = loader.construct_sequence(node, deep=True)
+    return items
+
+
+# ConfigSpace writes the values of a condition as a Python tuple. To us it is a list like any other.
+Loader.add_constructor("tag:yaml.org,2002:python/tuple", _items)
