@@ -239,12 +239,12 @@ def test_a_storm_of_workers_started_and_killed_at_will_loses_nothing_and_counts_
     text = f"""
 import json, os, sys, time
 trial = json.load(sys.stdin)
-time.sleep(0.1 * trial["budget"])
+time.sleep(0.25 * trial["budget"])
 with open({str(done)!r} + f"/{{trial['trial']}}", "x") as file:
     file.write("ran")
 print(trial["config"]["x"] + 1 / trial["budget"])
 """
-    words = ["run", study, "--total-trials", "60", "--lease", "4", "--", PYTHON, script(tmp_path, text)]
+    words = ["run", study, "--total-trials", "90", "--lease", "4", "--", PYTHON, script(tmp_path, text)]
     workers, kills, ends = [], 0, 0
     until = time.monotonic() + 420
     while time.monotonic() < until:
@@ -254,7 +254,7 @@ print(trial["config"]["x"] + 1 / trial["budget"])
             break
         while len(workers) < 3 and not ends:
             workers.append(start(*words, stdout=-3, stderr=-3))
-        time.sleep(draw.uniform(0.5, 3.0))
+        time.sleep(draw.uniform(0.2, 2.5))
         if kills < 25 and workers and not ends:
             os.kill(draw.choice(workers).pid, signal.SIGKILL)
             kills += 1
@@ -263,7 +263,7 @@ print(trial["config"]["x"] + 1 / trial["budget"])
     with bohb.Study.open(study) as opened:
         results = opened.results
         keys = [(result.trial.config_id, result.trial.budget) for result in results]
-        assert len(results) >= 60
+        assert len(results) >= 90
         assert len(set(keys)) == len(keys), "a configuration counted twice at a budget"
         assert all(result.status == "ok" for result in results), "a killed worker is no failure"
         assert all(result.loss == result.trial.config["x"] + 1 / result.trial.budget for result in results)

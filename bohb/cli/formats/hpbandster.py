@@ -158,11 +158,11 @@ def write(
         raise SettingError("expected at least one result to write, got none; HpBandSter's reader needs one")
     keys = _keys(results)
     start = min(times.values(), default=0.0)
-    configs = {
-        result.trial.config_id: [keys[result.trial.config_id], dict(result.trial.config), _facts(result)]
-        for result in reversed(results)
-    }
-    _write_lines(directory / "configs.json", reversed(configs.values()))
+    configs: dict[int, list[Any]] = {}
+    for result in results:
+        config_id = result.trial.config_id
+        configs.setdefault(config_id, [keys[config_id], dict(result.trial.config), _facts(result)])
+    _write_lines(directory / "configs.json", configs.values())
     _write_lines(directory / "results.json", (_line(result, keys, ladder, times, start) for result in results))
     (directory / "configspace.json").write_text(json.dumps(space), encoding="utf-8")
 
