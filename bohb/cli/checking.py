@@ -70,7 +70,9 @@ def differences(state: dict[str, Any], events: Sequence[Event]) -> Iterator[Diff
             place += len(computed)
             continue
         at = next((i for i, (one, other) in enumerate(zip(kept, computed, strict=False)) if one != other), len(kept))
-        yield Difference(place + at, events[min(place + at, len(events) - 1)], computed[at] if at < len(computed) else None)
+        yield Difference(
+            place + at, events[min(place + at, len(events) - 1)], computed[at] if at < len(computed) else None
+        )
         num_found += 1
         place = _next_ask(events, place)
         optimizer = _fresh(state, events[:place])

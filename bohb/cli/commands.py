@@ -1,8 +1,8 @@
 """One trial as one run of a command, in a worker process of the runner.
 
 What the command gets: arguments with the trial filled in, the trial as JSON in `BOHB_TRIAL` and on stdin. What it
-gives: on the last line of stdout the loss, or a JSON object with `loss`, `checkpoint` and `info`. What it prints is kept
-as the runner keeps it, and the end of stderr goes with a failure.
+gives: on the last line of stdout the loss, or a JSON object with `loss`, `checkpoint` and `info`. What it prints is
+kept as the runner keeps it, and the end of stderr goes with a failure.
 
 This file is loaded in every worker process; it imports nothing heavy, and knows no study.
 """
@@ -67,7 +67,7 @@ def read_output(out: str, err: str) -> Outcome:
     last = lines[-1].strip() if lines else ""
     expected = "expected the loss, or a JSON object with it, on the last line of stdout"
     try:
-        facts = json.loads(last) if last.startswith("{") else {"loss": float(last)}
+        facts: dict[str, Any] = json.loads(last) if last.startswith("{") else {"loss": float(last)}
         unknown = sorted(set(facts) - {"loss", "checkpoint", "info"})
         if "loss" not in facts or unknown:
             raise ValueError(f"the names {list(facts)}; there are loss, checkpoint and info")
@@ -93,7 +93,9 @@ def _run(words: Sequence[str], trial: Trial) -> tuple[int, str, str]:
         stderr=subprocess.PIPE,
         env={**os.environ, "BOHB_TRIAL": text},
     )
-    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
     out, err = _Tail(process.stdout, sys.stdout.fileno()), _Tail(process.stderr, sys.stderr.fileno())
     threading.Thread(target=_feed, args=(process.stdin, f"{text}\n".encode()), daemon=True).start()
     code = process.wait()

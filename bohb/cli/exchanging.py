@@ -38,7 +38,9 @@ def export(options: Namespace) -> int:
         from bohb.cli.formats import tables
 
         place = Path(options.csv if options.csv is not None else options.json_file)
-        place.write_text(tables.to_csv(results) if options.csv is not None else tables.to_json(results), encoding="utf-8")
+        place.write_text(
+            tables.to_csv(results) if options.csv is not None else tables.to_json(results), encoding="utf-8"
+        )
     note(f"{len(results)} results written")
     return exits.OK
 

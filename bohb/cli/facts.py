@@ -32,7 +32,9 @@ def status(options: Namespace) -> int:
     if options.json:
         print_json(facts)
         return exits.OK
-    counts = ", ".join(f"{num} at {budget}" for num, budget in zip(facts["results_by_budget"], facts["budgets"], strict=True))
+    counts = ", ".join(
+        f"{num} at {budget}" for num, budget in zip(facts["results_by_budget"], facts["budgets"], strict=True)
+    )
     print_text(f"study:     {facts['study']} (preset {facts['preset']}, seed {facts['seed']})")
     print_text(f"results:   {facts['results']} ({counts}), {facts['failures']} of them failures")
     print_text(f"pending:   {len(pending)}")

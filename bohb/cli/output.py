@@ -34,7 +34,9 @@ def to_line(value: Any) -> str:
 
 def visible(text: str) -> str:
     """Returns text in which no value of a study can steer the terminal."""
-    return "".join(character if character.isprintable() or character == "\n" else repr(character)[1:-1] for character in text)
+    return "".join(
+        character if character.isprintable() or character == "\n" else repr(character)[1:-1] for character in text
+    )
 
 
 def finite(loss: float) -> float | None:

@@ -9,24 +9,19 @@ TARGET = "a file, or a postgresql:// URL"
 FREE = {"--loss", "--error", "--checkpoint", "--info", "--config"}
 """The options whose value may begin with a dash."""
 
-EPILOG = "Exit codes: 0 done, 1 the answer is no, 2 usage, 3 nothing left to ask, 4 told otherwise before, 65 damaged or "
+EPILOG = (
+    "Exit codes: 0 done, 1 the answer is no, 2 usage, 3 nothing left to ask, 4 told otherwise before, 65 damaged or "
+)
 EPILOG += "another study, 69 busy or out of reach (try again), 70 a fault of bohb, 74 output, 130 Ctrl-C, 143 SIGTERM."
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser without abbreviations: a new option must not change what an old script means."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+    """A parser whose usage goes to stderr: stdout is for results."""
 
     def error(self, message: str) -> NoReturn:
         """Ends with the usage on stderr and code 2."""
-        self.print_usage()
+        self.print_usage(sys.stderr)
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-    def print_usage(self, file: Any = None) -> None:
-        """Prints to stderr: stdout is for results."""
-        super().print_usage(sys.stderr if file is None else file)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -60,7 +55,9 @@ def _joined(words: Sequence[str]) -> Iterator[str]:
 
 def build() -> Parser:
     """Returns the parser of all commands."""
-    parser = Parser(prog="bohb", description="BOHB hyperparameter search, shared and durable.", epilog=EPILOG)
+    # No abbreviations: a new option must not change what an old script means.
+    about = "BOHB hyperparameter search, shared and durable."
+    parser = Parser(prog="bohb", description=about, epilog=EPILOG, allow_abbrev=False)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
     for add in (_add_create, _add_asking, _add_telling, _add_facts, _add_run, _add_exchange, _add_verify):
@@ -77,7 +74,9 @@ class _Version(argparse.Action):
 
 
 def _add(commands: Any, name: str, command: str, text: str, *, has_json: bool = True) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, epilog=EPILOG)
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text, epilog=EPILOG, allow_abbrev=False
+    )
     parser.add_argument("study", metavar="STUDY", help=TARGET)
     if has_json:
         parser.add_argument("--json", action="store_true", help="print one JSON object a line")
@@ -163,9 +162,13 @@ def _add_run(commands: Any) -> None:
     parser.add_argument("--max-seconds", type=float, metavar="S", help="start no trial after so long")
     parser.add_argument("--max-budget", type=float, metavar="B", help="what all trials may spend together")
     parser.add_argument("--trial-seconds", type=float, metavar="S", help="end a trial after so long; it has failed")
-    parser.add_argument("--lease", type=float, default=60.0, metavar="S", help="without sign of life, lost after S (60)")
+    parser.add_argument(
+        "--lease", type=float, default=60.0, metavar="S", help="without sign of life, lost after S (60)"
+    )
     parser.add_argument("--grace", type=float, default=5.0, metavar="S", help="between SIGTERM and SIGKILL (5)")
-    parser.add_argument("--retries", type=int, default=1, metavar="N", help="after a killed trial, ask again N times (1)")
+    parser.add_argument(
+        "--retries", type=int, default=1, metavar="N", help="after a killed trial, ask again N times (1)"
+    )
     parser.add_argument("--gpus-per-trial", type=int, default=0, metavar="N", help="sets CUDA_VISIBLE_DEVICES")
     parser.add_argument("--directory", metavar="DIR", help="keeps what trials print, in DIR/output")
 

@@ -18,7 +18,7 @@ class Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Refuses what may grow without end."""
         if self.check_event(AliasEvent):
-            event = self.peek_event()
+            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
             raise ComposerError(None, None, "aliases are not accepted; write the value out", event.start_mark)
         return super().compose_node(parent, index)
 

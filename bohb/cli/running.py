@@ -72,7 +72,9 @@ def _objective(options: Namespace) -> "Objective":
     if options.words is None:
         objective = load(options.objective, "an objective")
         if not callable(objective):
-            raise SettingError(f"expected an objective that can be called at {options.objective}, got {objective!r:.100}")
+            raise SettingError(
+                f"expected an objective that can be called at {options.objective}, got {objective!r:.100}"
+            )
         return cast("Objective", objective)
     check_words(options.words, describe(options.study).names)
     if "{" not in options.words[0] and shutil.which(options.words[0]) is None:

@@ -76,8 +76,9 @@ def _parameter(name: str, entry: Mapping[str, Any]) -> Any:
     default = entry.get("default")
     if "range" in entry:
         low, high, log = *_bounds(name, entry["range"]), _flag(name, entry.get("log", False))
-        kind = ConfigSpace.Integer if isinstance(low, int) and isinstance(high, int) else ConfigSpace.Float
-        return kind(name, (low, high), log=log, default=default)
+        if isinstance(low, int) and isinstance(high, int):
+            return ConfigSpace.Integer(name, (low, high), log=log, default=default)
+        return ConfigSpace.Float(name, (low, high), log=log, default=default)
     if "choices" in entry:
         items = _items(name, entry["choices"])
         return ConfigSpace.Categorical(name, items, weights=entry.get("weights"), default=_or_first(default, items))

@@ -47,7 +47,9 @@ def _read_yaml(text: str, place: str) -> Any:
     try:
         import yaml
     except ImportError as error:
-        raise SettingError(f'expected PyYAML to read {place}, but it is not installed: pip install "bohb[yaml]"') from error
+        raise SettingError(
+            f'expected PyYAML to read {place}, but it is not installed: pip install "bohb[yaml]"'
+        ) from error
     from bohb.cli.plain_yaml import Loader
 
     try:

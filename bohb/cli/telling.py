@@ -21,7 +21,9 @@ def tell(options: Namespace) -> int:
     if options.json:
         print_json(_facts(told))
     else:
-        print_text(f"trial {told.trial_id}: " + (f"loss {told.loss!r}" if told.status == "ok" else f"failed ({told.status})"))
+        print_text(
+            f"trial {told.trial_id}: " + (f"loss {told.loss!r}" if told.status == "ok" else f"failed ({told.status})")
+        )
     return exits.OK
 
 

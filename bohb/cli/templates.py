@@ -1,8 +1,9 @@
 """How a trial becomes the arguments of a command: placeholders are filled in, and no shell sees them.
 
-`{name}` is the value of a parameter, `{budget}`, `{trial}`, `{checkpoint}`, `{previous}` and `{config_id}` are the trial's own, and
-`{config}` is the whole configuration as JSON. `{name:-text}` gives a text where there is no value; without one, an
-argument that needs a missing value is left out, and with it the option before it. `{{` and `}}` are braces.
+`{name}` is the value of a parameter, `{budget}`, `{trial}`, `{checkpoint}`, `{previous}` and `{config_id}` are the
+trial's own, and `{config}` is the whole configuration as JSON. `{name:-text}` gives a text where there is no value;
+without one, an argument that needs a missing value is left out, and with it the option before it. `{{` and `}}` are
+braces.
 """
 
 import json
@@ -79,7 +80,10 @@ def _value(match: re.Match[str], trial: Trial) -> str:
 
 def _find(name: str, trial: Trial) -> tuple[bool, Any]:
     if name in OWN:
-        return True, {"trial": trial.id, "config": dict(trial.config)}.get(name) if name in ("trial", "config") else getattr(trial, name)
+        return True, {"trial": trial.id, "config": dict(trial.config)}.get(name) if name in (
+            "trial",
+            "config",
+        ) else getattr(trial, name)
     inner = name.removeprefix("config.") if name not in trial.config else name
     return inner in trial.config, trial.config.get(inner)
 

@@ -12,7 +12,7 @@ from bohb.budgets import Ladder
 from bohb.trials import Result, Trial
 
 LEASE_SECONDS = 60.0
-"""How long a trial of a shared study stays ours after the last sign of life, unless the study was opened with a lease."""
+"""How long a trial of a shared study stays ours after the last sign of life, if the study has no lease of its own."""
 BEATS_PER_LEASE = 4
 """How often the loop gives one; several may fail before the lease runs out."""
 

@@ -2,12 +2,13 @@
 
 * `sbatch` reads the `#SBATCH` lines, refuses those it does not know, and queues one batch script for each task.
 * `srun` runs its command as a step: a process group of its own, below the batch script, whose status it ends with.
-* Preemption sends SIGCONT and SIGTERM to the process groups of the *steps*, not to the batch script; `kill_wait` seconds
-  later, SIGKILL goes to every process of the job, whatever group it moved to. The job is then requeued, with
+* Preemption sends SIGCONT and SIGTERM to the process groups of the *steps*, not to the batch script; `kill_wait`
+  seconds later, SIGKILL goes to every process of the job, whatever group it moved to. The job is then requeued, with
   `SLURM_RESTART_COUNT` one higher (slurm.conf(5), PreemptMode=REQUEUE and KillWait; sbatch(1), --requeue).
 * A node that fails takes every process of the job at once, and the job is requeued as well.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -25,7 +26,8 @@ text = pathlib.Path(script).read_text()
 options = dict(re.findall(r"^#SBATCH --([a-z-]+)(?:=(\\S+))?$", text, re.MULTILINE))
 assert len(options) == text.count("#SBATCH"), "a line of #SBATCH that sbatch would not read"
 assert set(options) <= {known!r}, options
-pathlib.Path({spool!r}, "job.json").write_text(json.dumps({{"script": text, "options": options, "folder": str(pathlib.Path.cwd())}}))
+job = {{"script": text, "options": options, "folder": str(pathlib.Path.cwd())}}
+pathlib.Path({spool!r}, "job.json").write_text(json.dumps(job))
 print("Submitted batch job 1")
 """
 
@@ -101,10 +103,8 @@ class Cluster:
 
     def _end(self, task, seconds):
         process = self.tasks[task]
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            pass
         self.left = [pid for pid in self._processes(task) if pid != process.pid]
         for pid in self._processes(task):
             os.kill(pid, signal.SIGKILL)
@@ -120,7 +120,10 @@ class Cluster:
         found = []
         for place in Path("/proc").glob("[0-9]*"):
             try:
-                if mark in (place / "environ").read_bytes() and str(self.spool).encode() in (place / "environ").read_bytes():
+                if (
+                    mark in (place / "environ").read_bytes()
+                    and str(self.spool).encode() in (place / "environ").read_bytes()
+                ):
                     found.append(int(place.name))
             except OSError:
                 continue

@@ -48,7 +48,9 @@ def test_the_command_line_asks_what_the_library_asks(tmp_path, call):
     """Through the command line or through the library, it is the same study."""
     study = make(tmp_path, seed=5)
     space = {"x": (0.0, 1.0)}
-    other = bohb.Study.open(tmp_path / "other.db", bohb.Study.open(study).to_state() and _space(tmp_path), [1, 3, 9], seed=5)
+    other = bohb.Study.open(
+        tmp_path / "other.db", bohb.Study.open(study).to_state() and _space(tmp_path), [1, 3, 9], seed=5
+    )
     for _ in range(6):
         (facts,) = call("ask", study)
         trial = other.ask()
@@ -103,7 +105,17 @@ def test_enqueue_and_observe(study, call):
     assert (asked["config"], asked["budget"], asked["origin"]) == (config, 3, "enqueued")
     for _ in range(2):
         call("observe", study, "--config", json.dumps({**config, "n": 9}), "--budget", "9", "--loss", "-2")
-    call("observe", study, "--config", json.dumps({**config, "n": 9}), "--budget", "9", "--loss", "1", code=exits.CONFLICT)
+    call(
+        "observe",
+        study,
+        "--config",
+        json.dumps({**config, "n": 9}),
+        "--budget",
+        "9",
+        "--loss",
+        "1",
+        code=exits.CONFLICT,
+    )
     (best,) = call("best", study, "--json")
     assert (best["trial"], best["loss"], best["budget"], best["origin"]) == (-1, -2.0, 9, "observed")
 
@@ -151,7 +163,21 @@ def test_create_is_repeatable_and_refuses_another_study(tmp_path, call):
     space = str(tmp_path / "space.json")
     call("create", study, "--space", space, "--budgets", "1,3,10", code=exits.DATA)
     assert "ladder" in call.err
-    call("create", study, "--space", space, "--min-budget", 1, "--max-budget", 9, "--eta", 3, "--seed", 7, code=exits.DATA)
+    call(
+        "create",
+        study,
+        "--space",
+        space,
+        "--min-budget",
+        1,
+        "--max-budget",
+        9,
+        "--eta",
+        3,
+        "--seed",
+        7,
+        code=exits.DATA,
+    )
     assert "seed" in call.err
 
 

@@ -38,7 +38,8 @@ def results(target):
 
 def keys(target):
     return sorted(
-        (json.dumps(dict(result.trial.config), sort_keys=True), result.trial.budget, result.loss) for result in results(target)
+        (json.dumps(dict(result.trial.config), sort_keys=True), result.trial.budget, result.loss)
+        for result in results(target)
     )
 
 
@@ -64,7 +65,9 @@ def test_the_ids_are_those_of_hpbandster(tmp_path, study):
     ids = [tuple(row[0]) for row in rows]
     assert len(set(ids)) == len(ids)
     for iteration in {one[0] for one in ids}:
-        assert [one[1:] for one in ids if one[0] == iteration] == [(0, i) for i in range(sum(one[0] == iteration for one in ids))]
+        assert [one[1:] for one in ids if one[0] == iteration] == [
+            (0, i) for i in range(sum(one[0] == iteration for one in ids))
+        ]
     assert (-1, 0, 0) in ids
     budgets = {json.loads(line)[1] for line in (tmp_path / "run" / "results.json").read_text().splitlines()}
     assert budgets == {1.0, 3.0, 9.0}
@@ -139,7 +142,11 @@ def test_damage_before_the_end_is_an_error_and_nothing_is_imported(read, configs
 
 
 def test_what_cannot_be_recorded_is_named(read):
-    configs = CONFIG + CONFIG.replace("[0, 0, 0]", "[0, 0, 1]") + CONFIG.replace("[0, 0, 0]", "[0, 0, 2]").replace("0.5", "7.5")
+    configs = (
+        CONFIG
+        + CONFIG.replace("[0, 0, 0]", "[0, 0, 1]")
+        + CONFIG.replace("[0, 0, 0]", "[0, 0, 2]").replace("0.5", "7.5")
+    )
     rows = "".join(f'[[0, 0, {i}], 1.0, {TIMES}, {{"loss": {i}, "info": {{}}}}, null]\n' for i in range(3))
     code, printed, found = read(configs, rows)
     assert code == 0
@@ -232,7 +239,11 @@ def test_hpbandster_itself_reads_what_we_write_and_we_read_what_it_writes(tmp_pa
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     expected = [
-        (json.dumps(dict(r.trial.config), sort_keys=True), float(r.trial.budget), r.loss if math.isfinite(r.loss) else None)
+        (
+            json.dumps(dict(r.trial.config), sort_keys=True),
+            float(r.trial.budget),
+            r.loss if math.isfinite(r.loss) else None,
+        )
         for r in results(study)
     ]
     got = [(json.dumps(config, sort_keys=True), budget, loss) for _, config, budget, loss in found["runs"]]

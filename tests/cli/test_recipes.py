@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from bohb.cli import exits
+from tests.cli.manifests import faults
 from tests.cli.shell import ROOT, environment, lines
 from tests.cli.shell import bohb as shell
 from tests.cli.slurm import Cluster
@@ -76,7 +77,10 @@ def test_a_shell_loop_and_several_terminals(tmp_path):
 def test_a_killed_loop_goes_on_where_it_was(tmp_path):
     """The shell loop of the page, killed with everything it started, and started again."""
     shutil.copytree(EXAMPLES / "command-line", tmp_path, dirs_exist_ok=True)
-    shell(*"create s.db --space space.yaml --min-budget 1 --max-budget 9 --seed 0".split(), folder=tmp_path)
+    shell(
+        *["create", "s.db", "--space", "space.yaml", "--min-budget", "1", "--max-budget", "9", "--seed", "0"],
+        folder=tmp_path,
+    )
     for seconds in (4, 7):
         loop = subprocess.Popen(
             ["sh", "loop.sh", "s.db", "4"], cwd=tmp_path, env=environment(SECONDS_PER_EPOCH="1"), start_new_session=True
@@ -96,7 +100,9 @@ def test_a_killed_loop_goes_on_where_it_was(tmp_path):
 def missing_rscript():
     if shutil.which("Rscript") is None:
         if os.environ.get("BOHB_REQUIRE_R") == "1":
-            pytest.fail("BOHB_REQUIRE_R=1, but Rscript is not installed (apt-get install --no-install-recommends r-base-core)")
+            pytest.fail(
+                "BOHB_REQUIRE_R=1, but Rscript is not installed (apt-get install --no-install-recommends r-base-core)"
+            )
         pytest.skip("Rscript is not installed (apt-get install --no-install-recommends r-base-core)")
 
 
@@ -157,8 +163,6 @@ def test_the_stand_in_refuses_what_slurm_would_not_read(tmp_path):
 
 # Kubernetes.
 
-NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
 
 def manifests():
     """All objects of the page, by kind and name."""
@@ -167,50 +171,6 @@ def manifests():
         for one in yaml.safe_load_all(path.read_text()):
             found[one["kind"], one["metadata"]["name"]] = one
     return found
-
-
-def walk(value):
-    yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from walk(inner)
-
-
-def faults(objects):
-    """What is wrong with manifests that their schema does not see."""
-    for (kind, name), one in objects.items():
-        pod = one.get("spec", {}).get("template", {}).get("spec", {})
-        containers = pod.get("initContainers", []) + pod.get("containers", [])
-        names = [name, *(container["name"] for container in containers)]
-        yield from (f"{kind} {name}: the name {bad!r}" for bad in names if not NAME.fullmatch(bad))
-        if kind == "Job":
-            if pod.get("restartPolicy") not in ("Never", "OnFailure"):
-                yield f"{kind} {name}: restartPolicy {pod.get('restartPolicy')}"
-            if "podFailurePolicy" in one["spec"] and pod.get("restartPolicy") != "Never":
-                yield f"{kind} {name}: a podFailurePolicy needs restartPolicy Never"
-            if one["spec"].get("completionMode") == "Indexed" and "completions" not in one["spec"]:
-                yield f"{kind} {name}: an Indexed Job needs completions"
-        if kind == "StatefulSet":
-            labels = one["spec"]["template"]["metadata"]["labels"]
-            if not one["spec"]["selector"]["matchLabels"].items() <= labels.items():
-                yield f"{kind} {name}: the selector does not match the pods"
-            if ("Service", one["spec"]["serviceName"]) not in objects:
-                yield f"{kind} {name}: no Service {one['spec']['serviceName']}"
-        claims = {claim["metadata"]["name"] for claim in one.get("spec", {}).get("volumeClaimTemplates", [])}
-        volumes = claims | {volume["name"] for volume in pod.get("volumes", [])}
-        for part in walk(one):
-            if isinstance(part, dict) and "secretKeyRef" in part:
-                secret = objects.get(("Secret", part["secretKeyRef"]["name"]), {}).get("stringData", {})
-                if part["secretKeyRef"]["key"] not in secret:
-                    yield f"{kind} {name}: no secret {part['secretKeyRef']}"
-            if isinstance(part, dict) and "mountPath" in part and part["name"] not in volumes:
-                yield f"{kind} {name}: no volume {part['name']}"
-            if isinstance(part, dict) and "claimName" in part and ("PersistentVolumeClaim", part["claimName"]) not in objects:
-                yield f"{kind} {name}: no claim {part['claimName']}"
-        for container in containers:
-            known = {variable["name"] for variable in container.get("env", [])}
-            used = set(re.findall(r"\$\((\w+)\)", " ".join(container.get("args", []))))
-            if not used <= known:
-                yield f"{kind} {name}: no variable {used - known}"
 
 
 def test_the_manifests_are_what_kubernetes_publishes():
@@ -283,7 +243,9 @@ def test_the_pods_as_processes_on_a_real_database(tmp_path, database):  # noqa: 
     def launch(index):
         subprocess.run(words(create), cwd=tmp_path, env=variables, check=True, timeout=120, stdout=subprocess.DEVNULL)
         with (tmp_path / f"pod-{index}.log").open("a") as log:
-            return subprocess.Popen(words(worker), cwd=tmp_path, env=variables, stdout=log, stderr=log, start_new_session=True)
+            return subprocess.Popen(
+                words(worker), cwd=tmp_path, env=variables, stdout=log, stderr=log, start_new_session=True
+            )
 
     pods = {index: launch(index) for index in range(pod["completions"])}
     draw, ended = random.Random(0), []

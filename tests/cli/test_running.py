@@ -1,11 +1,9 @@
 """`bohb run`: commands and Python objectives as trials, their failures, and workers that are stopped and killed."""
 
-import json
 import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -13,8 +11,8 @@ import pytest
 import bohb
 from bohb.cli import exits
 from bohb.cli.commands import read_output
-from tests.cli.shell import CONDITIONAL, bohb as shell
-from tests.cli.shell import lines, make, start
+from tests.cli.shell import CONDITIONAL, lines, make, start
+from tests.cli.shell import bohb as shell
 
 PYTHON = sys.executable
 
@@ -49,7 +47,8 @@ given = json.load(sys.stdin)
 assert given == json.loads(os.environ["BOHB_TRIAL"])
 assert sys.argv[1:4] == [str(given["trial"]), str(given["budget"]), repr(given["config"]["x"])], sys.argv
 print("noise")
-print(json.dumps({"loss": given["config"]["x"], "checkpoint": f"c{given['trial']}", "info": {"resumed": given["checkpoint"]}}))
+more = {"checkpoint": f"c{given['trial']}", "info": {"resumed": given["checkpoint"]}}
+print(json.dumps({"loss": given["config"]["x"], **more}))
 """
     words = [PYTHON, script(tmp_path, text), "{trial}", "{budget}", "{x}"]
     found = run(study, *words, options=["--max-trials", "14", "--workers", "2"])
@@ -61,13 +60,16 @@ print(json.dumps({"loss": given["config"]["x"], "checkpoint": f"c{given['trial']
 
 
 @pytest.mark.parametrize(
-    ("out", "loss"), [("0.5", 0.5), ("a\n\n -1e-3 \n\n", -1e-3), ('x\n{"loss": 2}\n', 2.0), ("3\n4", 4.0), ("é\n5", 5.0)]
+    ("out", "loss"),
+    [("0.5", 0.5), ("a\n\n -1e-3 \n\n", -1e-3), ('x\n{"loss": 2}\n', 2.0), ("3\n4", 4.0), ("é\n5", 5.0)],
 )
 def test_the_last_line_is_the_loss(out, loss):
     assert read_output(out, "").loss == loss
 
 
-@pytest.mark.parametrize("out", ["", "\n", "loss 3", "1,5", "{", "{}", '{"loss": "x"}', '{"loss": 1, "more": 2}', "[1]", '{"loss":' * 5000])
+@pytest.mark.parametrize(
+    "out", ["", "\n", "loss 3", "1,5", "{", "{}", '{"loss": "x"}', '{"loss": 1, "more": 2}', "[1]", '{"loss":' * 5000]
+)
 def test_anything_else_is_a_failure_that_says_so(out):
     outcome = read_output(out, "the end of stderr")
     assert "last line of stdout" in outcome.error
@@ -149,7 +151,13 @@ def test_a_worker_without_limits_ends_with_the_space(tmp_path):
 
 
 def test_the_output_is_kept_in_a_directory(study, tmp_path):
-    run(study, "sh", "-c", "echo heard; echo seen >&2; echo 0.5", options=["--max-trials", "1", "--directory", str(tmp_path / "d")])
+    run(
+        study,
+        "sh",
+        "-c",
+        "echo heard; echo seen >&2; echo 0.5",
+        options=["--max-trials", "1", "--directory", str(tmp_path / "d")],
+    )
     assert (tmp_path / "d" / "output" / "trial-0.out").read_text() == "heard\n0.5\n"
     assert (tmp_path / "d" / "output" / "trial-0.err").read_text() == "seen\n"
 

@@ -1,6 +1,5 @@
 """How a space is read from a file: every form, every trap, and nothing executed that is data."""
 
-import json
 import subprocess
 import sys
 

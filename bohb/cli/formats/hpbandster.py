@@ -1,10 +1,10 @@
 """The two files in which HpBandSter logs a run, `configs.json` and `results.json`, one JSON array a line.
 
     configs.json   [[iteration, stage, number], {configuration}, {facts}]
-    results.json   [[iteration, stage, number], budget, {"submitted", "started", "finished"}, {"loss", "info"} | null, error | null]
+    results.json   [[iteration, stage, number], budget, {times}, {"loss", "info"} or null, error or null]
 
-The source is `hpbandster/core/result.py` (0.7.4), `json_result_logger` and `logged_results_to_HBS_result`. HpBandSter itself
-is not needed. DeepCAVE reads the same files, and the space from a `configspace.json` beside them.
+The source is `hpbandster/core/result.py` (0.7.4), `json_result_logger` and `logged_results_to_HBS_result`. HpBandSter
+itself is not needed. DeepCAVE reads the same files, and the space from a `configspace.json` beside them.
 """
 
 import json
@@ -120,8 +120,8 @@ def _budget(budget: Any, ladder: Ladder, place: str) -> Any:
             if math.isclose(cost, budget, rel_tol=NEAR):
                 return known
     raise BudgetError(
-        f"expected a budget of the ladder {list(ladder.costs)} in {place}, got {budget!r}; nothing was imported: create "
-        "a study with the budgets of that run"
+        f"expected a budget of the ladder {list(ladder.costs)} in {place}, got {budget!r}; nothing was imported: "
+        "create a study with the budgets of that run"
     )
 
 

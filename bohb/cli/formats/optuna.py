@@ -1,7 +1,8 @@
 """A study of Optuna: one of its trials for each configuration, with the losses at the budgets as intermediate values.
 
-Optuna's trial is the whole life of a configuration. One that reached the largest budget is complete, with its loss there
-as the value; one that did not is pruned; one that only failed is failed. So Optuna's best trial is our incumbent.
+Optuna's trial is the whole life of a configuration. One that reached the largest budget is complete, with its loss
+there as the value; one that did not is pruned; one that only failed is failed. So Optuna's best trial is our incumbent,
+once there is a loss at the largest budget.
 """
 
 import math
@@ -74,9 +75,7 @@ def _distribution(part: Mapping[str, Any]) -> "BaseDistribution":
     return CategoricalDistribution(part["choices"] if kind == "categorical" else part["sequence"])
 
 
-def _trial(
-    group: Sequence[Result], ladder: Ladder, distributions: "Mapping[str, BaseDistribution]"
-) -> "FrozenTrial":
+def _trial(group: Sequence[Result], ladder: Ladder, distributions: "Mapping[str, BaseDistribution]") -> "FrozenTrial":
     """Returns the life of one configuration."""
     from optuna.trial import TrialState, create_trial
 

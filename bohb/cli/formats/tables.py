@@ -36,8 +36,10 @@ def to_json(results: Sequence[Result]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, int | float) and not isinstance(value, bool):
-        return "" if value is None else repr(value)
+    if value is None:
+        return ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return repr(value)
     return _safe(value if isinstance(value, str) else json.dumps(value))
 
 

@@ -24,12 +24,12 @@ labels = [1.0 if p[1] - 2 * p[2] + p[3] * p[4] + draw.gauss(0, 0.5) > 0 else 0.0
 
 
 def predict(point):
-    score = sum(w * x for w, x in zip(state["weights"], point))
+    score = sum(w * x for w, x in zip(state["weights"], point, strict=True))
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
 
 
 for _ in range(state["epochs"], int(trial["budget"])):
-    for point, label in zip(points[:150], labels[:150]):
+    for point, label in zip(points[:150], labels[:150], strict=True):
         error = predict(point) - label
         for i, x in enumerate(point):
             slope = error * x + config["decay"] * state["weights"][i]
@@ -39,7 +39,7 @@ for _ in range(state["epochs"], int(trial["budget"])):
 
 state["epochs"] = int(trial["budget"])
 chances = [predict(point) for point in points[150:]]
-loss = -sum(math.log(max(c if y else 1 - c, 1e-12)) for c, y in zip(chances, labels[150:])) / len(chances)
+loss = -sum(math.log(max(c if y else 1 - c, 1e-12)) for c, y in zip(chances, labels[150:], strict=True)) / len(chances)
 
 place = Path("checkpoints") / f"{trial['trial']}.json"
 place.parent.mkdir(exist_ok=True)
