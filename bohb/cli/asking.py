@@ -22,7 +22,11 @@ def ask(options: Namespace) -> int:
     """Prints the next trial as one JSON line, whatever the options say: it is for programs."""
     with open_study(options.study) as study:
         trial = study.ask(lease=options.lease)
-        print_json(trial_facts(trial) | {"lease": options.lease})
+        try:
+            print_json(trial_facts(trial) | {"lease": options.lease})
+        except OSError:  # whoever asked is gone, and will not evaluate it
+            study.release(trial)
+            raise
     return exits.OK
 
 

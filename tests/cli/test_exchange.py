@@ -191,6 +191,7 @@ def test_optuna_opens_what_is_exported(tmp_path, study, name):
 
 JUDGE = """
 import json, sys
+from pathlib import Path
 import ConfigSpace
 from hpbandster.core.base_iteration import Datum
 from hpbandster.core.dispatcher import Job
