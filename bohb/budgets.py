@@ -7,6 +7,7 @@ product of rationals says so. What the budgets mean, and who is promoted, is dec
 import json
 import math
 import numbers
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -88,7 +89,7 @@ def geometric(min: int | float, max: int | float, *, eta: int | float = 3) -> La
 
     Where `max / min` is a power of `eta` the rungs are exactly `min * eta**k`. Otherwise the nearest whole number of
     steps is taken and the rungs in between are spaced evenly on the log scale, so that both ends stay as given. If both
-    ends are integers, every rung is one.
+    ends are integers, so is every rung.
 
     Args:
         min: The smallest budget, positive.
@@ -119,6 +120,8 @@ def ladder(budgets: Iterable[Any], *, costs: Iterable[int | float] | None = None
         BudgetError: If there is no budget, one is no number and has no cost, or they do not increase.
     """
     if isinstance(budgets, Ladder):
+        if costs is not None:
+            raise BudgetError(f"expected costs with plain budgets, got them with {budgets}, which has its own")
         return budgets
     if isinstance(budgets, str | bytes) or not isinstance(budgets, Iterable):
         raise BudgetError(f"expected a sequence of budgets such as [1, 3, 9], got {budgets!r}")
@@ -207,13 +210,15 @@ def _exact(value: int | float) -> Fraction:
 def _number(value: Any, what: str) -> int | float:
     plain: Any = _plain(value)
     is_number = isinstance(plain, int | float) and not isinstance(plain, bool)
-    if not is_number or not math.isfinite(plain) or plain <= 0:
+    if not is_number or not 0 < plain <= sys.float_info.max:  # some integers exceed every float
         raise BudgetError(f"expected a positive finite number as {what}, got {value!r}")
     return cast("int | float", plain)
 
 
 def _plain(value: Any) -> Any:
     """Returns numpy's numbers as Python's, and a private copy of anything else that JSON can carry."""
+    if type(value) is int or type(value) is float:  # replaying a long history asks this for every event
+        return value
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return int(value)
     if isinstance(value, numbers.Real) and not isinstance(value, bool):

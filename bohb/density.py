@@ -14,14 +14,17 @@ Why it is not simply statsmodels: there the Gaussians leak over the boundary, th
 data, categorical bandwidths beyond the valid range make negative densities, and every query is a Python loop.
 """
 
+import importlib
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Self
+from functools import cache
+from types import ModuleType
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bohb.axes import Axes, Floats, Grid, Indices
+
+Mask = NDArray[np.bool_]
 
 _TINY = 1e-304  # the floor of the probabilities of bins and choices: -700 in logs, so that 0 * -inf cannot appear
 _NARROW = 1e-3  # below this bandwidth the expanded square loses more than 1e-10, so differences are taken instead
@@ -75,7 +78,10 @@ class Density:
         self._centres = np.where(self._active, centres, 0.5)
         for grid, bins in zip(axes.grids, self._bins, strict=True):
             self._centres[grid.dimension] = grid.centres[bins]
-        self._set_widths(widths)
+        self._widths = self._columns_of_widths(widths)
+        self._log_norms = self._norms()
+        self._features = self._kernel_features()
+        self._columns = [self._columns_of(grid, bins) for grid, bins in zip(axes.grids, self._bins, strict=True)]
 
     def log_pdf(self, points: ArrayLike) -> Floats:
         """Log density with respect to length on continuous dimensions and counting on the others.
@@ -87,21 +93,24 @@ class Density:
             (m,) finite whenever there is a prior component.
         """
         queries = np.asarray(points, dtype=float)
-        terms: Floats = self._query_features(queries) @ self._kernel_features
-        for dimension in self._narrow:
-            terms -= self._half_squares(queries[:, dimension], dimension)
+        terms: Floats = self._query_features(queries) @ self._features
+        if (self._widths < _NARROW).any():
+            for dimension in self._narrow():
+                terms -= self._half_squares(queries[:, dimension], dimension)
         for grid, columns in zip(self._axes.grids, self._columns, strict=True):
             terms += columns.log_factors(grid, queries[:, grid.dimension])
         largest = terms.max(axis=1)
         terms -= largest[:, None]
         return np.asarray(np.log(np.exp(terms, out=terms).sum(axis=1)) + largest)
 
-    def sample(self, rng: np.random.Generator, num: int) -> Floats:
+    def sample(self, rng: np.random.Generator, num: int, *, widening: float = 1.0) -> Floats:
         """Draw points in which every dimension has a value.
 
         Args:
             rng: The only source of randomness; `num * (d + 1)` uniform numbers are drawn from it.
             num: How many points.
+            widening: By which all bandwidths are multiplied for the draw, categorical ones up to (c-1)/c (Falkner,
+                Klein, Hutter 2018, Algorithm 2, line 5); at least 1.
 
         Returns:
             (num, d) continuous values in [0, 1], the centres of bins, indices of choices. A dimension in which the
@@ -109,39 +118,27 @@ class Density:
         """
         uniforms = rng.random((len(self._centres) + 1, num))
         cumulative = self._shares.cumsum()
-        kernels = cumulative.searchsorted(uniforms[-1] * cumulative[-1], side="right")
+        drawn = cumulative.searchsorted(uniforms[-1] * cumulative[-1], side="right")
+        centres, active = self._centres.take(drawn, axis=1), self._active.take(drawn, axis=1)
+        widths = widening * (self._widths if self._widths.shape[1] == 1 else self._widths.take(drawn, axis=1))
         values = uniforms[:-1]
-        self._sample_numeric(values, kernels)
-        self._sample_categorical(values, kernels)
+        self._sample_numeric(values, centres, active, widths)
+        self._sample_categorical(values, centres, active, widths)
         return np.ascontiguousarray(values.T)
 
-    def widened(self, factor: float) -> Self:
-        """The same mixture with all bandwidths multiplied by `factor`, categorical ones up to (c-1)/c.
-
-        Raises:
-            ValueError: A bandwidth leaves its range.
-        """
-        widths, cat = self._widths.T * factor, self._axes.categorical
-        widths[:, cat] = np.minimum(widths[:, cat], self._axes.widest[cat])
-        other = object.__new__(type(self))
-        other.__dict__.update({name: value for name, value in self.__dict__.items() if name not in _DERIVED})
-        other._set_widths(widths if len(widths) > 1 else widths[0])
-        return other
-
-    def _set_widths(self, widths: Floats) -> None:
-        """Take (d,) or (n, d) bandwidths, as (d, 1) or (d, n) with a column for the prior, which ignores it."""
+    def _columns_of_widths(self, widths: Floats) -> Floats:
+        """Returns (d,) or (n, d) bandwidths as (d, 1), or as (d, n) with a column for the prior, which ignores it."""
         low, high = self._axes.narrowest, self._axes.widest
         if not ((widths >= low) & (widths <= high)).all():
             raise ValueError(f"expected bandwidths between {low} and {high}, got {widths}")
         if widths.ndim == 1:
-            self._widths = widths[:, None].copy()
-        else:
-            self._widths = np.repeat(np.minimum(high, 1.0)[:, None], len(self._shares), axis=1)
-            self._widths[:, : len(widths)] = widths.T
+            return widths[:, None].copy()
+        columns = np.repeat(np.minimum(high, 1.0)[:, None], len(self._shares), axis=1)
+        columns[:, : len(widths)] = widths.T
+        return columns
 
     # --- one matrix product: query features (m, F) times kernel features (F, n) -------------------------------------
 
-    @cached_property
     def _kernel_features(self) -> Floats:
         """(F, n): -(x-mu)^2 / 2h^2 as coefficients of x^2, x and 1; log factors of all choices; log weight."""
         cont = self._axes.continuous
@@ -151,7 +148,7 @@ class Density:
         norms = np.where(active, np.log(widths) + _LOG_SQRT_2PI + self._log_norms[cont], 0.0)
         weights = np.log(self._shares / self._shares.sum())
         return np.concatenate(
-            [-0.5 * squares, linear, -0.5 * linear * centres - norms, self._choice_factors, weights[None]]
+            [-0.5 * squares, linear, -0.5 * linear * centres - norms, self._choice_factors(), weights[None]]
         )
 
     def _query_features(self, queries: Floats) -> Floats:
@@ -169,7 +166,6 @@ class Density:
         features[:, -1] = 1.0
         return features
 
-    @cached_property
     def _narrow(self) -> Indices:
         """The continuous dimensions in which expanded squares would lose too many digits."""
         cont = self._axes.continuous
@@ -182,42 +178,29 @@ class Density:
         wanted = self._active[dimension] & (self._widths[dimension] < _NARROW) & ~np.isnan(values)[:, None]
         return np.where(wanted, 0.5 * distances * distances, 0.0)
 
-    @cached_property
-    def _tails(self) -> tuple[Floats, Floats]:
-        """The masses of the Gaussians below 0 and above 1; (numeric, n) each."""
-        from scipy.special import ndtr
-
-        numeric = self._axes.numeric
-        centres, widths = self._centres[numeric], self._widths[numeric]
-        return ndtr(-centres / widths), ndtr((centres - 1) / widths)
-
-    @cached_property
-    def _log_norms(self) -> Floats:
+    def _norms(self) -> Floats:
         """(d, n) log of the mass that each Gaussian has in [0, 1]; zeros if that is not to be divided out."""
         norms = np.zeros(self._centres.shape)
         if self._bounded:
-            norms[self._axes.numeric] = np.log1p(-self._tails[0] - self._tails[1])
+            numeric = self._axes.numeric
+            centres, widths = self._centres[numeric], self._widths[numeric]
+            norms[numeric] = np.log1p(-_ndtr(-centres / widths) - _ndtr((centres - 1) / widths))
         return norms
 
-    @cached_property
-    def _moves(self) -> Floats:
-        """(categorical, n) the probability of leaving the kernel's choice; an inactive kernel leaves no trace of it."""
-        cat = self._axes.categorical
-        return np.where(self._active[cat], self._widths[cat], self._axes.widest[cat, None])
+    def _moves(self, active: Mask, widths: Floats) -> Floats:
+        """(categorical, k) the probability of leaving the kernel's choice; an inactive kernel leaves no trace of it."""
+        widest = self._axes.widest[self._axes.categorical, None]
+        return np.where(active, np.minimum(widths, widest), widest)
 
-    @cached_property
     def _choice_factors(self) -> Floats:
         """(sum c, n) Aitchison and Aitken 1976: log 1-lambda for the kernel's choice, log lambda/(c-1) else."""
-        counts, moves = self._axes.counts, self._moves
+        cat, counts = self._axes.categorical, self._axes.counts
+        moves = self._moves(self._active[cat], self._widths[cat])
         others = np.log(np.maximum(moves / np.maximum(counts - 1, 1)[:, None], _TINY))
         factors = np.repeat(others, counts, axis=0)
-        kept = self._centres[self._axes.categorical].astype(np.intp)  # inactive: 0.5, so the first
+        kept = self._centres[cat].astype(np.intp)  # inactive: 0.5, so the first
         factors[kept + self._axes.offsets[:-1, None], np.arange(kept.shape[1])] = np.log1p(-moves)
         return factors
-
-    @cached_property
-    def _columns(self) -> "list[_Columns]":
-        return [self._columns_of(grid, bins) for grid, bins in zip(self._axes.grids, self._bins, strict=True)]
 
     def _columns_of(self, grid: Grid, bins: Indices) -> "_Columns":
         widths, norms = self._widths[grid.dimension], self._log_norms[grid.dimension]
@@ -232,32 +215,26 @@ class Density:
 
     # --- sampling ---------------------------------------------------------------------------------------------------
 
-    def _sample_numeric(self, uniforms: Floats, kernels: Indices) -> None:
+    def _sample_numeric(self, uniforms: Floats, centres: Floats, active: Mask, widths: Floats) -> None:
         """Inverse cumulative distribution of the truncated Gaussian, in place; inactive dimensions stay uniform."""
-        from scipy.special import ndtri
-
         numeric = self._axes.numeric
-        lower, upper = self._tails[0][:, kernels], self._tails[1][:, kernels]
-        widths = self._widths[numeric]
-        scores = ndtri(lower + uniforms[numeric] * (1 - lower - upper))
-        scores *= widths if widths.shape[1] == 1 else widths[:, kernels]
-        values = np.clip(self._centres[numeric[:, None], kernels] + scores, 0.0, 1.0)
-        uniforms[numeric] = np.where(self._active[numeric[:, None], kernels], values, uniforms[numeric])
+        middles, spreads, shares = centres[numeric], widths[numeric], uniforms[numeric]
+        below, above = _ndtr(-middles / spreads), _ndtr((middles - 1) / spreads)
+        values = middles + spreads * _ndtri(below + shares * (1 - below - above))
+        values = np.minimum(np.maximum(values, 0.0), 1.0)
+        uniforms[numeric] = np.where(active[numeric], values, shares)
         for grid in self._axes.grids:
             uniforms[grid.dimension] = grid.centres[grid.bins(uniforms[grid.dimension])]
 
-    def _sample_categorical(self, uniforms: Floats, kernels: Indices) -> None:
+    def _sample_categorical(self, uniforms: Floats, centres: Floats, active: Mask, widths: Floats) -> None:
         """Stay below 1-lambda, otherwise one of the c-1 other choices, in place."""
         cat, others = self._axes.categorical, self._axes.counts[:, None] - 1
         if len(cat) == 0:
             return
-        moves, kept = self._moves[:, kernels], np.floor(self._centres[cat[:, None], kernels])
+        moves, kept = self._moves(active[cat], widths[cat]), np.floor(centres[cat])
         excess = uniforms[cat] - (1 - moves)
         chosen = np.minimum(np.floor(excess / np.maximum(moves, _TINY) * others), others - 1)
         uniforms[cat] = np.where(excess < 0, kept, chosen + (chosen >= kept))
-
-
-_DERIVED = {name for name, value in vars(Density).items() if isinstance(value, cached_property)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,13 +261,26 @@ class _Columns:
 
 def _log_masses(lower: Floats, upper: Floats, centres: Floats, widths: Floats) -> Floats:
     """(R, C) log masses that plain Gaussians (C,) have in bins (R,); exact, or floored at -700."""
-    from scipy.special import ndtr
-
     near, far = (lower[:, None] - centres) / widths, (upper[:, None] - centres) / widths
     # Bins on the right are mirrored to the left, where the two terms are small and their difference does not cancel.
     right = near > 0
-    masses = ndtr(np.where(right, -near, far)) - ndtr(np.where(right, -far, near))
+    masses = _ndtr(np.where(right, -near, far)) - _ndtr(np.where(right, -far, near))
     return np.asarray(np.log(np.maximum(masses, _TINY)))
+
+
+def _ndtr(values: Floats) -> Floats:
+    """The standard normal distribution function; scipy loads on first use."""
+    return np.asarray(_special().ndtr(values))
+
+
+def _ndtri(values: Floats) -> Floats:
+    """Its inverse."""
+    return np.asarray(_special().ndtri(values))
+
+
+@cache
+def _special() -> ModuleType:
+    return importlib.import_module("scipy.special")
 
 
 def _shares(weights: ArrayLike | None, num: int, prior_weight: float) -> Floats:

@@ -7,12 +7,11 @@ from typing import Any
 
 from bohb.budgets import Ladder
 from bohb.history import History
-from bohb.models.concordance import concordance
+from bohb.models.concordance import concordance, is_clearly_below
 from bohb.trials import Origin, Trial
 
 LOW_CORRELATION = 0.2
 MANY = 0.2
-ENOUGH_PAIRS = 9
 NUM_LATEST = 20
 
 
@@ -68,7 +67,7 @@ class Health:
         if not self.is_model_active and self.random_reasons:
             found.append(f"the model is not active: {', '.join(self.random_reasons)}")
         for (lower, upper), tau in self.rank_correlation.items():
-            if tau < LOW_CORRELATION and self.num_compared[lower, upper] >= ENOUGH_PAIRS:
+            if is_clearly_below(LOW_CORRELATION, tau, self.num_compared[lower, upper]):
                 found.append(f"rank correlation {lower} -> {upper} is {tau:.2f}: raise the smallest budget")
         if self.acceptance_rate < MANY:
             found.append(f"only {self.acceptance_rate:.1%} of the draws are allowed: tighten the space itself")

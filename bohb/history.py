@@ -13,7 +13,7 @@ from bohb.budgets import Ladder
 from bohb.errors import StateError
 from bohb.events import Asked, Enqueued, Event, Forgotten, Joined, Observed, Told
 from bohb.models import Observations
-from bohb.schedules import Brackets
+from bohb.schedules import Brackets, Promote
 from bohb.space import Space
 from bohb.trials import Origin, Result, Status, Trial
 
@@ -32,6 +32,7 @@ class History:
     Attributes:
         events: All events, in order.
         trials: The asked trials; the index is the id.
+        observed: The observed trials by id, which count down from -1.
         whys: What was noted about each asked trial, by id.
         pending: Asked and not settled, by id, in the order of asking.
         reissues: The ids of forgotten trials that are to be asked again, ascending.
@@ -46,6 +47,7 @@ class History:
     def __init__(self, space: Space, ladder: Ladder, brackets: Brackets) -> None:
         self.events: list[Event] = []
         self.trials: list[Trial] = []
+        self.observed: dict[int, Trial] = {}
         self.whys: list[Mapping[str, Any]] = []
         self.pending: dict[int, Trial] = {}
         self.reissues: list[int] = []
@@ -61,7 +63,7 @@ class History:
         self._ids: dict[bytes, int] = {}
         self._by_level: dict[tuple[int, int], Result] = {}
         self._in_flight: dict[tuple[int, int], int] = {}
-        self._num_observed = 0
+        self._known_before: set[tuple[int, int, int]] = set()
 
     # What the optimizer looks up.
 
@@ -82,10 +84,15 @@ class History:
         """Returns the result of a configuration at a level, or None."""
         return self._by_level.get((config_id, level))
 
-    def resumable(self, config_id: int, level: int) -> Result | None:
-        """Returns the success of a configuration at the largest level below this one, or None."""
-        below = (self._by_level.get((config_id, lower)) for lower in range(level - 1, -1, -1))
-        return next((result for result in below if result is not None and result.status is Status.OK), None)
+    def resumable(self, job: Promote) -> Result | None:
+        """Returns the success that a promotion may resume from, the one in the rung below, or None.
+
+        A result that was there before its configuration came into that rung is not resumed: nobody waited for it, so
+        its checkpoint may have been released, and deleted.
+        """
+        level = self.brackets[job.bracket].rungs[job.rung - 1].level
+        is_older = (job.bracket, job.rung - 1, job.config_id) in self._known_before
+        return None if is_older else self._by_level[job.config_id, level]
 
     def is_new(self, vector: NDArray[np.float64], level: int) -> bool:
         """Whether the configuration with this `(d,)` vector is neither evaluated nor pending at a level."""
@@ -132,7 +139,8 @@ class History:
         trial, level = event.trial, self._ladder.level(event.trial.budget)
         if trial.id != len(self.trials):
             raise StateError(f"expected trial {len(self.trials)} to be asked next, got trial {trial.id}")
-        if trial.config_id != self._register(trial.config):
+        is_known = trial.config_id < len(self._configs) and trial.config == self._configs[trial.config_id]
+        if not is_known and trial.config_id != self._register(trial.config):
             raise StateError(f"expected the configuration of trial {trial.id} under another id than {trial.config_id}")
         if "reissue_of" in event.why:
             self.reissues.remove(event.why["reissue_of"])
@@ -155,6 +163,7 @@ class History:
         rung = self.brackets.enter(event.bracket, event.rung, event.config_id)
         known = self._by_level.get((event.config_id, rung.level))
         if known is not None:
+            self._known_before.add((event.bracket, event.rung, event.config_id))
             self.brackets.finish(rung.level, event.config_id, known.loss)
 
     def _told(self, event: Told) -> None:
@@ -171,18 +180,9 @@ class History:
 
     def _observed(self, event: Observed) -> None:
         config_id, level = self._register(event.config), self._ladder.level(event.budget)
-        self._num_observed += 1
-        trial = Trial(
-            -self._num_observed,
-            self.config(config_id),
-            event.budget,
-            config_id,
-            None,
-            None,
-            None,
-            None,
-            Origin.OBSERVED,
-        )
+        number, config = -1 - len(self.observed), self.config(config_id)
+        trial = Trial(number, config, event.budget, config_id, None, None, None, None, Origin.OBSERVED)
+        self.observed[number] = trial
         self._dequeue(config_id, level)
         self._settle(level, Result(trial, event.loss, event.status, None, {}))
 
@@ -224,6 +224,6 @@ class History:
         vector = self._space.encode(config)
         config_id = self._ids.setdefault(vector.tobytes(), len(self._configs))
         if config_id == len(self._configs):
-            self._configs.append(dict(config))
+            self._configs.append(config)  # an event's own, which nobody changes; `config` hands out copies
             self.observations.add(vector)
         return config_id

@@ -36,7 +36,8 @@ class Optimizer:
     """BOHB as one object with `ask` and `tell`.
 
     >>> import bohb
-    >>> opt = bohb.Optimizer({"lr": (1e-5, 1e-1)}, budgets=bohb.geometric(1, 9, eta=3), seed=0)
+    >>> space = {"lr": (1e-5, 1e-1)}
+    >>> opt = bohb.Optimizer(space, budgets=bohb.geometric(1, 9, eta=3), seed=0)
     >>> for _ in range(30):
     ...     trial = opt.ask()
     ...     _ = opt.tell(trial, (trial.config["lr"] - 0.01) ** 2 + 1 / trial.budget)
@@ -222,19 +223,23 @@ class Optimizer:
         return tuple(self._history.pending.values())
 
     def trial(self, trial_id: int) -> Trial:
-        """Returns the trial with this id.
+        """Returns the trial with this id, asked or observed.
 
         Raises:
             UnknownTrial: If this optimizer never asked it.
         """
-        return _private_copy(self._find(trial_id))
+        return _private_copy(self._find(trial_id, observed=True))
 
     def trajectory(self) -> Sequence[Result]:
         """Returns the results that were the incumbent, in order."""
         return tuple(self._history.incumbents)
 
     def plan(self, num_workers: int = 1, cycles: int = 1) -> planning.Plan:
-        """Returns what so many cycles over all brackets take on so many workers, before anything is spent.
+        """Returns what a search takes, before anything is spent.
+
+        Args:
+            num_workers: How many workers share the work, at least 1.
+            cycles: How many cycles over all brackets, at least 1.
 
         Raises:
             SettingError: If a number is not a positive integer.
@@ -251,8 +256,9 @@ class Optimizer:
         Raises:
             UnknownTrial: If this optimizer never asked the trial.
         """
-        known = self._find(trial)
-        return diagnostics.explain(known, self._history.whys[known.id], self._ladder)
+        known = self._find(trial, observed=True)
+        facts = self._history.whys[known.id] if known.id >= 0 else {}
+        return diagnostics.explain(known, facts, self._ladder)
 
     def releasable(self) -> Sequence[str]:
         """Returns the checkpoints that no promotion can ever need again, in the order of telling.
@@ -331,17 +337,18 @@ class Optimizer:
 
     # Checks at the boundary.
 
-    def _find(self, trial: Trial | int) -> Trial:
-        """Returns this optimizer's own record of a trial."""
+    def _find(self, trial: Trial | int, *, observed: bool = False) -> Trial:
+        """Returns this optimizer's own record of a trial that was asked, or observed if that will do."""
         trial_id = trial.id if isinstance(trial, Trial) else trial
         if isinstance(trial_id, bool) or not hasattr(trial_id, "__index__"):
             raise UnknownTrial(
                 f"expected a trial or its id, got {type(trial).__name__} {trial!r}; pass what ask returned"
             )
         number, num_asked = trial_id.__index__(), len(self._history.trials)
-        if not 0 <= number < num_asked:
+        known = self._history.observed.get(number) if observed else None
+        if known is None and not 0 <= number < num_asked:
             raise UnknownTrial(f"expected one of the {num_asked} trials asked so far, got {number}; ask first")
-        known = self._history.trials[number]
+        known = known or self._history.trials[number]
         if isinstance(trial, Trial) and trial != known:
             raise UnknownTrial(
                 f"expected trial {number} as it was asked, {known}; got {trial}, from another optimizer?"
@@ -383,7 +390,7 @@ def _check_part(part: Any, what: str, methods: tuple[str, ...]) -> Any:
 
 def _private_copy(trial: Trial) -> Trial:
     """Returns the record to hand out, so that whoever changes its dicts changes nothing here."""
-    return replace(trial, config=dict(trial.config), budget=copy.copy(trial.budget))
+    return replace(trial, config=dict(trial.config), budget=copy.deepcopy(trial.budget))
 
 
 def _same_or_conflict(before: Result, again: Told) -> Result:

@@ -29,7 +29,7 @@ class Origin(StrEnum):
     MODEL = "model"
     """Proposed by the model."""
     PROMOTED = "promoted"
-    """Evaluated before at a smaller budget, and among the best there."""
+    """Evaluated before at a smaller budget, and among the best of its rung there."""
     ENQUEUED = "enqueued"
     """Given by the user, to be tried."""
     OBSERVED = "observed"

@@ -25,7 +25,7 @@ MODULES = sorted(path for path in ROOT.glob("bohb/**/*.py") if ">>>" in path.rea
 FENCE = re.compile(r"^ *(`{3,}|~{3,})(.+)$", re.MULTILINE)
 RUN_OR_COMPARED = {"python", "output"}
 NOT_RUN = {"sh", "text", "toml", "json", "{toctree}", "{glossary}", "{eval-rst}", "{literalinclude}", "{note}"}
-NUMBER = re.compile(r"\d+(\.\d+)?(e[-+]?\d+)?")
+NUMBER = re.compile(r"-?\d+(\.\d+)?(e[-+]?\d+)?")
 
 
 def run(example: Example) -> None:

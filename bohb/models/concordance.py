@@ -10,16 +10,15 @@ MAX_PAIRS = 64
 """The latest so many configurations are compared, which bounds the cost and follows the search to where it is now."""
 
 
-def is_misleading(observations: Observations, upper: int, expected: float) -> bool:
-    """Whether the ranking at the level below says, beyond doubt, less about a level than an `expected` tau.
+def is_clearly_below(expected: float, tau: float, num: int) -> bool:
+    """Whether a tau found on `num` configurations is below an expected one beyond doubt.
 
     Beyond doubt means by two standard errors of tau where there is no agreement (Kendall 1938). The doubt matters:
     only the promoted are seen at both levels, and among the best alone even a good ranking looks weak.
     """
-    tau, n = concordance(observations, upper)
-    if n < 2:
+    if num < 2:
         return False
-    standard_error = math.sqrt(2 * (2 * n + 5) / (9 * n * (n - 1)))
+    standard_error = math.sqrt(2 * (2 * num + 5) / (9 * num * (num - 1)))
     return tau + 2 * standard_error < expected
 
 
@@ -42,4 +41,4 @@ def _tau(below: Level, here: Level) -> tuple[float, int]:
     y = np.array([here.losses[config_id] for config_id in shared])
     x_rises, y_rises = x[:, None] < x, y[:, None] < y
     num_concordant, num_discordant = np.count_nonzero(x_rises & y_rises), np.count_nonzero(x_rises & y_rises.T)
-    return 2 * (num_concordant - num_discordant) / (len(shared) * (len(shared) - 1)), len(shared)
+    return float(2 * (num_concordant - num_discordant) / (len(shared) * (len(shared) - 1))), len(shared)

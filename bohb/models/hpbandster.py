@@ -21,12 +21,12 @@ FLOOR = 1e-32
 
 @dataclass(frozen=True)
 class HpBandSterModel:
-    """BOHB's model as coded, with HpBandSter's names for the settings in brackets.
+    """BOHB's model as coded.
 
     Attributes:
         random_fraction: The share of random configurations, in [0, 1].
         top_n_percent: The percentage of the results that count as good.
-        num_candidates: How many candidates are drawn for one proposal [num_samples].
+        num_candidates: How many candidates are drawn for one proposal; HpBandSter calls it `num_samples`.
         bandwidth_factor: By which the bandwidths of continuous parameters are widened to draw candidates.
         min_bandwidth: The smallest bandwidth.
     """

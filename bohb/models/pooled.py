@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bohb.axes import Axes
 from bohb.bandwidths import scott_bandwidths
 from bohb.density import Density
-from bohb.models.concordance import is_misleading
+from bohb.models.concordance import concordance, is_clearly_below
 from bohb.models.observations import Observations, Proposal, ids
 from bohb.models.ratio import DensityRatio, axes_of, random_proposal
 from bohb.space import Space
@@ -44,9 +44,9 @@ class PooledModel:
 
     random_fraction: float = 0.2
     good_fraction: float = 0.15
-    max_good: int = 64
-    max_bad: int = 128
-    num_candidates: int = 32
+    max_good: int = 32
+    max_bad: int = 64
+    num_candidates: int = 24
     bandwidth_factor: float = 3.0
     min_bandwidth: float = 0.01
     min_concordance: float = 0.1
@@ -70,7 +70,7 @@ class PooledModel:
     def lowest_level(self, observations: Observations) -> int:
         """Returns the lowest level whose ranking can be trusted, going down from the largest budget with results."""
         level = max((i for i, here in enumerate(observations.levels) if here.highest), default=0)
-        while level > 0 and not is_misleading(observations, level, self.min_concordance):
+        while level > 0 and not is_clearly_below(self.min_concordance, *concordance(observations, level)):
             level -= 1
         return level
 
@@ -81,20 +81,22 @@ class PooledModel:
         if num_rest <= self.max_bad:
             rest = ids(islice(chain.from_iterable(groups), num_good, None))
         else:
-            rest = _pick(groups, num_good + np.sort(rng.integers(num_rest, size=self.max_bad)))
+            rest = _pick(groups, (num_good + rng.integers(num_rest, size=self.max_bad)).tolist())
         return rest + observations.pending[: self.max_bad]
 
     def _fit(self, observations: Observations, good: list[int], bad: list[int], space: Space) -> DensityRatio:
         good_density, bad_density = (self._density(observations.vectors(part), axes_of(space)) for part in (good, bad))
-        return DensityRatio(good_density, bad_density, good_density.widened(self.bandwidth_factor))
+        return DensityRatio(good_density, bad_density, self.bandwidth_factor)
 
     def _density(self, points: NDArray[np.float64], axes: Axes) -> Density:
         return Density(points, scott_bandwidths(points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0)
 
 
-def _pick(groups: list[list[tuple[float, int]]], positions: NDArray[np.intp]) -> list[int]:
+def _pick(groups: list[list[tuple[float, int]]], positions: list[int]) -> list[int]:
     """Returns the ids at these positions of the groups laid end to end."""
-    ends = np.cumsum([len(group) for group in groups])
-    of_group = np.searchsorted(ends, positions, side="right")
-    within = positions - np.concatenate([[0], ends])[of_group]
-    return [groups[i][j][1] for i, j in zip(of_group.tolist(), within.tolist(), strict=True)]
+    picked, offset = [], 0
+    for group in groups:
+        end = offset + len(group)
+        picked += [group[position - offset][1] for position in positions if offset <= position < end]
+        offset = end
+    return picked

@@ -36,21 +36,21 @@ def random_proposal(space: Space, reason: str, **facts: int) -> Proposal:
 
 @dataclass(frozen=True)
 class DensityRatio:
-    """A good and a bad density, and where to draw candidates.
+    """A good and a bad density.
 
     Attributes:
         good: l(x).
         bad: g(x).
-        source: What the candidates are drawn from, as a rule l with wider bandwidths.
+        widening: By which the bandwidths of l are multiplied to draw candidates, at least 1.
     """
 
     good: Density
     bad: Density
-    source: Density
+    widening: float
 
     def propose(self, space: Space, rng: np.random.Generator, num_candidates: int, **facts: int) -> Proposal:
         """Returns `num_candidates` candidates, the highest ratio first, with values for inactive parameters too."""
-        candidates = self.source.sample(rng, num_candidates)
+        candidates = self.good.sample(rng, num_candidates, widening=self.widening)
         scores = self.score(space.deactivate(candidates))
         order = np.argsort(-scores, kind="stable")
         return Proposal(candidates[order], {**facts, "score": float(scores[order[0]])})

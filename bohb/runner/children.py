@@ -7,8 +7,10 @@ before Python starts, which is when BLAS, CUDA and process groups need them.
 """
 
 import json
+import math
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
@@ -67,9 +69,14 @@ class Child:
         )
         theirs.close()
         self._ended = os.pidfd_open(self._process.pid) if hasattr(os, "pidfd_open") else None
+        self._poll = select.poll()
+        for descriptor in (self._pipe.fileno(), self._ended):
+            if descriptor is not None:
+                self._poll.register(descriptor, select.POLLIN)
         self._grace = grace
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
+        self._outsiders: list[tree.Process] = []
         self._is_gone = False
         self._token: int | None = None
         self.is_interrupted = False
@@ -114,10 +121,10 @@ class Child:
             if self._is_gone or self.is_interrupted:
                 return
             self.is_interrupted = True
-            family = [process for process in tree.descendants(self.pid) if process.group != self.pid]
-            tree.signal_group(self.pid, signal.SIGTERM)
-            tree.signal_processes(family, signal.SIGTERM)
-            self._timer = threading.Timer(self._grace, self._kill, [family])
+            # Those who left the group are found while their parents live, so now.
+            self._outsiders = [process for process in tree.descendants(self.pid) if process.group != self.pid]
+            self._signal(signal.SIGTERM)
+            self._timer = threading.Timer(self._grace, self._lose_patience)
             self._timer.daemon = True
             self._timer.start()
 
@@ -134,36 +141,39 @@ class Child:
         self.kill()
 
     def kill(self) -> None:
-        """Ends the process and its group at once; returns when they are gone."""
+        """Ends the process and all that is known of what it started, at once; returns when they are gone."""
         with self._lock:
             if self._is_gone:
                 return
-            timer = self._timer
-        if timer is not None:
-            timer.cancel()
-            timer.function(*timer.args)  # whoever left the group goes too
-        with self._lock:
             # The group is signalled before its leader is reaped: until then nobody else can have its number.
-            tree.signal_group(self.pid, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
             self._is_gone = True
             self._process.wait()
+        if self._timer is not None:
+            self._timer.cancel()
         until = time.monotonic() + SECONDS_TO_VANISH
-        while tree.is_group_alive(self.pid) and time.monotonic() < until:
+        while self._has_survivors() and time.monotonic() < until:
             time.sleep(0.01)
         self._pipe.close()
         if self._ended is not None:
             os.close(self._ended)
 
-    def _kill(self, family: list[tree.Process]) -> None:
+    def _lose_patience(self) -> None:
         with self._lock:
             if not self._is_gone:
-                tree.signal_group(self.pid, signal.SIGKILL)
-                tree.signal_processes(family, signal.SIGKILL)
+                self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        tree.signal_group(self.pid, number)
+        tree.signal_processes(self._outsiders, number)
+
+    def _has_survivors(self) -> bool:
+        return tree.is_group_alive(self.pid) or any(tree.is_alive(process) for process in self._outsiders)
 
     def _wait(self, timeout: float | None) -> bool:
         """Waits for a reply or for the end of the process; returns whether there was either."""
         if self._ended is not None:
-            return bool(wait([self._pipe, self._ended], timeout))
+            return bool(self._poll.poll(None if timeout is None else math.ceil(timeout * 1000)))
         until = None if timeout is None else time.monotonic() + timeout
         while not self._pipe.poll(0.05):
             if self._is_dead(timeout=0):

@@ -5,11 +5,14 @@ from the user's objective or from a study file, so it is deleted only if it lies
 symbolic link on the way resolved; a link itself is removed, never followed.
 """
 
+import logging
 import shutil
 import time
 from pathlib import Path
 
 from bohb.runner.search import Search
+
+log = logging.getLogger("bohb.runner")
 
 SECONDS_BETWEEN = 1.0
 """At most so often: looking at every result after every tell would take longer and longer."""
@@ -46,31 +49,37 @@ class Keeper:
             if path is None:
                 self._seen.add(name)
             elif not any(path == other or path in other.parents for other in needed):
-                _delete(path)
                 self._seen.add(name)
+                _delete(path)
 
     def _needed(self, releasable: set[str]) -> list[Path]:
         told = {result.checkpoint for result in self._search.results}
         told |= {trial.checkpoint for trial in self._search.pending}
-        return [_located(name) for name in told if name is not None and name not in releasable]
+        kept = (_located(name) for name in told if name is not None and name not in releasable)
+        return [path for path in kept if path is not None]
 
     def _inside(self, name: str) -> Path | None:
         """Returns the path that a checkpoint names if it lies inside the directory, or None."""
-        try:
-            path = _located(name)
-        except (OSError, RuntimeError, ValueError):  # a loop of links, a null character: no path to delete
-            return None
-        return path if self._root in path.parents else None
+        path = _located(name)
+        return path if path is not None and self._root in path.parents else None
 
 
-def _located(name: str) -> Path:
-    """Returns the absolute path with every link on the way to its last part resolved."""
+def _located(name: str) -> Path | None:
+    """Returns the absolute path with every link on the way to its last part resolved; None if it names no path."""
+    if "\0" in name:
+        return None
     path = Path(name).absolute()
-    return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+    try:
+        return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+    except (OSError, RuntimeError):  # a loop of links
+        return None
 
 
 def _delete(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)  # removes links, does not follow them
-    else:
-        path.unlink(missing_ok=True)
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)  # removes links, does not follow them
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:  # a checkpoint too many costs space; it must not cost the run
+        log.warning("the checkpoint %s could not be deleted and stays: %s", path, error)

@@ -2,12 +2,12 @@
 
 import contextlib
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
-from bohb.errors import SettingError
+from bohb.errors import BohbError, SettingError
 from bohb.runner.evaluation import Evaluation, Objective
 from bohb.runner.folders import Keeper
 from bohb.runner.limits import Limits, check_positive
@@ -73,6 +73,7 @@ def run(
     limits = Limits(max_trials, max_seconds, max_budget)
     _check(workers=workers, trial_seconds=trial_seconds, retries=retries, keep=keep, directory=directory)
     place = None if directory is None else Path(directory).absolute()
+    keeper = None if place is None or keep == "all" else Keeper(optimizer_or_study, place)
     shown = [*callbacks, *([_display()] if progress else [])]
     with _engine(executor, workers, trial_seconds, optimizer_or_study) as engine:
         can_end = hasattr(engine, "end")
@@ -88,10 +89,17 @@ def run(
             trial_seconds=trial_seconds if can_end else None,
             retries=retries,
             callbacks=shown,
-            after_tell=_keeper(optimizer_or_study, place, keep),
+            after_tell=keeper or _keep_all,
         )
         notify(shown, _started(loop))
-        stopped_by = loop.run()
+        try:
+            stopped_by = loop.run()
+        except BaseException as error:
+            with contextlib.suppress(BohbError):  # a search that cannot be read any more; the error says why
+                notify(shown, RunEnded(loop.report(f"{type(error).__name__}: {error}")))
+            raise
+    if keeper is not None:
+        keeper.release()
     report = loop.report(stopped_by)
     notify(shown, RunEnded(report))
     return report
@@ -136,11 +144,8 @@ def _num_workers(engine: Executor) -> int:
     return number if isinstance(number, int) else 1
 
 
-def _keeper(search: Search, place: Path | None, keep: str) -> Callable[[], None]:
-    if keep == "all" or place is None:
-        return lambda: None
-    place.mkdir(parents=True, exist_ok=True)
-    return Keeper(search, place)
+def _keep_all() -> None:
+    """Deletes nothing."""
 
 
 def _display() -> Callback:

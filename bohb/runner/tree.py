@@ -55,10 +55,15 @@ def signal_group(group: int, number: signal.Signals) -> None:
 def signal_processes(known: Iterable[Process], number: signal.Signals) -> None:
     """Signals processes that were seen before, if they are still the same ones."""
     for process in known:
-        now = _read(process.pid)
-        if now is not None and now.started == process.started:
+        if is_alive(process):
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(process.pid, number)
+
+
+def is_alive(known: Process) -> bool:
+    """Whether a process that was seen before still runs."""
+    now = _read(known.pid)
+    return now is not None and now.started == known.started and not now.is_zombie
 
 
 def is_group_alive(group: int) -> bool:

@@ -1,7 +1,8 @@
 """The brackets as they stand, and the two things a schedule can say about them.
 
 This is the whole world of a schedule: configurations are ids, outcomes are losses, and nothing here knows a parameter,
-a clock or a worker. The optimizer keeps the record; a schedule only reads it and answers `Start` or `Promote`.
+a clock or a worker. The optimizer keeps the record; a schedule reads it and answers `Start` or `Promote`. The one thing
+that it may do is to `close` a bracket that can never give work again, which only saves looking at it.
 """
 
 import math

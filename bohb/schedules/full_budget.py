@@ -1,4 +1,4 @@
-"""No schedule at all: every configuration at the full budget, the baseline that multi-fidelity search has to beat."""
+"""No schedule at all: every configuration at the full budget, the baseline that smaller budgets have to beat."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ class HpBandSterHyperband:
     """Synchronous Hyperband with HpBandSter's bracket sizes, order and refilling of failed places."""
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
-        """Returns one bracket for each starting level, the cheapest first."""
+        """Returns one bracket for each starting level, the one that starts at the smallest budget first."""
         return [hpbandster_bracket(ladder, start) for start in range(len(ladder))]
 
     def next(self, brackets: Brackets) -> Start | Promote:

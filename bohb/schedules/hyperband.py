@@ -17,7 +17,7 @@ class Hyperband:
     """Synchronous Hyperband with the paper's bracket sizes, most aggressive bracket first."""
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
-        """Returns one bracket for each starting level, the cheapest first."""
+        """Returns one bracket for each starting level, the one that starts at the smallest budget first."""
         return [paper_bracket(ladder, start) for start in range(len(ladder))]
 
     def next(self, brackets: Brackets) -> Start | Promote:

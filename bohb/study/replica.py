@@ -5,6 +5,7 @@ A replica is exactly as new as the last row it took or wrote. It knows no store:
 
 import gc
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -33,6 +34,10 @@ _DAMAGE = (
 
 
 _LOSSES = (float, type(None))
+_COMMON = ("reason", "rejected", "duplicates")
+"""What a random choice notes."""
+
+_WITH_TEXTS = ("config", "why", "info")
 
 
 class Replica:
@@ -50,6 +55,7 @@ class Replica:
         self.last = first
         self._space = space
         self._num_known = 0
+        self._reasons: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._drafts: list[tuple[str, Mapping[str, Any]]] = []
 
     @property
@@ -81,6 +87,9 @@ class Replica:
                 _check_lease(row.kind, facts)
             else:
                 facts["kind"] = row.kind
+                _share_texts(facts)
+                if "why" in facts:
+                    facts["why"] = self._shared(facts["why"])
                 if type(facts.get("loss")) not in _LOSSES:
                     raise TypeError("a loss is no number")
                 event = events.from_json(facts, self._space, self.optimizer.ladder)
@@ -93,6 +102,16 @@ class Replica:
                 f"expected an event that can follow the {row.seq - 1} before, got {str(row)[:200]}: {error!r}; "
                 "the study was damaged or changed from outside: restore it from a copy"
             ) from error
+
+    def _shared(self, why: Any) -> Any:
+        """Returns an equal mapping that was seen before, if there is one: the same few reasons come again and again."""
+        if type(why) is not dict or len(why) > len(_COMMON):
+            return why
+        key = tuple(why.items())
+        try:
+            return self._reasons.setdefault(key, why) if len(self._reasons) < MANY else self._reasons.get(key, why)
+        except TypeError:  # a value of a user's own model that cannot be a key
+            return why
 
     # To rows.
 
@@ -139,30 +158,43 @@ def _check_types(event: events.Event) -> None:
     Raises:
         ValueError: If something is not of its type.
     """
-    match event:
-        case events.Asked(trial, why):
-            ids: tuple[object, ...] = (trial.id, trial.config_id, trial.bracket, trial.rung, trial.previous)
-            is_sound = type(why) is dict and _is_text(trial.checkpoint) and _can_explain(trial.origin, why)
-        case events.Joined(config_id, bracket, rung):
-            ids, is_sound = (config_id, bracket, rung), True
-        case events.Told(trial_id, loss, status, checkpoint, info):
-            ids, is_sound = (trial_id,), _is_outcome(loss, status) and _is_text(checkpoint) and type(info) is dict
-        case events.Forgotten(trial_id):
-            ids, is_sound = (trial_id,), True
-        case events.Observed():
-            ids, is_sound = (), _is_outcome(event.loss, event.status)
-        case events.Enqueued():
-            return
-    if not is_sound or any(number is not None and (type(number) is not int or number < 0) for number in ids):
+    ids: tuple[object, ...] = ()
+    is_sound = True
+    if type(event) is events.Asked:
+        trial, why = event.trial, event.why
+        ids = (trial.id, trial.config_id, trial.bracket, trial.rung, trial.previous)
+        is_sound = type(why) is dict and _is_text(trial.checkpoint) and _can_explain(trial.origin, why)
+    elif type(event) is events.Told:
+        ids = (event.trial_id,)
+        is_sound = _is_outcome(event) and _is_text(event.checkpoint) and type(event.info) is dict
+    elif type(event) is events.Observed:
+        is_sound = _is_outcome(event)
+    elif type(event) is events.Joined:
+        ids = (event.config_id, event.bracket, event.rung)
+    elif type(event) is events.Forgotten:
+        ids = (event.trial_id,)
+    for number in ids:
+        is_sound = is_sound and (number is None or (type(number) is int and number >= 0))
+    if not is_sound:
         raise ValueError("a value is not of its type")
+
+
+def _share_texts(facts: Mapping[str, Any]) -> None:
+    """Lets equal names and words of all events be one object each; they make up much of a large study."""
+    for name in _WITH_TEXTS:
+        value = facts.get(name)
+        if type(value) is dict and value:
+            for key in list(value):
+                word = value.pop(key)
+                value[sys.intern(key)] = sys.intern(word) if type(word) is str else word
 
 
 def _is_text(checkpoint: object) -> bool:
     return checkpoint is None or type(checkpoint) is str
 
 
-def _is_outcome(loss: float, status: Status) -> bool:
-    return math.isfinite(loss) == (status is Status.OK) and status is not Status.LATE
+def _is_outcome(event: events.Told | events.Observed) -> bool:
+    return math.isfinite(event.loss) == (event.status is Status.OK) and event.status is not Status.LATE
 
 
 def _can_explain(origin: str, why: Mapping[str, Any]) -> bool:

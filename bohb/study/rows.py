@@ -98,6 +98,8 @@ def read_facts(row: Row) -> dict[str, Any]:
     """
     try:
         facts = _decode(row.payload)
+        if type(facts) is dict and row.payload.count(":") != _num_names(facts):
+            facts = _decode_unique(row.payload)
     except (ValueError, RecursionError) as error:
         raise StudyCorrupt(f"expected plain JSON in event {row.seq}, got {row.payload[:200]!r}: {error}") from error
     if type(facts) is not dict:
@@ -123,4 +125,10 @@ def _finite(text: str) -> float:
     return number
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite).decode
+def _num_names(facts: dict[str, Any]) -> int:
+    """Returns how many names there are, at least; as many as colons only if none stands twice."""
+    return len(facts) + sum([len(value) for value in facts.values() if type(value) is dict])
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).decode
+_decode_unique = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite).decode

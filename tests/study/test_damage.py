@@ -7,8 +7,10 @@ import resource
 import shutil
 import sqlite3
 import sys
+import tempfile
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +34,14 @@ def whole(tmp_path_factory):
             study.tell(trial, loss_of(trial), checkpoint="c", info={"text": "\u20ac"})
         study.ask()
     return target
+
+
+@pytest.fixture
+def scratch(tmp_path):
+    """A folder in memory where there is one: thousands of files are written here."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
+        yield Path(folder)
 
 
 def mutated(content, rng):
@@ -80,9 +90,9 @@ def rows_or_refusal(target):
         log.close()
 
 
-def test_20000_mutated_files_are_the_same_study_or_refused(whole, tmp_path):
+def test_20000_mutated_files_are_the_same_study_or_refused(whole, scratch):
     """What opens has every event to the last bit; the rest is one of three errors. A control: many are refused."""
-    content, expected, target = whole.read_bytes(), rows_of(whole), tmp_path / "m.db"
+    content, expected, target = whole.read_bytes(), rows_of(whole), scratch / "m.db"
     rng, num_refused, slowest = random.Random(0), 0, 0.0
     for _ in range(20_000):
         data = mutated(content, rng)
@@ -99,9 +109,9 @@ def test_20000_mutated_files_are_the_same_study_or_refused(whole, tmp_path):
     assert slowest < 1.0
 
 
-def test_mutated_files_are_the_same_study_or_refused_by_study_open(whole, tmp_path):
+def test_mutated_files_are_the_same_study_or_refused_by_study_open(whole, scratch):
     """The same with the whole of a study; and a refused file is left as it is."""
-    content, target = whole.read_bytes(), tmp_path / "m.db"
+    content, target = whole.read_bytes(), scratch / "m.db"
     with bohb.Study.open(whole) as study:
         expected = study.to_state()
     rng = random.Random(1)
@@ -117,9 +127,9 @@ def test_mutated_files_are_the_same_study_or_refused_by_study_open(whole, tmp_pa
             companion.unlink(missing_ok=True)
 
 
-def test_a_mutated_file_takes_a_light_tell_only_if_the_study_stays_whole_or_is_refused(whole, tmp_path):
+def test_a_mutated_file_takes_a_light_tell_only_if_the_study_stays_whole_or_is_refused(whole, scratch):
     """A light tell reads little; what it does not see is refused by the next one that opens the study."""
-    content, target = whole.read_bytes(), tmp_path / "m.db"
+    content, target = whole.read_bytes(), scratch / "m.db"
     expected, rng = rows_of(whole), random.Random(2)
     for _ in range(1000):
         target.write_bytes(mutated(content, rng) or b"x")
@@ -139,18 +149,18 @@ def test_a_file_cut_anywhere_is_refused(whole, tmp_path):
             bohb.Study.open(target)
 
 
-def test_a_damaged_companion_never_makes_another_study(tmp_path):
+def test_a_damaged_companion_never_makes_another_study(scratch):
     """What SQLite finds damaged in the write-ahead file it leaves out: at most the latest events, never others."""
-    target = tmp_path / "s.db"
+    target = scratch / "s.db"
     study = open_new(target)
     for _ in range(10):
         study.tell(trial := study.ask(), loss_of(trial))
     expected, rng = rows_of(target), random.Random(3)
-    wal, content = (tmp_path / "s.db-wal").read_bytes(), target.read_bytes()
+    wal, content = (scratch / "s.db-wal").read_bytes(), target.read_bytes()
     for number in range(1000):
-        copy = tmp_path / f"c{number}.db"
+        copy = scratch / f"c{number}.db"
         copy.write_bytes(content)
-        (tmp_path / f"c{number}.db-wal").write_bytes(mutated(wal, rng))
+        (scratch / f"c{number}.db-wal").write_bytes(mutated(wal, rng))
         found = rows_or_refusal(copy)
         assert isinstance(found, REFUSED) or found == expected[: len(found)]
     study.close()

@@ -1,6 +1,8 @@
 """The laws of a study: it is the optimizer, whoever asks, tells, leaves and returns."""
 
 import pickle
+import subprocess
+import sys
 import time
 
 import pytest
@@ -326,3 +328,15 @@ def test_the_light_tell_works_on_every_store(target):
         assert [result.info["id"] for result in study.results] == [trial.id for trial in trials[::-1]]
         assert light.tell(target, 3, loss_of(trials[3])).info == {"id": 3}
     replayed(target)
+
+
+def test_a_light_tell_loads_nothing_heavy(tmp_path):
+    """Neither while it is imported nor while it tells."""
+    with open_new(tmp_path / "s.db") as study:
+        study.ask()
+    code = (
+        "import sys; from bohb.study import light; light.tell(sys.argv[1], 0, 0.5); "
+        "print([name for name in ('numpy', 'ConfigSpace', 'scipy', 'statsmodels', 'psycopg') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "s.db")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
