@@ -67,9 +67,9 @@ def build() -> Parser:
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        import bohb
+        from importlib.metadata import version
 
-        print(f"bohb {bohb.__version__}")
+        print(f"bohb {version('bohb')}")
         parser.exit()
 
 

@@ -13,8 +13,10 @@ from bohb.trials import Result, Trial
 
 LEASE_SECONDS = 60.0
 """How long a trial of a shared study stays ours after the last sign of life, if the study has no lease of its own."""
-BEATS_PER_LEASE = 4
+HEARTBEAT_SECONDS = 15.0
 """How often the loop gives one; several may fail before the lease runs out."""
+BEATS_PER_LEASE = 4
+"""How many there are at least in a lease, however short it is."""
 
 
 class Search(Protocol):
@@ -76,7 +78,9 @@ class Leases:
     @property
     def due_at(self) -> float:
         """When the next sign of life is due, on the monotonic clock; never, without leases."""
-        return self._beat_at + self._seconds / BEATS_PER_LEASE if self._is_leased else float("inf")
+        return (
+            self._beat_at + min(HEARTBEAT_SECONDS, self._seconds / BEATS_PER_LEASE) if self._is_leased else float("inf")
+        )
 
     def ask(self) -> Trial:
         """Returns the next trial."""

@@ -104,6 +104,8 @@ BAD = {
     "a: [1": "YAML",
     "a: !!python/object/apply:os.system [touch hacked]": "YAML",
     "a: !!python/name:os.system": "YAML",
+    "a: !!int b": "YAML",
+    "[a]: 1": "YAML",
 }
 
 
