@@ -72,5 +72,5 @@ def _loader() -> Any:
     Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value))  # 010 is ten, as it looks
     Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: float(node.value))
     # ConfigSpace writes the values of a condition as a Python tuple. To us it is a list like any other.
-    Loader.add_constructor("tag:yaml.org,2002:python/tuple", Loader.construct_yaml_seq)
+    Loader.add_constructor("tag:yaml.org,2002:python/tuple", Loader.construct_yaml_seq)  # type: ignore[type-var]
     return Loader

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,8 @@ def start(*words, folder=None, **options):
         cwd=folder,
         env=environment(),
         start_new_session=True,
+        # Whoever starts the tests in the background ignores SIGINT, and so would all that they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         **options,
     )
 

@@ -123,7 +123,7 @@ def test_the_page_of_other_formats(tmp_path):
 
 @pytest.mark.slow
 def test_a_slurm_array_that_is_preempted_and_requeued(tmp_path):
-    cluster = Cluster(tmp_path / "cluster", environment(SECONDS_PER_EPOCH="0.3"))
+    cluster = Cluster(tmp_path / "cluster", environment(SECONDS_PER_EPOCH="0.8"))
     folder = tmp_path / "home"
     folder.mkdir()
     follow("slurm.md", folder, PATH=cluster.environment["PATH"])

@@ -208,10 +208,10 @@ time.sleep(300)
 
 def test_a_worker_that_is_killed_leaves_nothing_running_and_its_trial_is_asked_again(tmp_path, study):
     text = f"import os, pathlib, time; pathlib.Path({str(tmp_path)!r}, f'pid-{{os.getpid()}}').touch(); time.sleep(300)"
-    worker = start("run", study, "--lease", "2", "--max-trials", "1", "--", PYTHON, script(tmp_path, text))
+    worker = start("run", study, "--lease", "5", "--max-trials", "1", "--", PYTHON, script(tmp_path, text))
     wait_for(lambda: list(tmp_path.glob("pid-*")))
     (mark,) = tmp_path.glob("pid-*")
-    time.sleep(3)  # longer than the lease: it is held all the same, because the worker lives
+    time.sleep(6)  # longer than the lease: it is held all the same, because the worker lives
     with bohb.Study.open(study) as opened:
         config = dict(opened.trial(0).config)
         assert dict(opened.ask().config) != config
@@ -219,7 +219,7 @@ def test_a_worker_that_is_killed_leaves_nothing_running_and_its_trial_is_asked_a
         worker.wait(30)
         pid = int(mark.name.partition("-")[2])
         wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
-        time.sleep(2.2)
+        time.sleep(5.2)
         assert dict(opened.ask().config) == config
 
 
