@@ -40,7 +40,7 @@ def start(*words, folder=None, **options):
         env=environment(),
         start_new_session=True,
         # Whoever starts the tests in the background ignores SIGINT, and so would all that they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         **options,
     )
 

@@ -11,7 +11,7 @@ import pytest
 import bohb
 from bohb.cli import exits
 from bohb.cli.main import main
-from tests.cli.shell import CONDITIONAL, make
+from tests.cli.shell import CONDITIONAL, environment, make
 
 SPACE = {**CONDITIONAL, "depth": {"ordered": [1, 2, 4]}, "fixed": 3, "flag": [True, False]}
 
@@ -187,6 +187,14 @@ def test_optuna_opens_what_is_exported(tmp_path, study, name):
         from sqlalchemy import create_engine
 
         create_engine(storage).dispose()
+
+
+def test_without_optuna_the_command_that_installs_it_is_named(tmp_path, study):
+    words = ["export", study, "--optuna", str(tmp_path / "o.log")]
+    code = f"import sys; sys.modules['optuna'] = None; from bohb.cli.main import main; sys.exit(main({words!r}))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == exits.USAGE
+    assert 'pip install "bohb[optuna]"' in done.stderr
 
 
 JUDGE = """
