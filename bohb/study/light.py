@@ -65,8 +65,7 @@ def tell(
 
 def _tell(log: Log, moment: Moment, trial_id: int, read: Callable[[int], Told]) -> Told | None:
     """Appends a tell, unless it was told; returns what is recorded, or None if that is for the optimizer to say."""
-    (first,) = log.read_after(0, limit=1)
-    read_header(first)
+    read_header(_only(log, 1))
     asked = _find_asked(log, moment.last.seq, trial_id)
     before, told = _find_told(log, asked, trial_id), read(trial_id)
     if before is None:
@@ -102,12 +101,11 @@ def _find_asked(log: Log, last_seq: int, trial_id: int) -> Row:
     """
     row, num_asked = _halve(log, last_seq, trial_id)
     if row is None:
-        _find_told(log, next(iter(log.read_after(0, limit=1))), trial_id)  # a damaged row may have hidden it
+        _find_told(log, _only(log, 1), trial_id)  # a damaged row may have hidden it
         if trial_id < 0:
             _, num_asked = _halve(log, last_seq, 2**63)
         raise UnknownTrial(f"expected one of the {num_asked} trials asked so far, got {trial_id}; ask first")
-    (before,) = log.read_after(row.seq - 2, limit=1)
-    return before
+    return _only(log, row.seq - 1)
 
 
 def _halve(log: Log, last_seq: int, trial_id: int) -> tuple[Row | None, int]:
@@ -155,5 +153,23 @@ def _rows(log: Log, after: int, last: int) -> Iterator[Row]:
     """Yields rows in small portions, for a reader that stops soon."""
     while after < last:
         portion = list(log.read_after(after, limit=16))
+        if not portion or portion[0].seq != after + 1:
+            raise _missing(after + 1)
         yield from portion
         after = portion[-1].seq
+
+
+def _only(log: Log, seq: int) -> Row:
+    """Returns the row with this number.
+
+    Raises:
+        StudyCorrupt: If there is none.
+    """
+    row = next(iter(log.read_after(seq - 1, limit=1)), None)
+    if row is None or row.seq != seq:
+        raise _missing(seq)
+    return row
+
+
+def _missing(seq: int) -> StudyCorrupt:
+    return StudyCorrupt(f"expected event {seq} in the study, got none; restore the study from a copy")

@@ -62,7 +62,13 @@ def seal(before: Row | None, kind: str, facts: Mapping[str, Any], at: float) -> 
 
 
 def checksum(row: Row) -> str:
-    """Returns the checksum that a row carries."""
+    """Returns the checksum that a row carries.
+
+    Raises:
+        StudyCorrupt: If it carries none.
+    """
+    if type(row.payload) is not str:
+        raise StudyCorrupt(f"expected an event with a payload, got {row}; restore the study from a copy")
     return row.payload[-18:-2]
 
 
