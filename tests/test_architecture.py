@@ -41,7 +41,7 @@ LAYERS = [
         }
     ],
     [{"bohb.study"}, {"bohb.runner"}],
-    [{"bohb.callbacks"}, {"bohb.integrations"}, {"bohb.report"}, {"bohb.cli"}],
+    [{"bohb.callbacks"}, {"bohb.integrations"}, {"bohb.report"}, {"bohb.cli", "bohb.__main__"}],
 ]
 CORE = 3
 """Nothing up to this layer knows files, clocks, threads, processes or networks."""
@@ -60,7 +60,7 @@ HARMLESS = {
     ("bohb.optimizer", "secrets"): {"randbits"},  # a seed is drawn where none is given
 }
 HOMES = {
-    "ConfigSpace": {"bohb.declared"},
+    "ConfigSpace": {"bohb.declared", "bohb.cli.short_spaces"},
     "scipy": {"bohb.density", "bohb.declared", "bohb.models.hpbandster"},
     "statsmodels": {"bohb.bandwidths"},
 }

@@ -167,7 +167,9 @@ def _call(objective: Objective, trial: Trial) -> Outcome:
 
 
 def _read(value: Any) -> Outcome:
-    """Returns what an objective returned, checked where it was made."""
+    """Returns what an objective returned, checked where it was made; an `Outcome` was checked by whoever made it."""
+    if isinstance(value, Outcome):
+        return value
     if not isinstance(value, Mapping):
         return Outcome(loss=read_loss(value))
     unknown = sorted(set(value) - {"loss", "checkpoint", "info"}, key=str)

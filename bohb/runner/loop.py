@@ -222,7 +222,9 @@ def _engine_error(future: Future[Outcome]) -> BaseException | None:
 def _tell(search: Search, trial: Trial, outcome: Outcome) -> Result:
     if outcome.error is None:
         return search.tell(trial, outcome.loss, checkpoint=outcome.checkpoint, info=outcome.info)
-    info = {"error": outcome.error} | ({} if outcome.traceback is None else {"traceback": outcome.traceback})
+    info = {**outcome.info, "error": outcome.error} | (
+        {} if outcome.traceback is None else {"traceback": outcome.traceback}
+    )
     return search.tell(trial, RuntimeError(outcome.error), info=info)
 
 

@@ -12,9 +12,11 @@ from bohb.budgets import Ladder
 from bohb.trials import Result, Trial
 
 LEASE_SECONDS = 60.0
-"""How long a trial of a shared study stays ours after the last sign of life."""
+"""How long a trial of a shared study stays ours after the last sign of life, if the study has no lease of its own."""
 HEARTBEAT_SECONDS = 15.0
 """How often the loop gives one; several may fail before the lease runs out."""
+BEATS_PER_LEASE = 4
+"""How many there are at least in a lease, however short it is."""
 
 
 class Search(Protocol):
@@ -69,17 +71,20 @@ class Leases:
     def __init__(self, search: Search, *, is_blocking: bool) -> None:
         self._search: Any = search
         self._is_leased = hasattr(search, "heartbeat") and not is_blocking
+        self._seconds: float = getattr(search, "lease", None) or LEASE_SECONDS
         self._give_back = getattr(search, "release", search.forget)
         self._beat_at = time.monotonic()
 
     @property
     def due_at(self) -> float:
         """When the next sign of life is due, on the monotonic clock; never, without leases."""
-        return self._beat_at + HEARTBEAT_SECONDS if self._is_leased else float("inf")
+        return (
+            self._beat_at + min(HEARTBEAT_SECONDS, self._seconds / BEATS_PER_LEASE) if self._is_leased else float("inf")
+        )
 
     def ask(self) -> Trial:
         """Returns the next trial."""
-        trial: Trial = self._search.ask(lease=LEASE_SECONDS) if self._is_leased else self._search.ask()
+        trial: Trial = self._search.ask(lease=self._seconds) if self._is_leased else self._search.ask()
         return trial
 
     def beat(self, trials: Iterable[Trial]) -> None:

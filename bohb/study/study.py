@@ -237,6 +237,11 @@ class Study:
 
         self._session.write(act)
 
+    @property
+    def lease(self) -> float | None:
+        """For how many seconds this object's `ask` leases trials by default; None for ever."""
+        return self._lease
+
     # Facts.
 
     @property

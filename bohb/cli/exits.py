@@ -1,0 +1,52 @@
+"""With which code a command ends. Where there is a convention (sysexits.h, 128 + signal), it is followed."""
+
+from bohb.errors import (
+    BohbError,
+    SpaceExhausted,
+    StateError,
+    StudyBusy,
+    StudyCorrupt,
+    StudyMismatch,
+    StudyUnavailable,
+    StudyVersion,
+    TellConflict,
+)
+
+OK = 0
+NO = 1
+"""The command did its work, and the answer is no: there is no incumbent, or `verify` found a difference."""
+USAGE = 2
+"""The arguments, or what they name, are not what they have to be; the same call again fails again."""
+EXHAUSTED = 3
+"""`ask`: a finite space has nothing left to evaluate."""
+CONFLICT = 4
+"""The trial was told before with another outcome, which stays."""
+DATA = 65
+"""The study, or a file to import, is damaged, of a newer version, or something else (EX_DATAERR)."""
+UNAVAILABLE = 69
+"""The store is busy, full, missing or out of reach; nothing is lost, the same call may be repeated (EX_UNAVAILABLE)."""
+BUG = 70
+"""An error that nobody foresaw, of bohb or of a Python file it was given, with its traceback (EX_SOFTWARE)."""
+OUTPUT = 74
+"""What was to be printed or written could not be (EX_IOERR)."""
+INTERRUPTED = 130
+"""Ended by Ctrl-C; `run` gave back what was running."""
+TERMINATED = 143
+"""Ended by SIGTERM; `run` gave back what was running."""
+
+_CODES: tuple[tuple[type[BohbError], int], ...] = (
+    (SpaceExhausted, EXHAUSTED),
+    (TellConflict, CONFLICT),
+    (StudyCorrupt, DATA),
+    (StudyMismatch, DATA),
+    (StudyVersion, DATA),
+    (StateError, DATA),
+    (StudyBusy, UNAVAILABLE),
+    (StudyUnavailable, UNAVAILABLE),
+    (BohbError, USAGE),
+)
+
+
+def code_of(error: BohbError) -> int:
+    """Returns the exit code for one of our errors."""
+    return next(code for kind, code in _CODES if isinstance(error, kind))

@@ -1,0 +1,50 @@
+"""The door of the command line: parse, do, and end with the code that says how it went."""
+
+import importlib
+import os
+import sys
+import traceback
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+
+from bohb.cli import exits
+from bohb.cli.output import note
+from bohb.cli.parser import parse
+from bohb.errors import BohbError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: What follows the name of the program; by default the process's own.
+
+    Returns:
+        The exit code; see `bohb.cli.exits`.
+    """
+    options = parse(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _command(options.command)(options)
+        sys.stdout.flush()
+    except BohbError as error:
+        note(str(error))
+        return exits.code_of(error)
+    except BrokenPipeError:  # `bohb trials STUDY | head`: the reader has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.OUTPUT
+    except OSError as error:
+        note(f"expected to read and write what the command names, but: {error}")
+        return exits.OUTPUT
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except Exception:  # Python's own code for it is 1, which means something else here
+        traceback.print_exc()
+        return exits.BUG
+    return code
+
+
+def _command(place: str) -> Callable[[Namespace], int]:
+    """Returns the function `module:name` of this package, loaded now."""
+    module, _, name = place.partition(":")
+    command: Callable[[Namespace], int] = getattr(importlib.import_module(f"bohb.cli.{module}"), name)
+    return command

@@ -1,0 +1,196 @@
+"""The commands and their options, in the words of the study. argparse parses them: it is there, and starts at once."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
+
+TARGET = "a file, or a postgresql:// URL"
+FREE = {"--loss", "--error", "--checkpoint", "--info", "--config"}
+"""The options whose value may begin with a dash."""
+
+EPILOG = (
+    "Exit codes: 0 done, 1 the answer is no, 2 usage, 3 nothing left to ask, 4 told otherwise before, 65 damaged or "
+)
+EPILOG += "another study, 69 busy or out of reach (try again), 70 a fault of bohb, 74 output, 130 Ctrl-C, 143 SIGTERM."
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose usage goes to stderr: stdout is for results."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends with the usage on stderr and code 2."""
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Returns the options of one call; what follows the first `--` is a command, taken as it is.
+
+    Raises:
+        SystemExit: With code 2 if they make no sense, with 0 after `--help` and `--version`.
+    """
+    words = list(arguments)
+    own, rest = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, None)
+    parser = build()
+    options = parser.parse_args(list(_joined(own)))
+    if options.name != "run":
+        if rest is not None:
+            parser.error(f"expected no command after -- for {options.name}")
+    elif (rest is not None) == (options.objective is not None):
+        parser.error("expected either script.py:objective or -- COMMAND")
+    elif rest == []:
+        parser.error("expected a command after --")
+    options.words = rest
+    return options
+
+
+def _joined(words: Sequence[str]) -> Iterator[str]:
+    """Yields the words, with a value that may begin with a dash joined to its option: argparse takes -1e-3 for one."""
+    rest = iter(words)
+    for word in rest:
+        value = next(rest, None) if word in FREE else None
+        yield word if value is None else f"{word}={value}"
+
+
+def build() -> Parser:
+    """Returns the parser of all commands."""
+    # No abbreviations: a new option must not change what an old script means.
+    about = "BOHB hyperparameter search, shared and durable."
+    parser = Parser(prog="bohb", description=about, epilog=EPILOG, allow_abbrev=False)
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+    for add in (_add_create, _add_asking, _add_telling, _add_facts, _add_run, _add_exchange, _add_verify):
+        add(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"bohb {version('bohb')}")
+        parser.exit()
+
+
+def _add(commands: Any, name: str, command: str, text: str, *, has_json: bool = True) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text, epilog=EPILOG, allow_abbrev=False
+    )
+    parser.add_argument("study", metavar="STUDY", help=TARGET)
+    if has_json:
+        parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_create(commands: Any) -> None:
+    parser = _add(commands, "create", "creating:create", "create a study; the same call again changes nothing")
+    parser.add_argument("--space", required=True, help="space.py:space, package.module:space, or a .json or .yaml file")
+    parser.add_argument("--budgets", help="all budgets, ascending: 1,4,10,50")
+    parser.add_argument("--min-budget", type=number, help="the smallest budget")
+    parser.add_argument("--max-budget", type=number, help="the largest budget")
+    parser.add_argument("--eta", type=number, help="the factor between budgets (3)")
+    parser.add_argument("--seed", type=int, help="makes the search repeatable")
+    parser.add_argument("--preset", help="default, paper, hpbandster, hyperband, asha or random")
+
+
+def _add_asking(commands: Any) -> None:
+    parser = _add(commands, "ask", "asking:ask", "print the next trial to evaluate, as one JSON line")
+    parser.add_argument("--lease", type=float, metavar="SECONDS", help="hold it for so long only")
+    parser = _add(commands, "heartbeat", "asking:heartbeat", "start the lease of a trial anew; code 1 if it is lost")
+    _add_trial(parser)
+    parser = _add(commands, "release", "asking:release", "give a trial back: it is asked again")
+    _add_trial(parser)
+    parser = _add(commands, "enqueue", "asking:enqueue", "try a configuration next")
+    parser.add_argument("--config", required=True, metavar="JSON")
+    parser.add_argument("--budget", metavar="BUDGET", help="where; by default where the schedule starts")
+    parser = _add(commands, "observe", "asking:observe", "record a result from elsewhere")
+    parser.add_argument("--config", required=True, metavar="JSON")
+    parser.add_argument("--budget", required=True, metavar="BUDGET")
+    _add_outcome(parser)
+
+
+def _add_telling(commands: Any) -> None:
+    parser = _add(commands, "tell", "telling:tell", "tell the outcome of a trial; repeating it is safe")
+    _add_trial(parser)
+    _add_outcome(parser)
+    _add_extras(parser)
+    parser = _add(commands, "fail", "telling:tell", "tell that a trial failed, as tell --error")
+    _add_trial(parser)
+    parser.add_argument("error", metavar="TEXT", nargs="?", default="failed", help="why")
+    _add_extras(parser)
+    parser.set_defaults(loss=None)
+
+
+def _add_trial(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("trial", metavar="TRIAL", type=int, help="the number of the trial")
+
+
+def _add_outcome(parser: argparse.ArgumentParser) -> None:
+    outcome = parser.add_mutually_exclusive_group(required=True)
+    outcome.add_argument("--loss", type=float, help="what to minimise; nan and inf are failures")
+    outcome.add_argument("--error", metavar="TEXT", help="why the trial failed")
+
+
+def _add_extras(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--checkpoint", metavar="PATH", help="where training may resume after a promotion")
+    parser.add_argument("--info", metavar="JSON", help="a JSON object to keep with it")
+
+
+def _add_facts(commands: Any) -> None:
+    _add(commands, "status", "facts:status", "print what the study is made of and how far it is")
+    _add(commands, "best", "facts:best", "print the incumbent; code 1 if there is none yet")
+    _add(commands, "trials", "facts:trials", "print a line for each told trial")
+    _add(commands, "health", "facts:health", "print how the search is doing")
+    parser = _add(commands, "explain", "facts:explain", "print why a trial is what it is")
+    _add_trial(parser)
+    parser = _add(commands, "plan", "facts:plan", "print what is ahead, before anything is spent")
+    parser.add_argument("--workers", type=int, default=1, metavar="N")
+    parser.add_argument("--cycles", type=int, default=1, metavar="N")
+    parser = _add(commands, "report", "exchanging:report", "print all results as a table")
+    parser.add_argument("--format", choices=["csv", "json"], default="csv")
+
+
+def _add_run(commands: Any) -> None:
+    parser = _add(commands, "run", "running:run", "a worker: ask, evaluate, tell, until a limit is reached")
+    parser.usage = "bohb run [options] STUDY (script.py:objective | -- COMMAND ...)"
+    parser.add_argument("objective", nargs="?", help="script.py:objective or package.module:objective")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="trials at the same time")
+    parser.add_argument("--max-trials", type=int, metavar="N", help="trials of this worker")
+    parser.add_argument("--total-trials", type=int, metavar="N", help="results in the study, whoever told them")
+    parser.add_argument("--max-seconds", type=float, metavar="S", help="start no trial after so long")
+    parser.add_argument("--max-budget", type=float, metavar="B", help="what all trials may spend together")
+    parser.add_argument("--trial-seconds", type=float, metavar="S", help="end a trial after so long; it has failed")
+    parser.add_argument(
+        "--lease", type=float, default=60.0, metavar="S", help="without sign of life, lost after S (60)"
+    )
+    parser.add_argument("--grace", type=float, default=5.0, metavar="S", help="between SIGTERM and SIGKILL (5)")
+    parser.add_argument(
+        "--retries", type=int, default=1, metavar="N", help="after a killed trial, ask again N times (1)"
+    )
+    parser.add_argument("--gpus-per-trial", type=int, default=0, metavar="N", help="sets CUDA_VISIBLE_DEVICES")
+    parser.add_argument("--directory", metavar="DIR", help="keeps what trials print, in DIR/output")
+
+
+def _add_exchange(commands: Any) -> None:
+    parser = _add(commands, "import", "exchanging:import_", "read results of another program as observations")
+    parser.add_argument("--hpbandster", metavar="DIR", required=True, help="with configs.json and results.json")
+    parser = _add(commands, "export", "exchanging:export", "write the results for another program", has_json=False)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--csv", metavar="FILE")
+    where.add_argument("--json", dest="json_file", metavar="FILE", help="one object with all results")
+    where.add_argument("--hpbandster", metavar="DIR", help="for HpBandSter and DeepCAVE")
+    where.add_argument("--optuna", metavar="FILE", help="an SQLite file (.db) or a journal (.log)")
+
+
+def _add_verify(commands: Any) -> None:
+    _add(commands, "verify", "checking:verify", "check every event, and compute every ask again")
+
+
+def number(text: str) -> int | float:
+    """Returns a number as it is written: 9 is an integer, 9.0 is not."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)

@@ -1,0 +1,93 @@
+"""How a trial becomes the arguments of a command: placeholders are filled in, and no shell sees them.
+
+`{name}` is the value of a parameter, `{budget}`, `{trial}`, `{checkpoint}`, `{previous}` and `{config_id}` are the
+trial's own, and `{config}` is the whole configuration as JSON. `{name:-text}` gives a text where there is no value;
+without one, an argument that needs a missing value is left out, and with it the option before it. `{{` and `}}` are
+braces.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bohb.errors import SettingError
+from bohb.trials import Trial
+
+OWN = ("budget", "trial", "checkpoint", "previous", "config_id", "config")
+"""The names that are the trial's own; a parameter of such a name is `{config.name}`."""
+
+_PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+def check_words(words: Sequence[str], names: Iterable[str]) -> None:
+    """Makes sure that every placeholder has a meaning, before anything runs.
+
+    Args:
+        words: The command and its arguments.
+        names: The names of the parameters.
+
+    Raises:
+        SettingError: If one has none, or a brace stands alone.
+    """
+    known = {*OWN, *names, *(f"config.{name}" for name in names)}
+    for word in words:
+        for match in _PART.finditer(word):
+            name = None if match[1] is None else match[1].partition(":-")[0]
+            if match[0] not in ("{{", "}}") and name not in known:
+                raise SettingError(
+                    f"expected placeholders of {', '.join(sorted(known))}; got {match[0]!r} in {word!r}; "
+                    "double a brace that is meant as one"
+                )
+
+
+def fill_in(words: Sequence[str], trial: Trial) -> list[str]:
+    """Returns the command for a trial.
+
+    Args:
+        words: The command and its arguments, checked by `check_words`.
+        trial: The trial.
+    """
+    filled: list[str] = []
+    previous = ""
+    for word in words:
+        try:
+            filled.append(_PART.sub(lambda match: _value(match, trial), word))
+        except _Missing:
+            if _PART.fullmatch(word) and previous.startswith("-") and filled and filled[-1] == previous:
+                filled.pop()  # `--momentum {momentum}` goes as a whole
+        previous = word
+    return filled
+
+
+class _Missing(Exception):
+    """A placeholder has no value."""
+
+
+def _value(match: re.Match[str], trial: Trial) -> str:
+    if match[1] is None:
+        return match[0][0]
+    name, dash, default = match[1].partition(":-")
+    found, value = _find(name, trial)
+    if found and value is not None:
+        return as_text(value)
+    if dash:
+        return default
+    if found and name not in OWN:
+        return as_text(value)
+    raise _Missing
+
+
+def _find(name: str, trial: Trial) -> tuple[bool, Any]:
+    if name in OWN:
+        return True, {"trial": trial.id, "config": dict(trial.config)}.get(name) if name in (
+            "trial",
+            "config",
+        ) else getattr(trial, name)
+    inner = name.removeprefix("config.") if name not in trial.config else name
+    return inner in trial.config, trial.config.get(inner)
+
+
+def as_text(value: Any) -> str:
+    """Returns a value as one argument: text as it is, everything else as JSON (`true`, `0.001`, `null`)."""
+    return value if isinstance(value, str) else json.dumps(value)

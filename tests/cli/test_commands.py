@@ -1,0 +1,317 @@
+"""What each command does, prints and ends with."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bohb
+from bohb.cli import exits
+from bohb.cli.main import main
+from bohb.cli.output import visible
+from tests.cli.shell import ROOT, environment, lines, make
+from tests.cli.shell import bohb as shell
+
+
+@pytest.fixture
+def study(tmp_path):
+    return make(tmp_path)
+
+
+@pytest.fixture
+def call(capsys):
+    """Runs a command in this process; returns what it printed, as JSON objects."""
+
+    def run(*words, code=0):
+        capsys.readouterr()
+        assert main([str(word) for word in words]) == code
+        printed = capsys.readouterr()
+        run.err = printed.err
+        return lines(printed.out) if "--json" in words or words[0] == "ask" else printed.out
+
+    return run
+
+
+def test_ask_prints_one_line_with_everything_a_worker_needs(study, call):
+    (facts,) = call("ask", study, "--lease", 60)
+    assert {"trial": 0, "budget": 1, "checkpoint": None, "previous": None, "lease": 60.0}.items() <= facts.items()
+    assert set(facts["config"]) == {"x", "n", "kind"}
+    assert next(iter(facts)) == "trial"  # a shell takes the number from the front of the line
+
+
+def test_the_command_line_asks_what_the_library_asks(tmp_path, call):
+    """Through the command line or through the library, it is the same study."""
+    study = make(tmp_path, seed=5)
+    space = {"x": (0.0, 1.0)}
+    other = bohb.Study.open(
+        tmp_path / "other.db", bohb.Study.open(study).to_state() and _space(tmp_path), [1, 3, 9], seed=5
+    )
+    for _ in range(6):
+        (facts,) = call("ask", study)
+        trial = other.ask()
+        assert (facts["trial"], facts["config"], facts["budget"]) == (trial.id, dict(trial.config), trial.budget), space
+        call("tell", study, facts["trial"], "--loss", facts["config"]["x"])
+        other.tell(trial, trial.config["x"])
+
+
+def _space(folder):
+    from bohb.cli.spaces import read_space
+
+    return read_space(str(folder / "space.json"))
+
+
+def test_a_tell_counts_once_and_a_conflict_has_a_code_of_its_own(study, call):
+    call("ask", study)
+    for _ in range(3):
+        (told,) = call("tell", study, 0, "--loss", "-1e-3", "--checkpoint", "c", "--info", '{"a": 1}', "--json")
+        assert told == {"trial": 0, "loss": -1e-3, "status": "ok", "checkpoint": "c", "info": {"a": 1}}
+    call("tell", study, 0, "--loss", "0.5", code=exits.CONFLICT)
+    call("fail", study, 0, "no", code=exits.CONFLICT)
+    assert [result["loss"] for result in call("trials", study, "--json")] == [-1e-3]
+
+
+@pytest.mark.parametrize("words", [["--loss", "nan"], ["--loss", "-inf"], ["--error", "-oops"]])
+def test_a_failure_is_null_with_a_status(study, call, words):
+    call("ask", study)
+    for _ in range(2):
+        (told,) = call("tell", study, 0, *words, "--json")
+        assert told["loss"] is None
+        assert told["status"] in ("nan", "infinite", "error")
+    (result,) = call("trials", study, "--json")
+    assert result["status"] == told["status"]
+    assert result["info"].get("error") == ("-oops" if words[0] == "--error" else None)
+
+
+def test_released_and_failed_trials(study, call):
+    (first,) = call("ask", study)
+    call("release", study, 0)
+    (again,) = call("ask", study)
+    assert (again["trial"], again["config"], again["budget"]) == (1, first["config"], first["budget"])
+    assert call("heartbeat", study, 1, "--json") == [{"trial": 1, "held": True}]
+    call("heartbeat", study, 0, "--json", code=exits.NO)
+    call("fail", study, 1, "out of memory")
+    call("release", study, 1, code=exits.CONFLICT)
+
+
+def test_enqueue_and_observe(study, call):
+    config = {"x": 0.5, "n": 8, "kind": "a"}
+    call("enqueue", study, "--config", json.dumps(config), "--budget", "3")
+    (asked,) = call("ask", study)
+    assert (asked["config"], asked["budget"], asked["origin"]) == (config, 3, "enqueued")
+    for _ in range(2):
+        call("observe", study, "--config", json.dumps({**config, "n": 9}), "--budget", "9", "--loss", "-2")
+    call(
+        "observe",
+        study,
+        "--config",
+        json.dumps({**config, "n": 9}),
+        "--budget",
+        "9",
+        "--loss",
+        "1",
+        code=exits.CONFLICT,
+    )
+    (best,) = call("best", study, "--json")
+    assert (best["trial"], best["loss"], best["budget"], best["origin"]) == (-1, -2.0, 9, "observed")
+
+
+def test_facts(study, call):
+    call("best", study, code=exits.NO)
+    for loss in (0.5, 0.25):
+        (trial,) = call("ask", study)
+        call("tell", study, trial["trial"], "--loss", loss)
+    call("ask", study)
+    (status,) = call("status", study, "--json")
+    assert (status["results"], status["results_by_budget"], status["pending"]) == (2, [2, 0, 0], [2])
+    assert (status["preset"], status["seed"], status["incumbent"]["loss"]) == ("default", 0, 0.25)
+    assert "trial 1: loss 0.25 at budget 1" in call("status", study)
+    assert call("best", study).startswith("trial 1: loss 0.25")
+    (plan,) = call("plan", study, "--json", "--workers", 2)
+    assert plan["num_workers"] == 2
+    (health,) = call("health", study, "--json")
+    assert health["failure_rate"] == 0
+    (why,) = call("explain", study, 0, "--json")
+    assert why["origin"] == "random"
+    for command in ("plan", "health", "trials", "report"):
+        assert call(command, study)
+
+
+def test_report_and_tables(study, call, tmp_path):
+    import csv
+
+    for loss in ("0.5", "nan"):
+        (trial,) = call("ask", study)
+        call("tell", study, trial["trial"], "--loss", loss)
+    rows = list(csv.DictReader(call("report", study).splitlines()))
+    assert [(row["trial"], row["loss"], row["status"]) for row in rows] == [("0", "0.5", "ok"), ("1", "", "nan")]
+    assert float(rows[1]["config.x"]) == trial["config"]["x"]
+    call("export", study, "--csv", tmp_path / "r.csv")
+    assert list(csv.DictReader((tmp_path / "r.csv").read_text().splitlines())) == rows
+    call("export", study, "--json", tmp_path / "r.json")
+    assert json.loads((tmp_path / "r.json").read_text())["results"] == call("trials", study, "--json")
+    assert json.loads(call("report", study, "--format", "json"))["results"] == call("trials", study, "--json")
+
+
+def test_create_is_repeatable_and_refuses_another_study(tmp_path, call):
+    study = make(tmp_path)
+    make(tmp_path)
+    space = str(tmp_path / "space.json")
+    call("create", study, "--space", space, "--budgets", "1,3,10", code=exits.DATA)
+    assert "ladder" in call.err
+    call(
+        "create",
+        study,
+        "--space",
+        space,
+        "--min-budget",
+        1,
+        "--max-budget",
+        9,
+        "--eta",
+        3,
+        "--seed",
+        7,
+        code=exits.DATA,
+    )
+    assert "seed" in call.err
+
+
+@pytest.mark.parametrize(
+    ("words", "budgets"),
+    [
+        (["--min-budget", "1", "--max-budget", "81", "--eta", "3"], [1, 3, 9, 27, 81]),
+        (["--budgets", "1,4,10,50"], [1, 4, 10, 50]),
+        (["--min-budget", "0.5", "--max-budget", "2", "--eta", "2"], [0.5, 1.0, 2]),
+    ],
+)
+def test_ladders(tmp_path, call, words, budgets):
+    make(tmp_path)
+    (facts,) = call("create", tmp_path / "new.db", "--space", tmp_path / "space.json", *words, "--json")
+    assert [(type(one), one) for one in facts["budgets"]] == [(type(one), one) for one in budgets]
+
+
+USAGE = [
+    [],
+    ["nonsense"],
+    ["tell", "s.db"],
+    ["tell", "s.db", "0"],
+    ["tell", "s.db", "0", "--loss", "1", "--error", "x"],
+    ["tell", "s.db", "zero", "--loss", "1"],
+    ["tell", "s.db", "0", "--lo", "1"],
+    ["ask", "s.db", "--", "x"],
+    ["run", "s.db"],
+    ["run", "s.db", "--"],
+    ["run", "s.db", "a.py:f", "--", "x"],
+    ["export", "s.db"],
+]
+
+
+@pytest.mark.parametrize("words", USAGE, ids=" ".join)
+def test_wrong_usage_ends_with_2_and_says_so_on_stderr(words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == exits.USAGE
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "usage:" in printed.err
+    assert "--help" in printed.err
+
+
+def test_errors_have_their_codes(study, call, tmp_path):
+    space = str(tmp_path / "space.json")
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(Path(study).read_bytes()[:5000])
+    other = tmp_path / "other.txt"
+    other.write_text("not a study, but a longer text " * 50)
+    call("tell", study, 5, "--loss", "1", code=exits.USAGE)
+    call("tell", study, 0, "--loss", "1", "--info", "[1]", code=exits.USAGE)
+    call("enqueue", study, "--config", "{}", code=exits.USAGE)
+    call("enqueue", study, "--config", "{", code=exits.USAGE)
+    call("observe", study, "--config", "{}", "--budget", "2", "--loss", "1", code=exits.USAGE)
+    call("ask", study, "--lease", "-1", code=exits.USAGE)
+    call("ask", tmp_path / "none.db", code=exits.UNAVAILABLE)
+    call("tell", tmp_path / "none.db", 0, "--loss", "1", code=exits.UNAVAILABLE)
+    call("status", damaged, code=exits.DATA)
+    call("tell", other, 0, "--loss", "1", code=exits.DATA)
+    call("status", "ftp://x", code=exits.DATA)
+    call("create", tmp_path / "x.db", "--space", "nothing.yaml", "--budgets", "1", code=exits.USAGE)
+    call("create", tmp_path / "x.db", "--space", space, "--budgets", "1,x", code=exits.USAGE)
+    call("create", tmp_path / "x.db", "--space", space, "--min-budget", "1", code=exits.USAGE)
+    call("create", tmp_path / "x.db", "--space", space, "--budgets", "1", "--eta", "2", code=exits.USAGE)
+    call("create", tmp_path / "x.db", "--space", space, "--budgets", "1", "--preset", "x", code=exits.USAGE)
+    assert not (tmp_path / "x.db").exists()
+
+
+def test_a_password_is_not_printed(call):
+    call("tell", "postgresql://me:secret@127.0.0.1:1/none", 0, "--loss", 1, code=exits.UNAVAILABLE)
+    assert "secret" not in call.err
+
+
+def test_an_exhausted_space_ends_with_3(tmp_path, call):
+    study = make(tmp_path, space={"kind": ["a", "b"]}, budgets="1")
+    for _ in range(2):
+        (trial,) = call("ask", study)
+        call("tell", study, trial["trial"], "--loss", "1")
+    call("ask", study, code=exits.EXHAUSTED)
+
+
+def test_a_reader_may_leave(tmp_path):
+    """`bohb trials STUDY | head -1` says nothing on stderr."""
+    study = make(tmp_path)
+    with bohb.Study.open(study) as opened:
+        for i in range(400):
+            opened.tell(opened.ask(), i, info={"text": "x" * 500})
+    command = f"{sys.executable} -m bohb trials {study} --json | head -1"
+    done = subprocess.run(["bash", "-c", command], env=environment(), capture_output=True, text=True, timeout=60)
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""
+
+
+def test_an_unforeseen_error_is_not_taken_for_an_answer(tmp_path, call):
+    (tmp_path / "broken_space.py").write_text("1 / 0\n")
+    call("create", tmp_path / "x.db", "--space", f"{tmp_path}/broken_space.py:space", "--budgets", "1", code=exits.BUG)
+    assert "ZeroDivisionError" in call.err
+
+
+@given(st.text())
+def test_no_value_steers_the_terminal(text):
+    assert all(character.isprintable() or character == "\n" for character in visible(text))
+
+
+def test_the_page_lists_every_code_and_every_command():
+    page = (ROOT / "docs" / "how-to" / "command-line.md").read_text()
+    codes = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
+    assert codes == {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
+    done = shell("--help")
+    commands = re.findall(r"^    (\w+)(?:  |$)", done.stdout, re.MULTILINE)
+    assert len(commands) >= 19
+    assert [command for command in commands if f"`{command}" not in page] == []
+
+
+@pytest.mark.parametrize("command", ["tell", "fail"])
+def test_telling_starts_without_the_optimizer(study, command):
+    """ConfigSpace alone takes longer to load than a tell may take."""
+    outcome = ["--loss", "0.5"] if command == "tell" else ["oops"]
+    shell("ask", study)
+    code = f"""
+import sys
+from pathlib import Path
+from bohb.cli.main import main
+for _ in range(2):
+    assert main({[command, study, "0", *outcome]!r}) == 0
+heavy = ["ConfigSpace", "scipy", "statsmodels", "numpy", "yaml", "optuna", "bohb.optimizer", "concurrent.futures"]
+print([name for name in heavy if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_both_names_of_the_program(tmp_path):
+    assert shell("--version").stdout == f"bohb {bohb.__version__}\n"
+    entry = subprocess.run(["bohb", "--version"], env=environment(), capture_output=True, text=True, timeout=60)
+    assert entry.stdout == f"bohb {bohb.__version__}\n"

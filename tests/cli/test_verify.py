@@ -1,0 +1,84 @@
+"""`verify` computes every ask again: a study as it was written passes, and a forged one is found out."""
+
+import json
+import sqlite3
+
+import pytest
+
+import bohb
+from bohb.cli import exits
+from bohb.cli.checking import MAX_DIFFERENCES
+from bohb.cli.main import main
+from bohb.study.rows import seal
+from tests.cli.shell import CONDITIONAL, make
+
+
+@pytest.fixture(params=["default", "paper", "hyperband", "hpbandster"])
+def study(request, tmp_path):
+    """A study with everything that can happen in one."""
+    target = make(tmp_path, space=CONDITIONAL, preset=request.param)
+    with bohb.Study.open(target) as opened:
+        opened.enqueue({"x": 0.5, "n": 3, "kind": "b"})
+        opened.observe({"x": 0.25, "n": 3, "kind": "b"}, 3, 1.0)
+        for i in range(60):
+            trial = opened.ask(lease=None if i % 3 else 100)
+            if i % 7 == 3:
+                opened.release(trial)
+            elif i % 5 != 4:
+                opened.tell(trial, trial.config["x"] if i % 11 else float("nan"))
+    return target
+
+
+def verify(target, capsys, code):
+    capsys.readouterr()
+    assert main(["verify", target, "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def rewrite(target, change):
+    """Writes the rows of a study anew, with a chain of checksums that is right."""
+    connection = sqlite3.connect(target)
+    ((table,),) = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    rows = connection.execute(f"SELECT seq, kind, payload, at FROM {table} ORDER BY seq").fetchall()
+    before = None
+    for seq, kind, payload, at in rows:
+        facts = json.loads(payload)
+        del facts["check"]
+        before = seal(before, kind, change(seq, kind, facts), at)
+        connection.execute(f"UPDATE {table} SET payload = ? WHERE seq = ?", (before.payload, seq))
+    connection.commit()
+    connection.close()
+
+
+def test_a_study_passes(study, capsys):
+    found = verify(study, capsys, exits.OK)
+    assert found["differences"] == []
+    assert found["asks"] == 60
+
+
+def test_a_forged_configuration_is_found(study, capsys):
+    """The control: the chain is whole, the event is legal, and only computing it again tells."""
+
+    with bohb.Study.open(study) as opened:
+        config_id = opened.trial(8).config_id
+
+    def forge(seq, kind, facts):
+        if kind == "asked" and facts["config_id"] == config_id:
+            facts["config"]["x"] = 0.123
+        return facts
+
+    rewrite(study, forge)
+    found = verify(study, capsys, exits.NO)
+    assert 1 <= len(found["differences"]) <= MAX_DIFFERENCES
+    assert "0.123" in found["differences"][0]["text"]
+    assert main(["verify", study]) == exits.NO
+    assert "came out otherwise" in capsys.readouterr().out
+
+
+def test_a_damaged_study_ends_with_its_own_code(study, capsys):
+    connection = sqlite3.connect(study)
+    ((table,),) = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    connection.execute(f"UPDATE {table} SET payload = replace(payload, '0.5', '0.6') WHERE seq = 2")
+    connection.commit()
+    connection.close()
+    assert main(["verify", study]) == exits.DATA
