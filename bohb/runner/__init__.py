@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bohb.runner.evaluation import FolderTrial, Objective
+    from bohb.runner.horovod import HorovodExecutor
     from bohb.runner.limits import cost
     from bohb.runner.processes import ProcessExecutor
     from bohb.runner.records import (
@@ -23,21 +24,25 @@ if TYPE_CHECKING:
     from bohb.runner.report import Report
     from bohb.runner.serial import SerialExecutor
     from bohb.runner.start import run
+    from bohb.runner.torchrun import TorchrunExecutor
 
 _HOMES = {
     "evaluation": ("FolderTrial", "Objective"),
+    "horovod": ("HorovodExecutor",),
     "limits": ("cost",),
     "processes": ("ProcessExecutor",),
     "records": ("Callback", "Record", "RunEnded", "RunStarted", "TrialEnded", "TrialLost", "TrialStarted"),
     "report": ("Report",),
     "serial": ("SerialExecutor",),
     "start": ("run",),
+    "torchrun": ("TorchrunExecutor",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Callback",
     "FolderTrial",
+    "HorovodExecutor",
     "Objective",
     "ProcessExecutor",
     "Record",
@@ -45,6 +50,7 @@ __all__ = [
     "RunEnded",
     "RunStarted",
     "SerialExecutor",
+    "TorchrunExecutor",
     "TrialEnded",
     "TrialLost",
     "TrialStarted",

@@ -74,6 +74,7 @@ class ProcessExecutor(Executor):
         output: The folder for what trials print, `trial-<id>.out` and `trial-<id>.err`; empty ones are removed. `run`
             uses `output` in its directory instead, if it has one. By default, a new folder for temporary files.
         grace: Seconds between SIGTERM and SIGKILL.
+        environments: For each worker, environment variables to set beside all others; by default none.
 
     Raises:
         SettingError: If a setting makes no sense, or there are too few devices.
@@ -88,6 +89,7 @@ class ProcessExecutor(Executor):
         warm: bool | None = None,
         output: str | Path | None = None,
         grace: float = GRACE_SECONDS,
+        environments: Sequence[Mapping[str, str]] | None = None,
     ) -> None:
         _check(workers, gpus_per_trial, gpus)
         visible = devices.share_gpus(workers, gpus_per_trial, gpus) if gpus_per_trial else []
@@ -96,6 +98,9 @@ class ProcessExecutor(Executor):
         self._environments: list[dict[str, str]] = [
             threads | ({"CUDA_VISIBLE_DEVICES": visible[i]} if visible else {}) for i in range(self.workers)
         ]
+        if environments is not None:
+            for own, more in zip(self._environments, environments, strict=True):
+                own.update(more)
         folder = tempfile.mkdtemp(prefix="bohb-output-") if output is None else output
         is_warm = not gpus_per_trial if warm is None else warm
         self._shop = Workshop(is_warm, Path(folder).absolute(), grace)
@@ -116,13 +121,13 @@ class ProcessExecutor(Executor):
             SettingError: If the call cannot be pickled.
             RuntimeError: If the executor was shut down.
         """
-        arguments = _pickle((args, kwargs))
+        arguments = pack_call((args, kwargs))
         future: Future[Any] = Future()
         with self._shop.lock:
             if self._is_shut:
                 raise RuntimeError("expected an executor that is open, got one that was shut down; make a new one")
             if fn is not self._called[0]:
-                self._called = (fn, next(self._tokens), _pickle(fn))
+                self._called = (fn, next(self._tokens), pack_call(fn))
             self._shop.num_open += 1
             if len(self._threads) < min(self.workers, self._shop.num_open):
                 self._hire()
@@ -239,7 +244,12 @@ class Worker:
             self._child = None
 
 
-def _pickle(value: Any) -> bytes:
+def pack_call(value: Any) -> bytes:
+    """Returns a call, or a part of one, as bytes that a worker can read.
+
+    Raises:
+        SettingError: If it cannot be pickled.
+    """
     import cloudpickle
 
     try:
