@@ -5,6 +5,7 @@ The only file that knows Horovod; it is imported in the driver processes alone.
 
 import importlib.util
 import os
+import re
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,9 +107,23 @@ class HorovodLaunch:
                 ssh_identity_file=self.ssh_identity_file,
                 disable_cache=True,  # the cache is a file in the home folder that jobs side by side would share
             )
+        except RuntimeError as error:
+            raise RuntimeError(_explain(str(error))) from error
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)  # Horovod replaces them for good
+
+
+def _explain(text: str) -> str:
+    """Returns what Horovod says about the first process to fail in one line, with the signal's name if it was one."""
+    found = re.search(r"Process name: (\d+)\s+Exit code: (\d+)", text)
+    if found is None:
+        return text
+    rank, status = found[1], int(found[2])
+    if status - 128 not in set(signal.Signals):
+        return f"Horovod says that rank {rank} exited with status {status}"
+    name = signal.Signals(status - 128).name
+    return f"Horovod says that rank {rank} was killed by {name}{' (out of memory?)' if name == 'SIGKILL' else ''}"
 
 
 @dataclass(frozen=True, slots=True)

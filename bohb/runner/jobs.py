@@ -82,6 +82,7 @@ class Job:
         """
         place = os.environ[PLACE_VARIABLE]
         # What a rank starts from is the environment alone, and the objective may be in a module beside the script.
+        os.environ["BOHB_DRIVER"] = str(os.getpid())
         os.environ["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
         with child.output_kept(self.folder, self.name), Reports(self.size, is_local=self.is_local) as reports:
             variables = {"rank_variable": self.launch.rank_variable, "host_variable": self.launch.host_variable}

@@ -80,4 +80,9 @@ class TorchrunLaunch:
                 start_method="spawn",
                 logs_specs=DefaultLogsSpecs(log_dir=folder),
             )
-            elastic_launch(config, rank)()
+            elastic_launch(config, _call)(rank)
+
+
+def _call(rank: Rank) -> None:
+    """Calls the rank; the launcher wants a function, for its name."""
+    rank()

@@ -50,8 +50,9 @@ def test_results_arrive_whole(engine: Engine) -> None:
         return {"loss": trial.config["x"] / trial.budget, "checkpoint": f"c{trial.id}", "info": {"seen": trial.id}}
 
     optimizer = make_optimizer()
-    report = run(objective, optimizer, engine, max_trials=20)
-    assert report.num_trials == len(optimizer.results) == 20
+    number = engine.trials(20, few=4)
+    report = run(objective, optimizer, engine, max_trials=number)
+    assert report.num_trials == len(optimizer.results) == number
     assert not optimizer.pending
     for result in optimizer.results:
         trial = result.trial
@@ -68,10 +69,11 @@ def test_an_exception_fails_the_configuration_with_its_traceback(engine: Engine)
         return 0.5
 
     optimizer = make_optimizer()
-    report = run(objective, optimizer, engine, max_trials=12, retries=5)
+    number = engine.trials(12, few=5)
+    report = run(objective, optimizer, engine, max_trials=number, retries=5)
     failures = [result for result in optimizer.results if result.status is Status.ERROR]
-    assert [result.trial.id for result in sorted(failures, key=lambda result: result.trial.id)] == [1, 4, 7, 10]
-    assert (report.num_failures, report.num_lost) == (4, 0)
+    assert [result.trial.id for result in sorted(failures, key=lambda result: result.trial.id)] == [*range(1, number, 3)]
+    assert (report.num_failures, report.num_lost) == (len(failures), 0)
     for result in failures:
         assert result.info["error"] == f"ValueError: diverged in trial {result.trial.id}"
         assert 'raise ValueError(f"diverged in trial {trial.id}")' in result.info["traceback"]
@@ -80,6 +82,8 @@ def test_an_exception_fails_the_configuration_with_its_traceback(engine: Engine)
 @pytest.mark.parametrize("text", ["None", "'0.5'", "{'lost': 1}", "{'loss': 1, 'info': {'x': object()}}", "[0, 1]"])
 def test_nonsense_is_a_failure_too(engine: Engine, text: str) -> None:
     """What is no loss fails the configuration, with an error that says what is wrong, and the run goes on."""
+    if engine.is_slow and text != "None":
+        pytest.skip("an outcome is read by the same code on every engine: one case is enough for a slow one")
 
     def objective(trial):
         return eval(text)  # noqa: S307  (made in the worker, since some of it cannot be sent there)
@@ -108,11 +112,12 @@ def test_one_worker_gives_the_same_trials_in_the_same_order(engine: Engine) -> N
         return (trial.config["x"] - 0.3) ** 2 + 1 / trial.budget
 
     plain = bohb.Optimizer(SPACE, budgets=bohb.geometric(1, 9, eta=3), seed=5)
-    for _ in range(25):
+    number = engine.trials(25, few=6)
+    for _ in range(number):
         trial = plain.ask()
         plain.tell(trial, loss(trial))
     optimizer = bohb.Optimizer(SPACE, budgets=bohb.geometric(1, 9, eta=3), seed=5)
-    run(loss, optimizer, engine, workers=1, max_trials=25)
+    run(loss, optimizer, engine, workers=1, max_trials=number)
     assert optimizer.results == plain.results
 
 
@@ -149,8 +154,9 @@ def test_a_killed_worker_costs_one_trial(engine: Engine, tmp_path: Path) -> None
         return 0.5
 
     optimizer = make_optimizer()
-    report = run(objective, optimizer, engine, max_trials=8, retries=1, trial_seconds=HOUR)
-    assert (report.num_trials, report.num_failures, report.num_lost) == (8, 0, 1)
+    number = engine.trials(8, few=4)
+    report = run(objective, optimizer, engine, max_trials=number, retries=1, trial_seconds=HOUR)
+    assert (report.num_trials, report.num_failures, report.num_lost) == (number, 0, 1)
     assert not optimizer.pending
 
 
@@ -164,10 +170,10 @@ def test_without_retries_a_killed_worker_is_a_failure(engine: Engine) -> None:
         return 0.5
 
     optimizer = make_optimizer()
-    report = run(objective, optimizer, engine, max_trials=4, trial_seconds=HOUR)
-    assert (report.num_trials, report.num_failures, report.num_lost) == (4, 1, 1)
+    report = run(objective, optimizer, engine, max_trials=engine.trials(4, few=2), trial_seconds=HOUR)
+    assert (report.num_failures, report.num_lost) == (1, 1)
     (failure,) = (result for result in optimizer.results if result.status is Status.ERROR)
-    assert failure.info["error"].startswith("WorkerLost: worker process")
+    assert failure.info["error"].startswith("WorkerLost: ")
     assert "SIGKILL" in failure.info["error"]
 
 
@@ -209,7 +215,7 @@ def test_a_time_out_ends_the_whole_tree(engine: Engine, tmp_path: Path) -> None:
         return 0.5
 
     optimizer = make_optimizer()
-    report = run(objective, optimizer, engine, max_trials=5, trial_seconds=3)
+    report = run(objective, optimizer, engine, max_trials=5, trial_seconds=engine.trials(3, few=20))
     assert (report.num_trials, report.num_failures, report.num_lost) == (5, 1, 0)
     (failure,) = (result for result in optimizer.results if result.status is Status.ERROR)
     assert failure.trial.id == 1
@@ -254,11 +260,12 @@ def test_a_storm_of_kills_loses_nothing(engine: Engine, tmp_path: Path) -> None:
     if not engine.survives:
         pytest.skip("a worker of this engine is not lost, or takes the others along")
     folder, is_over, killed = str(tmp_path), threading.Event(), set()
+    pause = engine.trials(0.1, few=0.4)  # so that about every other one of a few is hit
 
     def objective(trial):
         mark = Path(folder, f"{trial.id}.{os.getpid()}")
         mark.touch()
-        time.sleep(0.1)
+        time.sleep(pause)
         mark.unlink()
         return 0.5
 
@@ -270,16 +277,16 @@ def test_a_storm_of_kills_loses_nothing(engine: Engine, tmp_path: Path) -> None:
                 killed.add(pid := rng.choice(alive))
                 os.kill(pid, signal.SIGKILL)
 
-    optimizer = make_optimizer()
+    optimizer, number = make_optimizer(), engine.trials(200, few=8)
     thread = threading.Thread(target=storm)
     thread.start()
     try:
-        report = run(objective, optimizer, engine, workers=4, max_trials=200, retries=20)
+        report = run(objective, optimizer, engine, workers=4, max_trials=number, retries=20)
     finally:
         is_over.set()
         thread.join()
-    assert (report.num_trials, report.num_failures) == (200, 0)
-    assert len(optimizer.results) == 200
+    assert (report.num_trials, report.num_failures) == (number, 0)
+    assert len(optimizer.results) == number
     assert not optimizer.pending
     # Siblings are untouched: no more trials were lost than workers were killed (a worker may be killed between trials).
     assert 0 < report.num_lost <= len(killed)
