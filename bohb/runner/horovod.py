@@ -1,15 +1,18 @@
 """Each trial as a Horovod job: `horovod.run` with Gloo, on slots of its own, in a driver process of its own.
 
-The only file that knows Horovod; it is imported in the driver processes alone.
+The only file that knows Horovod, which is imported in the processes of a job alone.
 """
 
+import importlib
 import importlib.util
 import os
 import re
 import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bohb.errors import SettingError
 from bohb.runner.children import GRACE_SECONDS
@@ -139,3 +142,24 @@ class HorovodRank:
             if "None" in os.environ.get(name, ""):
                 del os.environ[name]
         self.rank()
+
+
+class HorovodGroup:
+    """The ranks of a program under `horovodrun`, for `bohb.runner.spmd`."""
+
+    def __init__(self) -> None:
+        names = ("horovod.torch", "horovod.tensorflow", "horovod.keras", "horovod.mxnet")
+        self._horovod: Any = next((sys.modules[name] for name in names if name in sys.modules), None)
+        if self._horovod is None:
+            self._horovod = importlib.import_module("horovod.torch")
+        if not self._horovod.is_initialized():
+            self._horovod.init()
+        self.rank: int = self._horovod.rank()
+        self.size: int = self._horovod.size()
+
+    def broadcast(self, value: Any, name: str) -> Any:
+        """Returns rank 0's value on every rank."""
+        return self._horovod.broadcast_object(value, root_rank=0, name=name)
+
+    def close(self) -> None:
+        """Does nothing: Horovod ends with the process."""

@@ -15,21 +15,19 @@ So no rank outlives its driver or waits for a rank that is gone, on whatever hos
 import contextlib
 import os
 import pickle
-import secrets
 import signal
-import socket
 import sys
 import threading
 import time
 import traceback
 from dataclasses import dataclass, replace
-from multiprocessing import connection
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from bohb.errors import WorkerLost
 from bohb.runner import tree
 from bohb.runner.evaluation import Outcome
+from bohb.runner.lines import Lines, connect, receive
 
 GRACE_SECONDS = 2.0
 """Between SIGTERM and SIGKILL, for a rank whose job has failed."""
@@ -68,9 +66,8 @@ class Rank:
 
     def __call__(self) -> None:
         """Makes the call and reports; after a failure, leaves at once with status 1, and the launcher ends the job."""
-        line = connection.Client((self.host or os.environ[self.host_variable], self.port), authkey=self.key)
-        os.register_at_fork(after_in_child=line.close)  # what the call forks must not keep the line open
-        line.send(int(os.environ[self.rank_variable]))
+        host = self.host or os.environ[self.host_variable]
+        line = connect(host, self.port, self.key, int(os.environ[self.rank_variable]))
         threading.Thread(target=_watch, args=(line,), daemon=True).start()
         packed, is_failure = _call(self.packed)
         line.send_bytes(packed)
@@ -89,28 +86,23 @@ class Reports:
     """
 
     def __init__(self, size: int, *, is_local: bool) -> None:
-        self.key = secrets.token_bytes(32)
         self._size = size
         self._is_local = is_local
-        self._listener = connection.Listener(("127.0.0.1" if is_local else "0.0.0.0", 0), backlog=size + 8)  # noqa: S104
+        self._lines = Lines(self._listen, is_local=is_local)
         self._lock = threading.Lock()
-        self._lines: list[Connection] = []
         self._reports: list[Report] = []
-        self._threads: list[threading.Thread] = []
         self._is_over = False
 
     def __enter__(self) -> "Reports":
-        threading.Thread(target=self._accept, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._hang_up()
-        self._listener.close()
+        self._lines.close()
 
     def rank(self, packed: bytes, *, rank_variable: str, host_variable: str) -> Rank:
         """Returns what each rank is to run."""
         host = "127.0.0.1" if self._is_local else None
-        return Rank(host, self._listener.address[1], self.key, packed, rank_variable, host_variable)
+        return Rank(host, self._lines.port, self._lines.key, packed, rank_variable, host_variable)
 
     def verdict(self, error: Exception | None) -> Any:
         """Returns the result of rank 0 if all went well, else what the first rank to fail returned or raised.
@@ -121,8 +113,7 @@ class Reports:
         Raises:
             WorkerLost: If a rank ended without a word, or the job never started.
         """
-        for thread in list(self._threads):
-            thread.join(SECONDS_TO_READ)
+        self._lines.wait(SECONDS_TO_READ)
         failure = next((report for report in self._reports if report.is_failure), None)
         results = {report.rank: report.value for report in self._reports if report.kind == "result"}
         if failure is not None:
@@ -143,43 +134,20 @@ class Reports:
             return outcome
         return replace(outcome, traceback=f"On rank {failure.rank} of {self._size}:\n{outcome.traceback}")
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):  # the listener was closed
-            while True:
-                line = self._listener.accept()
-                with self._lock:
-                    thread = threading.Thread(target=self._serve, args=(line,), daemon=True)
-                    self._threads.append(thread)
-                    self._lines.append(line)
-                thread.start()
-
-    def _serve(self, line: Connection) -> None:
+    def _listen(self, rank: int, line: Connection) -> None:
         """Listens to one rank until it has reported, or is gone."""
         try:
-            connection.deliver_challenge(line, self.key)  # type: ignore[attr-defined]  # as `Listener.accept` does,
-            connection.answer_challenge(line, self.key)  # type: ignore[attr-defined]  # which can be kept waiting
-            rank = int(line.recv())
-        except (OSError, EOFError, connection.AuthenticationError):
-            return  # a stranger, or a rank that died before it was one
-        try:
-            report = Report(rank, *pickle.loads(line.recv_bytes()))  # noqa: S301  (it proved that it is ours)
-        except (OSError, EOFError):
-            report = Report(rank, "lost", None, is_failure=True)
+            said = receive(line)
+            report = Report(rank, "lost", None, is_failure=True) if said is None else Report(rank, *said)
         except Exception as error:  # what was sent cannot be made again here
             report = Report(rank, "error", error, is_failure=True)
         with self._lock:
-            if not self._is_over:
-                self._reports.append(report)
+            if self._is_over:
+                return  # a consequence
+            self._reports.append(report)
+            self._is_over = report.is_failure
         if report.is_failure:
-            self._hang_up()
-
-    def _hang_up(self) -> None:
-        """Ends the lines, so that the ranks end; what comes now is a consequence."""
-        with self._lock:
-            is_first, self._is_over = not self._is_over, True
-        if is_first:
-            for line in self._lines:
-                _shut(line)
+            self._lines.hang_up()  # so that the other ranks end
 
 
 def _call(packed: bytes) -> tuple[bytes, bool]:
@@ -213,9 +181,3 @@ def _watch(line: Connection) -> None:
     time.sleep(GRACE_SECONDS)
     tree.signal_processes(family, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _shut(line: Connection) -> None:
-    """Ends a connection also for a thread that reads from it, which `close` does not."""
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(line.fileno())) as same:
-        same.shutdown(socket.SHUT_RDWR)

@@ -1,6 +1,6 @@
 """Each trial as a `torchrun` job on this machine: PyTorch's `elastic_launch`, in a driver process of its own.
 
-The only file that knows PyTorch's launcher; it is imported in the driver processes alone.
+The only file that knows PyTorch, which is imported in the processes of a job alone.
 """
 
 import importlib.util
@@ -8,7 +8,9 @@ import tempfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from bohb.errors import SettingError
 from bohb.runner.children import GRACE_SECONDS
@@ -51,9 +53,7 @@ class TorchrunExecutor(JobExecutor):
         if importlib.util.find_spec("torch") is None:
             raise SettingError("expected PyTorch to be installed, found none: pip install 'bohb[torch]'")
         shared = share_slots(slots, slots_per_trial, None)
-        super().__init__(
-            TorchrunLaunch(), shared, gpus_per_trial=gpus_per_trial, gpus=gpus, output=output, grace=grace
-        )
+        super().__init__(TorchrunLaunch(), shared, gpus_per_trial=gpus_per_trial, gpus=gpus, output=output, grace=grace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class TorchrunLaunch:
     rank_variable: str = "RANK"
     host_variable: str = "MASTER_ADDR"
 
-    def __call__(self, rank: Rank, place: str, size: int) -> None:
+    def __call__(self, rank: Rank, place: str, size: int) -> None:  # noqa: ARG002
         """Runs the job and waits for its end; `place` is this machine."""
         from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
         from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -86,3 +86,30 @@ class TorchrunLaunch:
 def _call(rank: Rank) -> None:
     """Calls the rank; the launcher wants a function, for its name."""
     rank()
+
+
+class TorchGroup:
+    """The ranks of a program under `torchrun`, for `bohb.runner.spmd`."""
+
+    def __init__(self) -> None:
+        from torch import distributed
+
+        self._is_ours = not distributed.is_initialized()
+        if self._is_ours:
+            distributed.init_process_group("gloo")
+        self._distributed = distributed
+        # A group of our own: gloo also where the objective uses NCCL, and without a time limit on waiting for a trial.
+        self._group = distributed.new_group(backend="gloo", timeout=timedelta(days=30))
+        self.rank: int = distributed.get_rank()
+        self.size: int = distributed.get_world_size()
+
+    def broadcast(self, value: Any, name: str) -> Any:
+        """Returns rank 0's value on every rank. Collectives of a group are told apart by their order, not a name."""
+        values = [(name, value)]
+        self._distributed.broadcast_object_list(values, src=0, group=self._group)
+        assert values[0][0] == name, "the ranks are in step"
+        return values[0][1]
+
+    def close(self) -> None:
+        """Ends what was made here; PyTorch may abort a process that leaves that to the interpreter's end."""
+        self._distributed.destroy_process_group(None if self._is_ours else self._group)

@@ -72,7 +72,9 @@ def test_an_exception_fails_the_configuration_with_its_traceback(engine: Engine)
     number = engine.trials(12, few=5)
     report = run(objective, optimizer, engine, max_trials=number, retries=5)
     failures = [result for result in optimizer.results if result.status is Status.ERROR]
-    assert [result.trial.id for result in sorted(failures, key=lambda result: result.trial.id)] == [*range(1, number, 3)]
+    assert [result.trial.id for result in sorted(failures, key=lambda result: result.trial.id)] == [
+        *range(1, number, 3)
+    ]
     assert (report.num_failures, report.num_lost) == (len(failures), 0)
     for result in failures:
         assert result.info["error"] == f"ValueError: diverged in trial {result.trial.id}"

@@ -17,7 +17,7 @@ def test_no_slot_is_given_twice_and_none_is_left_that_a_job_could_use(numbers: l
     """Every job has its ranks, no host has more than its slots, and less than a job's worth is left."""
     text = ",".join(f"h{i}:{number}" for i, number in enumerate(numbers))
     if sum(numbers) < per_trial:
-        with pytest.raises(SettingError, match="expected .* slots"):
+        with pytest.raises(SettingError, match=r"expected .* slots"):
             share_slots(None, per_trial, text)
         return
     shared = share_slots(None, per_trial, text)
