@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bohb.runner.horovod import HorovodExecutor
     from bohb.runner.limits import cost
     from bohb.runner.processes import ProcessExecutor
+    from bohb.runner.ray import RayExecutor
     from bohb.runner.records import (
         Callback,
         Record,
@@ -31,6 +32,7 @@ _HOMES = {
     "horovod": ("HorovodExecutor",),
     "limits": ("cost",),
     "processes": ("ProcessExecutor",),
+    "ray": ("RayExecutor",),
     "records": ("Callback", "Record", "RunEnded", "RunStarted", "TrialEnded", "TrialLost", "TrialStarted"),
     "report": ("Report",),
     "serial": ("SerialExecutor",),
@@ -45,6 +47,7 @@ __all__ = [
     "HorovodExecutor",
     "Objective",
     "ProcessExecutor",
+    "RayExecutor",
     "Record",
     "Report",
     "RunEnded",

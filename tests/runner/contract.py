@@ -182,8 +182,8 @@ def test_without_retries_a_killed_worker_is_a_failure(engine: Engine) -> None:
 @pytest.mark.slow
 def test_a_pool_that_breaks_says_so_and_loses_nothing(engine: Engine, tmp_path: Path) -> None:
     """Where one dead worker takes the whole pool along, the run stops with advice; a new pool goes on."""
-    if engine.is_local or engine.survives:
-        pytest.skip("a worker of this engine is not lost, or lost alone")
+    if engine.is_local or engine.survives or engine.is_permanent:
+        pytest.skip("a worker of this engine is not lost, or lost alone, or with the whole program")
     folder = str(tmp_path)
 
     def objective(trial):
@@ -250,7 +250,7 @@ def test_a_signal_ends_the_run_cleanly(engine: Engine, tmp_path: Path, number: s
     assert report.stopped_by == {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}[number]
     assert report.num_trials == len(optimizer.results) >= 1
     assert not optimizer.pending
-    assert engine.is_local or not any(is_running(pid) for pid in pids(tmp_path))
+    assert engine.is_local or engine.is_permanent or not any(is_running(pid) for pid in pids(tmp_path))
     told = {result.trial.config_id for result in optimizer.results}
     asked = {event.trial.config_id for event in optimizer.events if isinstance(event, Asked)}
     assert optimizer.ask().config_id in asked - told  # what was given back comes first
@@ -291,4 +291,5 @@ def test_a_storm_of_kills_loses_nothing(engine: Engine, tmp_path: Path) -> None:
     assert len(optimizer.results) == number
     assert not optimizer.pending
     # Siblings are untouched: no more trials were lost than workers were killed (a worker may be killed between trials).
-    assert 0 < report.num_lost <= len(killed)
+    assert engine.reruns or report.num_lost > 0
+    assert report.num_lost <= len(killed)

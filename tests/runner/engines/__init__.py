@@ -28,6 +28,8 @@ class Engine:
         is_local: Whether a trial runs in this very process, so that nobody may kill its process.
         can_end: Whether it ends running trials (`end`), on a time-out and on interruption.
         needs: The module that must be installed.
+        reruns: Whether it runs a call again by itself when a worker died.
+        is_permanent: Whether its workers outlive the executor, and a dead one ends everything.
         is_slow: Whether a trial takes seconds to start, so that few must make the point.
     """
 
@@ -37,6 +39,8 @@ class Engine:
     is_local: bool = False
     can_end: bool = False
     needs: str = "bohb"
+    reruns: bool = False
+    is_permanent: bool = False
     is_slow: bool = False
 
     def trials(self, usual: float, few: float) -> Any:

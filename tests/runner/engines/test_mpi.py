@@ -1,0 +1,32 @@
+"""The contract on `mpi4py.futures`: the processes that `mpirun` starts evaluate one trial each."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.runner.engines import requires
+
+pytestmark = [*requires("mpi", "mpi4py"), pytest.mark.slow]
+
+
+def mpirun() -> str:
+    found = shutil.which("mpirun", path=str(Path(sys.executable).parent)) or shutil.which("mpirun")
+    assert found is not None, "an MPI brings mpirun; pip install mpich does"
+    return found
+
+
+def test_the_contract_holds_on_mpi_processes() -> None:
+    """The whole suite, in rank 0 of five processes. (A worker's death ends them all, so nobody kills a worker.)"""
+    suite = Path(__file__).with_name("mpi_contract.py")
+    command = [mpirun(), "-n", "5", sys.executable, "-m", "mpi4py.futures"]
+    ended = subprocess.run(
+        [*command, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(suite)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stdout[-5000:] + ended.stderr[-3000:]
+    assert " passed" in ended.stdout
