@@ -1,19 +1,23 @@
 """Each trial as a Ray task, wherever in the cluster its CPUs and GPUs are free. The only file that knows Ray.
 
-The task starts a process for the trial and waits for it (`guard.py`). So a trial can be ended with all that it started,
-which Ray's own workers cannot, and its memory, on a device too, is given back.
+The task starts a process for the trial and waits for it. So a trial can be ended with all that it started, which a
+Ray worker alone cannot, and its memory, on a device too, is given back.
 """
 
 import contextlib
 import importlib.util
 import math
+import pickle
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
 
 from bohb.errors import SettingError, WorkerLost
-from bohb.runner import guard
+from bohb.runner.children import Child
 from bohb.runner.processes import pack_call
+
+SECONDS_TO_NOTICE = 0.2
+"""How long a cancelled task may take to notice."""
 
 
 class RayExecutor(Executor):
@@ -67,9 +71,11 @@ class RayExecutor(Executor):
         if self._is_shut:
             raise RuntimeError("expected an executor that is open, got one that was shut down; make a new one")
         future: Future[Any] = Future()
+        # Only Ray knows what runs and what waits. As running, it can be ended and waited for, but not just dropped.
+        future.set_running_or_notify_cancel()
         reference = self._task.remote(pack_call((fn, args, kwargs)))
         self._references[future] = reference
-        future.add_done_callback(self._settled)
+        future.add_done_callback(lambda settled: self._references.pop(settled, None))
         reference.future().add_done_callback(lambda theirs: _pass_on(theirs, future))
         return future
 
@@ -77,14 +83,13 @@ class RayExecutor(Executor):
         """Ends a call with every process it started; its future is done soon after."""
         reference = self._references.get(future)
         if reference is not None:
-            # Its worker dies, and the process of the trial, with its whole group, when the worker is gone.
-            self._ray.cancel(reference, force=True)
+            self._ray.cancel(reference, force=False)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more calls; ends what there is if asked to, and leaves Ray if it was started here."""
         self._is_shut = True
         for future in list(self._references) if cancel_futures else []:
-            future.cancel()
+            self.end(future)
         if wait:
             for future in list(self._references):
                 with contextlib.suppress(BaseException):  # whatever became of it is the caller's to see
@@ -93,26 +98,36 @@ class RayExecutor(Executor):
                 self._is_ours = False
                 self._ray.shutdown()
 
-    def _settled(self, future: Future[Any]) -> None:
-        reference = self._references.pop(future, None)
-        if future.cancelled() and reference is not None:
-            self._ray.cancel(reference, force=True)
-
 
 def _run(packed: bytes) -> Any:
-    """What a Ray worker runs."""
-    import pickle
+    """What a Ray worker runs: a process that makes the call."""
+    child = Child()
+    try:
+        child.send(0, pickle.dumps(_call), pickle.dumps(((packed,), {})))
+        # Ray cancels by an interrupt that does not wake a system call, so this one must end by itself now and then.
+        while (reply := child.receive(timeout=SECONDS_TO_NOTICE)) is None:
+            pass
+    except KeyboardInterrupt:
+        child.interrupt()
+        child.wait_for_end()
+        raise
+    finally:
+        child.kill()
+    kind, value, _ = reply
+    if kind == "error":
+        raise value
+    return value
 
-    fn, args, kwargs = pickle.loads(packed)  # noqa: S301  (from the program that made the cluster work)
-    return guard.call(fn, *args, seconds=math.inf, **kwargs)
+
+def _call(packed: bytes) -> Any:
+    fn, args, kwargs = pickle.loads(packed)  # noqa: S301  (from the program that submitted it)
+    return fn(*args, **kwargs)
 
 
 def _pass_on(theirs: Future[Any], ours: Future[Any]) -> None:
     """Settles our future as Ray's is."""
     from ray.exceptions import RayError, RayTaskError
 
-    if not ours.set_running_or_notify_cancel():
-        return
     error = theirs.exception()
     if error is None:
         ours.set_result(theirs.result())

@@ -65,7 +65,7 @@ def test_trials_that_run_together_never_share_a_gpu(cluster: None) -> None:
 
 def test_a_cluster_without_room_is_refused(cluster: None) -> None:
     """Before anything runs, with what the cluster has."""
-    with pytest.raises(bohb.SettingError, match="expected room for a trial that needs .*16"):
+    with pytest.raises(bohb.SettingError, match=r"expected room for a trial that needs .*16"):
         RayExecutor(num_gpus=16)
 
 
