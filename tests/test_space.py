@@ -1,11 +1,6 @@
 """Laws of the space, and its agreement with ConfigSpace on what is active, legal and likely."""
 
 import json
-import math
-import os
-import subprocess
-import sys
-from collections import Counter
 from typing import Any
 
 import ConfigSpace as CS  # noqa: N817
@@ -13,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.stats import chi2_contingency, ks_2samp
 
 from bohb.errors import ConfigError, SpaceError
 from bohb.space import Space
