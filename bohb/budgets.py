@@ -7,6 +7,7 @@ product of rationals says so. What the budgets mean, and who is promoted, is dec
 import json
 import math
 import numbers
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -42,16 +43,18 @@ class Ladder(Sequence[Any]):
     def __iter__(self) -> Iterator[Any]:
         return iter(self.budgets)
 
-    def reduction(self, start: int, stop: int) -> Fraction:
+    def reduction(self, start: int, stop: int) -> int | Fraction:
         """Returns by which factor the field shrinks from level `start` up to level `stop`."""
-        return math.prod(self._reductions[start:stop], start=Fraction(1))
+        return math.prod(self._reductions[start:stop])
 
     @cached_property
-    def _reductions(self) -> tuple[Fraction, ...]:
-        """The factor from each level to the next."""
+    def _reductions(self) -> tuple[int | Fraction, ...]:
+        """The factor from each level to the next, as an integer where it is one, because those are ten times faster."""
         if self.eta is not None:
-            return (_exact(self.eta),) * (len(self) - 1)
-        return tuple(_exact(upper) / _exact(lower) for lower, upper in pairwise(self.costs))
+            factors = [_exact(self.eta)] * (len(self) - 1)
+        else:
+            factors = [_exact(upper) / _exact(lower) for lower, upper in pairwise(self.costs)]
+        return tuple(factor.numerator if factor.denominator == 1 else factor for factor in factors)
 
     def level(self, budget: Any) -> int:
         """Returns the index of a budget on the ladder.
@@ -72,8 +75,13 @@ class Ladder(Sequence[Any]):
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Ladder":
-        """Returns the ladder that `to_json` described."""
-        return cls(tuple(data["budgets"]), tuple(data["costs"]), data["eta"])
+        """Returns the ladder that `to_json` described.
+
+        Raises:
+            BudgetError: If it is no ladder.
+        """
+        checked = ladder(data["budgets"], costs=data["costs"])
+        return cls(checked.budgets, checked.costs, None if data["eta"] is None else _number(data["eta"], "eta"))
 
 
 def geometric(min: int | float, max: int | float, *, eta: int | float = 3) -> Ladder:  # noqa: A002 - Hyperband's words
@@ -167,7 +175,7 @@ def hpbandster_bracket(ladder: Ladder, start: int) -> BracketPlan:
 
 def _bracket(ladder: Ladder, start: int, first: int) -> BracketPlan:
     levels = tuple(range(start, len(ladder)))
-    sizes = tuple(max(math.floor(first / ladder.reduction(start, level)), 1) for level in levels)
+    sizes = tuple(max(first // ladder.reduction(start, level), 1) for level in levels)
     return BracketPlan(levels, sizes)
 
 
@@ -200,7 +208,7 @@ def _exact(value: int | float) -> Fraction:
 def _number(value: Any, what: str) -> int | float:
     plain: Any = _plain(value)
     is_number = isinstance(plain, int | float) and not isinstance(plain, bool)
-    if not is_number or not math.isfinite(plain) or plain <= 0:
+    if not is_number or not 0 < plain <= sys.float_info.max:  # some integers exceed every float
         raise BudgetError(f"expected a positive finite number as {what}, got {value!r}")
     return cast("int | float", plain)
 

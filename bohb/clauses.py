@@ -80,7 +80,7 @@ def compile_clause(clause: Any, columns: Mapping[str, int], scales: Sequence[Sca
     if kind in _RELATIONS:
         return _compile_relation(clause, columns, scales)
     if kind not in _COMPARISONS and kind not in _MEMBERSHIPS:
-        raise SpaceError(f"Expected a condition or forbidden clause of ConfigSpace, got {kind} ({clause}).")
+        raise SpaceError(f"expected a condition or forbidden clause of ConfigSpace, got {kind} ({clause}).")
     parameter = clause.hyperparameter if kind.startswith("Forbidden") else clause.parent
     column = columns[parameter.name]
     if kind in _MEMBERSHIPS:
@@ -93,7 +93,7 @@ def compile_clause(clause: Any, columns: Mapping[str, int], scales: Sequence[Sca
 def _locate(value: Any, scale: Scale, clause: Any) -> float:
     position = scale.locate(value)
     if position is None:
-        raise SpaceError(f"Expected {scale.legal} in '{clause}', got {value!r}.")
+        raise SpaceError(f"expected {scale.legal} in '{clause}', got {value!r}.")
     return position
 
 
@@ -120,5 +120,5 @@ def _compile_relation(clause: Any, columns: Mapping[str, int], scales: Sequence[
     try:
         holds(np.full((1, len(scales)), 0.5))
     except TypeError as error:
-        raise SpaceError(f"Expected parameters whose values can be compared, got '{clause}': {error}.") from error
+        raise SpaceError(f"expected parameters whose values can be compared, got '{clause}': {error}.") from error
     return Clause(str(clause), holds, max(left, right))

@@ -87,7 +87,7 @@ class Decider:
         config: dict[str, object] | None = None,
     ) -> Trial:
         # Only a promotion resumes: a checkpoint that no promotion needs may be deleted at any time.
-        previous = history.resumable(config_id, level) if origin is Origin.PROMOTED else None
+        previous = history.resumable(place) if isinstance(place, Promote) else None
         return Trial(
             id=len(history.trials),
             config=history.config(config_id) if config is None else config,

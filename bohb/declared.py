@@ -31,14 +31,14 @@ def read_space(space: "ConfigurationSpace | Mapping[str, Any]") -> "Configuratio
     from ConfigSpace import ConfigurationSpace
 
     if not isinstance(space, Mapping):
-        raise SpaceError(f"Expected a ConfigurationSpace, or a mapping of names to ranges and choices, got {space!r}.")
+        raise SpaceError(f"expected a ConfigurationSpace, or a mapping of names to ranges and choices, got {space!r}.")
     if not isinstance(space, ConfigurationSpace):
         try:
             space = ConfigurationSpace(space=dict(space))
         except (TypeError, ValueError) as error:
-            raise SpaceError(f"Expected what ConfigurationSpace(space=...) accepts, got {space!r}: {error}") from error
+            raise SpaceError(f"expected what ConfigurationSpace(space=...) accepts, got {space!r}: {error}") from error
     if not len(space):
-        raise SpaceError("Expected a space with at least one parameter, got an empty one; declare what to search.")
+        raise SpaceError("expected a space with at least one parameter, got an empty one; declare what to search.")
     return space
 
 
@@ -62,7 +62,7 @@ def deserialise(data: Mapping[str, Any]) -> "ConfigurationSpace":
         copied = json.loads(json.dumps(data))  # ConfigSpace takes its argument apart
         return ConfigurationSpace.from_serialized_dict(copied)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise SpaceError(f"Expected what to_json() returned, got {data!r}: {error}.") from error
+        raise SpaceError(f"expected what to_json() returned, got {data!r}: {error}.") from error
 
 
 def plain(value: Any) -> Any:
@@ -91,7 +91,7 @@ def read_scale(parameter: Any) -> Scale:
         return LogIntegers(lower, upper) if upper <= MAX_LOG_INTEGER else WideLogIntegers(lower, upper)
     if isinstance(parameter, kinds.FloatHyperparameter):
         return Real(float(parameter.lower), float(parameter.upper), bool(parameter.log))
-    raise SpaceError(f"Expected a parameter of ConfigSpace, got {parameter!r}; declare it with one of its classes.")
+    raise SpaceError(f"expected a parameter of ConfigSpace, got {parameter!r}; declare it with one of its classes.")
 
 
 def read_quantile(parameter: Any, scale: Scale) -> Quantile | None:

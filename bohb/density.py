@@ -3,10 +3,10 @@
 Arrays in, arrays out. This file knows neither configurations nor budgets nor losses: a point is a row of floats, NaN
 where a dimension is inactive, and `Axes` says what the columns are.
 
-The kernels, one per dimension, multiplied (Falkner, Klein, Hutter 2018, section 4.1):
+The kernels, one per dimension, multiplied (Falkner, Klein, Hutter 2018, Algorithm 2):
 
 * continuous: a Gaussian truncated to [0, 1] and normalised there;
-* gridded: the mass that the same truncated Gaussian gives to a bin (Watanabe 2023, arXiv 2304.11127, section 3.3);
+* gridded: the mass that the same truncated Gaussian gives to a bin (Watanabe 2023, arXiv 2304.11127);
 * categorical: Aitchison and Aitken 1976, over all declared choices;
 * inactive: marginalised, so the factor is 1 if the queried point is inactive, and the uniform prior's if the kernel is.
 
@@ -14,118 +14,19 @@ Why it is not simply statsmodels: there the Gaussians leak over the boundary, th
 data, categorical bandwidths beyond the valid range make negative densities, and every query is a Python loop.
 """
 
-import inspect
-import math
+import importlib
 from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import Any, Literal, Self
+from functools import cache
+from types import ModuleType
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
+from bohb.axes import Axes, Floats, Grid, Indices
 
-_TINY = 1e-304  # probabilities are floored here, so that a log factor is never below -700 and 0 * -inf cannot appear
+_TINY = 1e-304  # the floor of the probabilities of bins and choices: -700 in logs, so that 0 * -inf cannot appear
 _NARROW = 1e-3  # below this bandwidth the expanded square loses more than 1e-10, so differences are taken instead
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
-
-
-@dataclass(frozen=True, eq=False)
-class Axes:
-    """What each of the d columns of a point is.
-
-    Attributes:
-        choices: (d,) the number of choices of a categorical dimension (values 0..c-1), 0 for every other dimension.
-        edges: (d,) for a gridded dimension its (N+1,) bin edges, ascending from 0 to 1; None for every other dimension.
-            Any value within a bin stands for the bin's centre.
-
-    Raises:
-        ValueError: The two differ in length, a dimension is both categorical and gridded, or edges are malformed.
-    """
-
-    choices: Indices
-    edges: tuple[Floats | None, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.choices) != len(self.edges):
-            raise ValueError(f"expected as many edges as choices, got {len(self.edges)} and {len(self.choices)}")
-        for dimension, (count, edges) in enumerate(zip(self.choices, self.edges, strict=True)):
-            if edges is not None and (count or not _are_edges(edges)):
-                raise ValueError(
-                    f"expected no choices and edges ascending from 0 to 1 in dimension {dimension}, "
-                    f"got {count} choices and edges {edges}"
-                )
-
-    @cached_property
-    def categorical(self) -> Indices:
-        """The dimensions that are categorical."""
-        return np.flatnonzero(self.choices)
-
-    @cached_property
-    def gridded(self) -> Indices:
-        """The dimensions that have bins."""
-        return np.flatnonzero([edges is not None for edges in self.edges])
-
-    @cached_property
-    def numeric(self) -> Indices:
-        """The dimensions that are gridded or continuous."""
-        return np.flatnonzero(np.asarray(self.choices) == 0)
-
-    @cached_property
-    def continuous(self) -> Indices:
-        """The dimensions that are neither categorical nor gridded."""
-        return np.setdiff1d(self.numeric, self.gridded)
-
-    @cached_property
-    def counts(self) -> Indices:
-        """The numbers of choices of the categorical dimensions alone."""
-        return np.asarray(self.choices, dtype=np.intp)[self.categorical]
-
-    @cached_property
-    def offsets(self) -> Indices:
-        """Where each categorical dimension begins in the one-hot encoding of all of them; at the end, its length."""
-        return np.concatenate([[0], np.cumsum(self.counts)])
-
-    @cached_property
-    def narrowest(self) -> Floats:
-        """(d,) the smallest valid bandwidths; below 1e-9, squares of distances overflow."""
-        return np.where(np.asarray(self.choices) > 0, 0.0, 1e-9)
-
-    @cached_property
-    def widest(self) -> Floats:
-        """(d,) the largest valid bandwidths; categorical (c-1)/c, where every choice is equally likely."""
-        choices = np.asarray(self.choices)
-        return np.where(choices > 0, (choices - 1) / np.maximum(choices, 1), 1e6)
-
-    @cached_property
-    def grids(self) -> "tuple[_Grid, ...]":
-        """The bins of the gridded dimensions."""
-        return tuple(_Grid(index, np.array(edges)) for index, edges in enumerate(self.edges) if edges is not None)
-
-
-def _are_edges(edges: Floats) -> bool:
-    return len(edges) > 1 and edges[0] == 0 and edges[-1] == 1 and bool((np.diff(edges) > 0).all())
-
-
-class _Grid:
-    """The N bins of one gridded dimension; the bin number N means inactive."""
-
-    def __init__(self, dimension: int, edges: Floats) -> None:
-        self.dimension = dimension
-        self.lower, self.upper = edges[:-1], edges[1:]
-        self.log_widths = np.log(np.diff(edges))
-        self.centres = np.append((self.lower + self.upper) / 2, 0.5)  # any finite value serves for inactive
-        self._inner = np.append(edges[1:-1], np.inf)  # NaN sorts behind infinity, so it falls into bin N
-
-    def bins(self, values: Floats) -> Indices:
-        return np.asarray(self._inner.searchsorted(values, side="right"))
-
-    def distinct(self, bins: Indices) -> tuple[Indices, Indices]:
-        """The different bins, ascending, and for each of `bins` its place among them (np.unique without the sort)."""
-        present = np.zeros(len(self.centres), dtype=bool)
-        present[bins] = True
-        return present.nonzero()[0], (present.cumsum() - 1)[bins]
 
 
 class Density:
@@ -175,7 +76,10 @@ class Density:
         self._centres = np.where(self._active, centres, 0.5)
         for grid, bins in zip(axes.grids, self._bins, strict=True):
             self._centres[grid.dimension] = grid.centres[bins]
-        self._set_widths(widths)
+        self._widths = self._columns_of_widths(widths)
+        self._log_norms = self._norms()
+        self._features = self._kernel_features()
+        self._columns = [self._columns_of(grid, bins) for grid, bins in zip(axes.grids, self._bins, strict=True)]
 
     def log_pdf(self, points: ArrayLike) -> Floats:
         """Log density with respect to length on continuous dimensions and counting on the others.
@@ -187,21 +91,24 @@ class Density:
             (m,) finite whenever there is a prior component.
         """
         queries = np.asarray(points, dtype=float)
-        terms: Floats = self._query_features(queries) @ self._kernel_features
-        for dimension in self._narrow:
-            terms -= self._half_squares(queries[:, dimension], dimension)
+        terms: Floats = self._query_features(queries) @ self._features
+        if (self._widths < _NARROW).any():
+            for dimension in self._narrow():
+                terms -= self._half_squares(queries[:, dimension], dimension)
         for grid, columns in zip(self._axes.grids, self._columns, strict=True):
             terms += columns.log_factors(grid, queries[:, grid.dimension])
         largest = terms.max(axis=1)
         terms -= largest[:, None]
         return np.asarray(np.log(np.exp(terms, out=terms).sum(axis=1)) + largest)
 
-    def sample(self, rng: np.random.Generator, num: int) -> Floats:
+    def sample(self, rng: np.random.Generator, num: int, *, widening: float = 1.0) -> Floats:
         """Draw points in which every dimension has a value.
 
         Args:
             rng: The only source of randomness; `num * (d + 1)` uniform numbers are drawn from it.
             num: How many points.
+            widening: By which all bandwidths are multiplied for the draw, categorical ones up to (c-1)/c (Falkner,
+                Klein, Hutter 2018, Algorithm 2, line 5); at least 1.
 
         Returns:
             (num, d) continuous values in [0, 1], the centres of bins, indices of choices. A dimension in which the
@@ -209,39 +116,26 @@ class Density:
         """
         uniforms = rng.random((len(self._centres) + 1, num))
         cumulative = self._shares.cumsum()
-        kernels = cumulative.searchsorted(uniforms[-1] * cumulative[-1], side="right")
+        drawn = cumulative.searchsorted(uniforms[-1] * cumulative[-1], side="right")
         values = uniforms[:-1]
-        self._sample_numeric(values, kernels)
-        self._sample_categorical(values, kernels)
+        widths = self._widths if self._widths.shape[1] == 1 else self._widths[:, drawn]
+        self._sample_numeric(values, drawn, widths * widening)
+        self._sample_categorical(values, drawn, widths * widening)
         return np.ascontiguousarray(values.T)
 
-    def widened(self, factor: float) -> Self:
-        """The same mixture with all bandwidths multiplied by `factor`, categorical ones up to (c-1)/c.
-
-        Raises:
-            ValueError: A bandwidth leaves its range.
-        """
-        widths, cat = self._widths.T * factor, self._axes.categorical
-        widths[:, cat] = np.minimum(widths[:, cat], self._axes.widest[cat])
-        other = object.__new__(type(self))
-        other.__dict__.update({name: value for name, value in self.__dict__.items() if name not in _DERIVED})
-        other._set_widths(widths if len(widths) > 1 else widths[0])
-        return other
-
-    def _set_widths(self, widths: Floats) -> None:
-        """Take (d,) or (n, d) bandwidths, as (d, 1) or (d, n) with a column for the prior, which ignores it."""
+    def _columns_of_widths(self, widths: Floats) -> Floats:
+        """Returns (d,) or (n, d) bandwidths as (d, 1), or as (d, n) with a column for the prior, which ignores it."""
         low, high = self._axes.narrowest, self._axes.widest
         if not ((widths >= low) & (widths <= high)).all():
             raise ValueError(f"expected bandwidths between {low} and {high}, got {widths}")
         if widths.ndim == 1:
-            self._widths = widths[:, None].copy()
-        else:
-            self._widths = np.repeat(np.minimum(high, 1.0)[:, None], len(self._shares), axis=1)
-            self._widths[:, : len(widths)] = widths.T
+            return widths[:, None].copy()
+        columns = np.repeat(np.minimum(high, 1.0)[:, None], len(self._shares), axis=1)
+        columns[:, : len(widths)] = widths.T
+        return columns
 
     # --- one matrix product: query features (m, F) times kernel features (F, n) -------------------------------------
 
-    @cached_property
     def _kernel_features(self) -> Floats:
         """(F, n): -(x-mu)^2 / 2h^2 as coefficients of x^2, x and 1; log factors of all choices; log weight."""
         cont = self._axes.continuous
@@ -251,7 +145,7 @@ class Density:
         norms = np.where(active, np.log(widths) + _LOG_SQRT_2PI + self._log_norms[cont], 0.0)
         weights = np.log(self._shares / self._shares.sum())
         return np.concatenate(
-            [-0.5 * squares, linear, -0.5 * linear * centres - norms, self._choice_factors, weights[None]]
+            [-0.5 * squares, linear, -0.5 * linear * centres - norms, self._choice_factors(), weights[None]]
         )
 
     def _query_features(self, queries: Floats) -> Floats:
@@ -269,7 +163,6 @@ class Density:
         features[:, -1] = 1.0
         return features
 
-    @cached_property
     def _narrow(self) -> Indices:
         """The continuous dimensions in which expanded squares would lose too many digits."""
         cont = self._axes.continuous
@@ -282,44 +175,30 @@ class Density:
         wanted = self._active[dimension] & (self._widths[dimension] < _NARROW) & ~np.isnan(values)[:, None]
         return np.where(wanted, 0.5 * distances * distances, 0.0)
 
-    @cached_property
-    def _tails(self) -> tuple[Floats, Floats]:
-        """The masses of the Gaussians below 0 and above 1; (numeric, n) each."""
-        from scipy.special import ndtr
-
-        numeric = self._axes.numeric
-        scaled, inverse = self._centres[numeric] / self._widths[numeric], 1 / self._widths[numeric]
-        return ndtr(-scaled), ndtr(scaled - inverse)
-
-    @cached_property
-    def _log_norms(self) -> Floats:
+    def _norms(self) -> Floats:
         """(d, n) log of the mass that each Gaussian has in [0, 1]; zeros if that is not to be divided out."""
         norms = np.zeros(self._centres.shape)
         if self._bounded:
-            norms[self._axes.numeric] = np.log1p(-self._tails[0] - self._tails[1])
+            numeric = self._axes.numeric
+            centres, widths = self._centres[numeric], self._widths[numeric]
+            norms[numeric] = np.log1p(-_ndtr(-centres / widths) - _ndtr((centres - 1) / widths))
         return norms
 
-    @cached_property
-    def _moves(self) -> Floats:
-        """(categorical, n) the probability of leaving the kernel's choice; an inactive kernel leaves no trace of it."""
-        cat = self._axes.categorical
-        return np.where(self._active[cat], self._widths[cat], self._axes.widest[cat, None])
+    def _moves(self, kernels: Indices | slice, widths: Floats) -> Floats:
+        """(categorical, k) the probability of leaving the kernel's choice; an inactive kernel leaves no trace of it."""
+        cat, widest = self._axes.categorical, self._axes.widest[self._axes.categorical, None]
+        return np.where(self._active[cat][:, kernels], np.minimum(widths[cat], widest), widest)
 
-    @cached_property
     def _choice_factors(self) -> Floats:
-        """(sum c, n) Aitchison and Aitken 1976, eq. 4: log 1-lambda for the kernel's choice, log lambda/(c-1) else."""
-        counts, moves = self._axes.counts, self._moves
+        """(sum c, n) Aitchison and Aitken 1976: log 1-lambda for the kernel's choice, log lambda/(c-1) else."""
+        counts, moves = self._axes.counts, self._moves(slice(None), self._widths)
         others = np.log(np.maximum(moves / np.maximum(counts - 1, 1)[:, None], _TINY))
         factors = np.repeat(others, counts, axis=0)
         kept = self._centres[self._axes.categorical].astype(np.intp)  # inactive: 0.5, so the first
         factors[kept + self._axes.offsets[:-1, None], np.arange(kept.shape[1])] = np.log1p(-moves)
         return factors
 
-    @cached_property
-    def _columns(self) -> "list[_Columns]":
-        return [self._columns_of(grid, bins) for grid, bins in zip(self._axes.grids, self._bins, strict=True)]
-
-    def _columns_of(self, grid: _Grid, bins: Indices) -> "_Columns":
+    def _columns_of(self, grid: Grid, bins: Indices) -> "_Columns":
         widths, norms = self._widths[grid.dimension], self._log_norms[grid.dimension]
         places = np.arange(len(bins))
         if len(widths) > 1:
@@ -332,32 +211,26 @@ class Density:
 
     # --- sampling ---------------------------------------------------------------------------------------------------
 
-    def _sample_numeric(self, uniforms: Floats, kernels: Indices) -> None:
+    def _sample_numeric(self, uniforms: Floats, drawn: Indices, widths: Floats) -> None:
         """Inverse cumulative distribution of the truncated Gaussian, in place; inactive dimensions stay uniform."""
-        from scipy.special import ndtri
-
         numeric = self._axes.numeric
-        lower, upper = self._tails[0][:, kernels], self._tails[1][:, kernels]
-        widths = self._widths[numeric]
-        scores = ndtri(lower + uniforms[numeric] * (1 - lower - upper))
-        scores *= widths if widths.shape[1] == 1 else widths[:, kernels]
-        values = np.clip(self._centres[numeric[:, None], kernels] + scores, 0.0, 1.0)
-        uniforms[numeric] = np.where(self._active[numeric[:, None], kernels], values, uniforms[numeric])
+        centres, widths = self._centres[numeric[:, None], drawn], widths[numeric]
+        below, above = _ndtr(-centres / widths), _ndtr((centres - 1) / widths)
+        scores = _ndtri(below + uniforms[numeric] * (1 - below - above))
+        values = np.clip(centres + widths * scores, 0.0, 1.0)
+        uniforms[numeric] = np.where(self._active[numeric[:, None], drawn], values, uniforms[numeric])
         for grid in self._axes.grids:
             uniforms[grid.dimension] = grid.centres[grid.bins(uniforms[grid.dimension])]
 
-    def _sample_categorical(self, uniforms: Floats, kernels: Indices) -> None:
+    def _sample_categorical(self, uniforms: Floats, drawn: Indices, widths: Floats) -> None:
         """Stay below 1-lambda, otherwise one of the c-1 other choices, in place."""
         cat, others = self._axes.categorical, self._axes.counts[:, None] - 1
         if len(cat) == 0:
             return
-        moves, kept = self._moves[:, kernels], np.floor(self._centres[cat[:, None], kernels])
+        moves, kept = self._moves(drawn, widths), np.floor(self._centres[cat[:, None], drawn])
         excess = uniforms[cat] - (1 - moves)
         chosen = np.minimum(np.floor(excess / np.maximum(moves, _TINY) * others), others - 1)
         uniforms[cat] = np.where(excess < 0, kept, chosen + (chosen >= kept))
-
-
-_DERIVED = {name for name, value in vars(Density).items() if isinstance(value, cached_property)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -369,7 +242,7 @@ class _Columns:
     widths: Floats
     log_norms: Floats
 
-    def log_factors(self, grid: _Grid, values: Floats) -> Floats:
+    def log_factors(self, grid: Grid, values: Floats) -> Floats:
         """(m, n) log bin masses, computed once for every pair of a different queried bin and a different kernel."""
         rows, queried = grid.distinct(grid.bins(values))
         inactive = len(grid.log_widths)
@@ -384,53 +257,26 @@ class _Columns:
 
 def _log_masses(lower: Floats, upper: Floats, centres: Floats, widths: Floats) -> Floats:
     """(R, C) log masses that plain Gaussians (C,) have in bins (R,); exact, or floored at -700."""
-    from scipy.special import ndtr
-
-    widest_bin = float((upper - lower).max(initial=0.0))
-    degree = 1 + int(_REACH.searchsorted(widest_bin / float(widths.min()) ** 2))  # no two centres are 1 apart
-    if len(widths) == 1 and widest_bin < widths[0] and degree <= len(_REACH):
-        return _log_masses_by_series(lower, upper, centres, float(widths[0]), degree)
     near, far = (lower[:, None] - centres) / widths, (upper[:, None] - centres) / widths
     # Bins on the right are mirrored to the left, where the two terms are small and their difference does not cancel.
     right = near > 0
-    masses = ndtr(np.where(right, -near, far)) - ndtr(np.where(right, -far, near))
+    masses = _ndtr(np.where(right, -near, far)) - _ndtr(np.where(right, -far, near))
     return np.asarray(np.log(np.maximum(masses, _TINY)))
 
 
-_REACH = np.array([2 * (1e-16 * math.factorial(2 * k + 2)) ** (1 / (2 * k + 2)) for k in range(1, 11)])
+def _ndtr(values: Floats) -> Floats:
+    """The standard normal distribution function; scipy loads on first use."""
+    return np.asarray(_special().ndtr(values))
+
+
+def _ndtri(values: Floats) -> Floats:
+    """Its inverse."""
+    return np.asarray(_special().ndtri(values))
 
 
 @cache
-def _moments() -> tuple[Floats, Floats]:
-    """-t^2 / 2 at the Gauss-Legendre nodes t in [-1/2, 1/2], and their shares in the Taylor coefficients of cosh."""
-    nodes, weights = np.polynomial.legendre.leggauss(10)
-    orders = range(0, 2 * len(_REACH) + 2, 2)
-    moments = [weights * (nodes / 2) ** k / (2 * math.factorial(k) * math.sqrt(2 * math.pi)) for k in orders]
-    return -(nodes**2) / 8, np.array(moments).T
-
-
-def _log_masses_by_series(lower: Floats, upper: Floats, centres: Floats, width: float, degree: int) -> Floats:
-    """For bins narrower than the bandwidth, where it is several times as fast as ndtr and nothing cancels.
-
-    With z the distance between the centres of kernel and bin, and b the bin's width, both in bandwidths, the mass is
-    b phi(z) * integral over t in [-1/2, 1/2] of cosh(z b t) exp(-(b t)^2 / 2): Taylor in z b, Gauss-Legendre in t.
-    """
-    nodes, moments = _moments()
-    spans = (upper - lower)[:, None] / width
-    areas = spans * spans
-    coefficients = (np.exp(nodes * areas) @ moments[:, : degree + 1]) * spans
-    distances = np.subtract.outer((lower + upper) / (2 * width), centres / width)
-    distances *= distances
-    powers = distances * areas
-    masses = powers * coefficients[:, degree, None]
-    for k in range(degree - 1, 0, -1):
-        masses += coefficients[:, k, None]
-        masses *= powers
-    masses += coefficients[:, 0, None]
-    np.log(masses, out=masses)
-    distances *= 0.5
-    masses -= distances
-    return masses
+def _special() -> ModuleType:
+    return importlib.import_module("scipy.special")
 
 
 def _shares(weights: ArrayLike | None, num: int, prior_weight: float) -> Floats:
@@ -445,74 +291,3 @@ def _shares(weights: ArrayLike | None, num: int, prior_weight: float) -> Floats:
     if not 0 <= prior_weight < np.inf or num == prior_weight == 0:
         raise ValueError(f"expected points or a positive prior_weight, got {num} points and {prior_weight}")
     return shares
-
-
-def scott_bandwidths(points: ArrayLike, axes: Axes, *, minimum: float = 1e-3) -> Floats:
-    """Scott's rule for numeric dimensions, a smoothed and always valid rule for categorical ones.
-
-    Numeric: 1.06 std n^(-1/(4+d)), statsmodels' `normal_reference`. Categorical:
-    lambda = min((c-1)/c, c/(n+c) (c-1)/c + 0.02), that is: n observations against one pseudo-observation per choice.
-
-    Args:
-        points: (n, d) NaN = inactive; std and n are those of the active values of a dimension.
-        axes: What the columns are.
-        minimum: Numeric bandwidths are at least this.
-
-    Returns:
-        (d,) valid bandwidths.
-    """
-    values = np.asarray(points, dtype=float)
-    active = ~np.isnan(values)
-    counts = active.sum(axis=0)
-    divisors = np.maximum(counts, 1)
-    deviations = np.where(active, values - np.where(active, values, 0.0).sum(axis=0) / divisors, 0.0)
-    std = np.sqrt((deviations * deviations).sum(axis=0) / divisors)
-    bandwidths = np.maximum(1.06 * std * divisors ** (-1.0 / (4 + values.shape[1])), minimum)
-    cat, c, limits = axes.categorical, axes.counts, axes.widest[axes.categorical]
-    bandwidths[cat] = np.minimum(limits, c / (counts[cat] + c) * limits + 0.02)
-    return np.asarray(bandwidths)
-
-
-def statsmodels_bandwidths(
-    points: ArrayLike,
-    axes: Axes,
-    *,
-    rule: Literal["normal_reference", "cv_ml", "cv_ls"] = "normal_reference",
-    minimum: float = 1e-3,
-) -> Floats:
-    """Bandwidths as statsmodels' `KDEMultivariate` finds them, which is what the paper used.
-
-    Categorical bandwidths come from the integer codes of the choices there, and may exceed (c-1)/c; here they are
-    clipped, since beyond it densities turn negative.
-
-    Args:
-        points: (n, d) with n > d and without NaN.
-        axes: What the columns are; gridded dimensions count as continuous.
-        rule: statsmodels' name of the rule.
-        minimum: All bandwidths are at least this, unless it exceeds (c-1)/c.
-
-    Returns:
-        (d,) valid bandwidths.
-
-    Raises:
-        ValueError: A value is NaN, the rule is unknown, or n <= d.
-    """
-    values = np.asarray(points, dtype=float)
-    if rule not in ("normal_reference", "cv_ml", "cv_ls"):
-        raise ValueError(f"expected rule 'normal_reference', 'cv_ml' or 'cv_ls', got {rule!r}")
-    if np.isnan(values).any():
-        raise ValueError("expected points without NaN, since statsmodels knows no inactive dimensions: impute them")
-    bandwidths = np.maximum(_fit_statsmodels(values, axes, rule), minimum)
-    return np.asarray(np.minimum(bandwidths, axes.widest))
-
-
-def _fit_statsmodels(values: Floats, axes: Axes, rule: str) -> Floats:
-    from statsmodels.nonparametric.kernel_density import KDEMultivariate
-
-    kinds = "".join("u" if count else "c" for count in axes.choices)
-    # From 0.15 on a generator is asked for, although exact fits never draw from it; 0.14 does not know the argument.
-    known = "rng" in inspect.signature(KDEMultivariate).parameters
-    generator: dict[str, Any] = {"rng": np.random.default_rng(0)} if known else {}
-    # The search for the best bandwidth also tries negative ones, where logarithms and divisions fail by design.
-    with np.errstate(all="ignore"):
-        return np.asarray(KDEMultivariate(values, kinds, bw=rule, **generator).bw, dtype=float)

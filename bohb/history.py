@@ -13,7 +13,7 @@ from bohb.budgets import Ladder
 from bohb.errors import StateError
 from bohb.events import Asked, Enqueued, Event, Forgotten, Joined, Observed, Told
 from bohb.models import Observations
-from bohb.schedules import Brackets
+from bohb.schedules import Brackets, Promote
 from bohb.space import Space
 from bohb.trials import Origin, Result, Status, Trial
 
@@ -61,6 +61,7 @@ class History:
         self._ids: dict[bytes, int] = {}
         self._by_level: dict[tuple[int, int], Result] = {}
         self._in_flight: dict[tuple[int, int], int] = {}
+        self._known_before: set[tuple[int, int, int]] = set()
         self._num_observed = 0
 
     # What the optimizer looks up.
@@ -82,10 +83,15 @@ class History:
         """Returns the result of a configuration at a level, or None."""
         return self._by_level.get((config_id, level))
 
-    def resumable(self, config_id: int, level: int) -> Result | None:
-        """Returns the success of a configuration at the largest level below this one, or None."""
-        below = (self._by_level.get((config_id, lower)) for lower in range(level - 1, -1, -1))
-        return next((result for result in below if result is not None and result.status is Status.OK), None)
+    def resumable(self, job: Promote) -> Result | None:
+        """Returns the success that a promotion may resume from, the one in the rung below, or None.
+
+        A result that was there before its configuration came into that rung is not resumed: nobody waited for it, so
+        its checkpoint may have been released, and deleted.
+        """
+        level = self.brackets[job.bracket].rungs[job.rung - 1].level
+        is_older = (job.bracket, job.rung - 1, job.config_id) in self._known_before
+        return None if is_older else self._by_level[job.config_id, level]
 
     def is_new(self, vector: NDArray[np.float64], level: int) -> bool:
         """Whether the configuration with this `(d,)` vector is neither evaluated nor pending at a level."""
@@ -155,6 +161,7 @@ class History:
         rung = self.brackets.enter(event.bracket, event.rung, event.config_id)
         known = self._by_level.get((event.config_id, rung.level))
         if known is not None:
+            self._known_before.add((event.bracket, event.rung, event.config_id))
             self.brackets.finish(rung.level, event.config_id, known.loss)
 
     def _told(self, event: Told) -> None:

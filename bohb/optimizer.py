@@ -95,7 +95,8 @@ class Optimizer:
                 f"{len(self._ladder)} budgets; tell the {len(self.pending)} pending trials and stop, or widen the space"
             )
         # The k-th ask draws from its own generator, so that neither asynchrony nor resuming can shift it.
-        rng = np.random.Generator(np.random.Philox(key=[self._seed, len(self._history.trials)]))
+        key = np.array([self._seed, len(self._history.trials)], dtype=np.uint64)
+        rng = np.random.Generator(np.random.Philox(key=key))
         while True:
             event = self._decider.decide(self._history, rng)
             self._history.apply(event)

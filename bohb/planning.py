@@ -4,9 +4,9 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bohb.budgets import BracketPlan, Ladder
+from bohb.budgets import Ladder
 from bohb.errors import SettingError
-from bohb.schedules import Brackets, Schedule, Start
+from bohb.schedules import Bracket, Brackets, Promote, Schedule, Start
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class PlannedRung:
 class Plan:
     """What so many cycles over all brackets take.
 
-    A bracket that grows without end is counted up to the size of the synchronous one. Costs are in units of the
+    A bracket that grows without end is counted up to one full training a cycle. Costs are in units of the
     ladder's costs, which are the budgets themselves unless the ladder says otherwise. "Resumed" means that a promoted
     configuration goes on from its checkpoint and pays the difference only; "afresh", that it starts again.
 
@@ -73,43 +73,53 @@ def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int) 
     for name, number in (("num_workers", num_workers), ("cycles", num_cycles)):
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise SettingError(f"expected a positive integer as {name}, got {number!r}")
-    cycle = list(schedule.cycle(ladder))
+    cycle = _rehearse(schedule, ladder, 1, 1, resumed=False)
+    resumed, afresh = (
+        _rehearse(schedule, ladder, num_workers, num_cycles, resumed=resumed) for resumed in (True, False)
+    )
     return Plan(
-        brackets=tuple(_rungs(bracket, ladder) for bracket in cycle),
+        brackets=tuple(_rungs(bracket, ladder) for bracket in cycle.brackets),
         num_cycles=num_cycles,
         num_workers=num_workers,
-        num_configs=num_cycles * sum(bracket.sizes[0] for bracket in cycle),
-        num_trials=num_cycles * sum(sum(bracket.sizes) for bracket in cycle),
-        cost_resumed=num_cycles * sum(_cost(bracket, ladder, resumed=True) for bracket in cycle),
-        cost_afresh=num_cycles * sum(_cost(bracket, ladder, resumed=False) for bracket in cycle),
-        makespan_resumed=_makespan(schedule, ladder, num_workers, num_cycles, resumed=True),
-        makespan_afresh=_makespan(schedule, ladder, num_workers, num_cycles, resumed=False),
+        num_configs=afresh.num_configs,
+        num_trials=sum(len(rung.entered) for bracket in afresh.brackets for rung in bracket.rungs),
+        cost_resumed=resumed.cost,
+        cost_afresh=afresh.cost,
+        makespan_resumed=resumed.makespan,
+        makespan_afresh=afresh.makespan,
     )
 
 
-def _rungs(bracket: BracketPlan, ladder: Ladder) -> tuple[PlannedRung, ...]:
-    return tuple(PlannedRung(ladder[level], size) for level, size in zip(bracket.levels, bracket.sizes, strict=True))
+def _rungs(bracket: Bracket, ladder: Ladder) -> tuple[PlannedRung, ...]:
+    return tuple(PlannedRung(ladder[rung.level], len(rung.entered)) for rung in bracket.rungs)
 
 
-def _price(levels: Sequence[int], rung: int, ladder: Ladder, *, resumed: bool) -> float:
-    """Returns what one configuration pays in a rung of a bracket."""
-    paid = ladder.costs[levels[rung - 1]] if resumed and rung else 0
-    return ladder.costs[levels[rung]] - paid
+@dataclass(frozen=True, slots=True)
+class _Rehearsal:
+    """How a search went in which nothing was spent."""
+
+    brackets: Sequence[Bracket]
+    num_configs: int
+    cost: float
+    makespan: float
 
 
-def _cost(bracket: BracketPlan, ladder: Ladder, *, resumed: bool) -> float:
-    return sum(size * _price(bracket.levels, i, ladder, resumed=resumed) for i, size in enumerate(bracket.sizes))
+def _price(job: Start | Promote, brackets: Brackets, *, resumed: bool) -> float:
+    """Returns what a job costs."""
+    levels, costs = brackets.plan(job.bracket).levels, brackets.ladder.costs
+    paid = costs[levels[job.rung - 1]] if resumed and isinstance(job, Promote) else 0
+    return costs[levels[job.rung]] - paid
 
 
-def _makespan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, *, resumed: bool) -> float:
-    """Returns when the last trial of the cycles ends, in a rehearsal with the schedule itself.
+def _rehearse(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, *, resumed: bool) -> _Rehearsal:
+    """Runs the cycles with the schedule itself, on simulated workers.
 
     Losses are the configurations' ids, so that of equals the first goes on. A worker idles where the schedule would
     open a bracket beyond the planned ones, or start more in an endless bracket than its plan says.
     """
     brackets = Brackets(ladder, schedule.cycle(ladder))
     running: list[tuple[float, int, int]] = []  # (end, configuration, level)
-    now, num_configs = 0.0, 0
+    now, spent, num_configs = 0.0, 0.0, 0
     while True:
         while len(running) < num_workers:
             job = schedule.next(brackets)
@@ -119,11 +129,12 @@ def _makespan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: 
                 config_id, num_configs = num_configs, num_configs + 1
             else:
                 config_id = job.config_id
+            price = _price(job, brackets, resumed=resumed)
             rung = brackets.enter(job.bracket, job.rung, config_id)
-            price = _price(brackets.plan(job.bracket).levels, job.rung, ladder, resumed=resumed)
             heapq.heappush(running, (now + price, config_id, rung.level))
+            spent += price
         if not running:
-            return now
+            return _Rehearsal([brackets[i] for i in range(len(brackets))], num_configs, spent, now)
         now, config_id, level = heapq.heappop(running)
         brackets.finish(level, config_id, float(config_id))
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bohb.errors import SpaceError
 
-MAX_EDGES = 1024
+MAX_EDGES = 128
 """Ordered grids of more values than this have no `edges`: between so many bins a number is as good as continuous."""
 
 MAX_BINS = 2**50
@@ -280,7 +280,7 @@ class Real(Scale):
         self._start = log(lower) if logarithmic else lower
         self._span = log(upper) - self._start if logarithmic else upper - lower
         if not 0.0 < self._span < inf:
-            raise SpaceError(f"Expected a range that a float64 can divide, got {self.legal}; rescale the parameter.")
+            raise SpaceError(f"expected a range that a float64 can divide, got {self.legal}; rescale the parameter.")
         exponents = [max(exponent, finest) for exponent in self._exponents()]
         self._steps = [(10.0 ** max(-e, 0), 10.0 ** max(e, 0), e) for e in exponents]
         self._is_vectorised = max(map(abs, exponents)) <= _EXACT_POWERS
@@ -288,7 +288,7 @@ class Real(Scale):
         self._low_edge = lower + 0.75 * 10.0 ** exponents[0]
         self._high_edge = upper - 0.75 * 10.0 ** exponents[-1]
         if self._low_edge >= self._high_edge:
-            raise SpaceError(f"Expected a range wider than the rounding of a float64, got {self.legal}; widen it.")
+            raise SpaceError(f"expected a range wider than the rounding of a float64, got {self.legal}; widen it.")
 
     def _exponents(self) -> list[int]:
         """The power of ten to round to: one for a linear range, one for each decade of a logarithmic one."""
@@ -325,7 +325,7 @@ class Real(Scale):
         return self.place(self._round(float(value)))
 
     def points(self) -> NDArray[np.float64]:
-        raise SpaceError(f"Expected a finite set of values, got {self.legal}.")
+        raise SpaceError(f"expected a finite set of values, got {self.legal}.")
 
     def snap(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
         if not self._is_vectorised:
@@ -335,7 +335,7 @@ class Real(Scale):
             # Not numpy's exp and log: on some machines their last bit depends on how many numbers they are given.
             values = np.array([exp(value) for value in values.tolist()])
         up, down, _ = np.array(self._steps)[np.searchsorted(self._tops, values, side="right")].T
-        values = np.rint(values * up / down) * down / up + 0.0  # no -0.0
+        values = np.rint(values * up / down) * down / up
         values[values <= self._low_edge] = self._lower
         values[values >= self._high_edge] = self._upper
         if self._logarithmic:

@@ -26,34 +26,34 @@ def select(
         SpaceExhausted: If no configuration is new.
     """
     proposal = model.propose(observations, space, rng)
-    facts = dict(proposal.why)
+    facts = {**proposal.why, "rejected": 0, "duplicates": 0}
     if len(proposal.vectors):
-        candidates = space.deactivate(proposal.vectors)
-        allowed = candidates[space.is_allowed(candidates)]
-        facts["rejected"] = len(candidates) - len(allowed)
-        vector, facts["duplicates"] = _first_new(space, allowed, is_new)
+        vector = _first_new(space, proposal.vectors, is_new, facts)
         if vector is not None:
             return vector, Origin.MODEL, facts
         facts["reason"] = "every candidate was forbidden or had before"
     return _random(space, is_new, rng, facts), Origin.RANDOM, facts
 
 
-def _first_new(space: Space, vectors: Vector, is_new: Callable[[Vector], bool]) -> tuple[Vector | None, int]:
-    """Returns the first new one of `(n, d)` vectors, snapped to its grid, and how many before it were not."""
+def _first_new(space: Space, vectors: Vector, is_new: Callable[[Vector], bool], facts: dict[str, Any]) -> Vector | None:
+    """Returns the first of `(n, d)` vectors, moved to the grid, that is allowed and new; counts those before it."""
     for i in range(len(vectors)):
-        snapped = space.snap(vectors[i : i + 1])[0]
-        if is_new(snapped):
-            return snapped, i
-    return None, len(vectors)
+        snapped = space.deactivate(space.snap(vectors[i : i + 1]))  # in this order: a condition sees the grid's value
+        if not space.is_allowed(snapped)[0]:
+            facts["rejected"] += 1
+        elif not is_new(snapped[0]):
+            facts["duplicates"] += 1
+        else:
+            return np.asarray(snapped[0])
+    return None
 
 
 def _random(space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator, facts: dict[str, Any]) -> Vector:
-    """Returns a new configuration drawn from the space; notes in `facts` what was drawn in vain."""
+    """Returns a new configuration drawn from the space."""
     for batch in range(MAX_BATCHES):
         vectors, rejected = space.sample(rng, BATCH if batch else 1)
-        vector, duplicates = _first_new(space, vectors, is_new)
-        facts["rejected"] = facts.get("rejected", 0) + rejected
-        facts["duplicates"] = facts.get("duplicates", 0) + duplicates
+        facts["rejected"] += rejected
+        vector = _first_new(space, vectors, is_new, facts)
         if vector is not None:
             return vector
     return _any_new(space, is_new, rng)

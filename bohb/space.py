@@ -49,7 +49,7 @@ class Space:
         names: Every parameter, parents before the parameters that depend on them.
         choices: `(d,)` the number of choices of a categorical parameter, 0 for every other.
         edges: For each parameter the `(N + 1,)` ascending edges in [0, 1] of the bins of its N ordered values; None
-            for categoricals, floats, and more than 1024 values.
+            for categoricals, floats, and more than 128 values.
         num_searched: How many parameters have more than one value.
 
     Raises:
@@ -103,7 +103,7 @@ class Space:
                 set, or a forbidden combination.
         """
         if not isinstance(config, Mapping):
-            raise ConfigError(f"Expected a configuration as a mapping of names to values, got {config!r}.")
+            raise ConfigError(f"expected a configuration as a mapping of names to values, got {config!r}.")
         row = []
         found = 0
         for name, locate in self._locators:
@@ -114,11 +114,11 @@ class Space:
             found += 1
             position = locate(value)
             if position is None:
-                raise ConfigError(f"Expected {self._legal(name)} for {name!r}, got {value!r} ({type(value).__name__}).")
+                raise ConfigError(f"expected {self._legal(name)} for {name!r}, got {value!r} ({type(value).__name__}).")
             row.append(position)
         if found != len(config):
             unknown = [name for name in config if name not in self._columns]
-            raise ConfigError(f"Expected only names from {list(self.names)}, got {unknown}; remove what is unknown.")
+            raise ConfigError(f"expected only names from {list(self.names)}, got {unknown}; remove what is unknown.")
         vector = np.array(row)
         if self._conditions or found != len(row):
             self._check_activity(vector)
@@ -136,14 +136,14 @@ class Space:
             is_set = not np.isnan(vector[column])
             if is_active and not is_set:
                 why = f" ({condition.text} holds)" if condition else ""
-                raise ConfigError(f"Expected a value for {name!r}{why}, got none; give it {self._legal(name)}.")
+                raise ConfigError(f"expected a value for {name!r}{why}, got none; give it {self._legal(name)}.")
             if is_set and condition and not is_active:
-                raise ConfigError(f"Expected no value for {name!r}, inactive unless {condition.text}; remove it.")
+                raise ConfigError(f"expected no value for {name!r}, inactive unless {condition.text}; remove it.")
 
     def _check_forbidden(self, vector: Vectors) -> None:
         for clause in self._forbidden:
             if clause.holds(vector[None])[0]:
-                raise ConfigError(f"Expected an allowed combination, got {self.decode(vector)}: {clause.text}.")
+                raise ConfigError(f"expected an allowed combination, got {self.decode(vector)}: {clause.text}.")
 
     def snap(self, vectors: Vectors) -> Vectors:
         """`encode(decode(v))` of each row, bit for bit, but for the checks: which rows are valid is not looked at.
@@ -209,17 +209,16 @@ class Space:
         if not self._forbidden:
             return self._draw(rng, num), 0
         accepted = np.empty((0, len(self.names)))
-        drawn = kept = 0
-        while len(accepted) < num and drawn < MAX_DRAWS * num:
-            batch = self._draw(rng, min(max(num, drawn), MAX_DRAWS * num - drawn, 2**16))
-            allowed = batch[self.is_allowed(batch)]
-            drawn += len(batch)
-            kept += len(allowed)
-            accepted = np.concatenate([accepted, allowed[: num - len(accepted)]])
-        missing = num - len(accepted)
+        drawn = 0
+        while (missing := num - len(accepted)) and drawn < MAX_DRAWS * num:
+            batch = self._draw(rng, min(max(missing, drawn), MAX_DRAWS * num - drawn, 2**16))
+            places = np.flatnonzero(self.is_allowed(batch))[:missing]
+            accepted = np.concatenate([accepted, batch[places]])
+            drawn += len(batch) if len(places) < missing else int(places[-1]) + 1  # what comes after was not needed
+        rejected = drawn - len(accepted)
         if missing:
-            accepted = np.concatenate([accepted, self._pick(rng, missing, kept, drawn)])
-        return accepted, drawn - kept
+            accepted = np.concatenate([accepted, self._pick(rng, missing, drawn, rejected)])
+        return accepted, rejected
 
     def _draw(self, rng: np.random.Generator, num: int) -> Vectors:
         """`(num, d)` draws, of which some may be forbidden."""
@@ -228,12 +227,13 @@ class Space:
             vectors[:, column] = quantile(vectors[:, column])
         return self.deactivate(self.snap(vectors))
 
-    def _pick(self, rng: np.random.Generator, num: int, kept: int, drawn: int) -> Vectors:
+    def _pick(self, rng: np.random.Generator, num: int, drawn: int, rejected: int) -> Vectors:
+        """`(num, d)` of all valid configurations, each as likely as any other."""
         everything = self._everything
         if everything is None or not len(everything):
             raise SpaceError(
-                f"Expected a space in which random configurations can be found, got {kept} allowed ones in {drawn} "
-                "draws; express the forbidden clauses as conditions, or narrow the ranges."
+                f"expected to find allowed configurations at random, got {drawn - rejected} in {drawn} draws "
+                f"(acceptance rate {1 - rejected / drawn:.2g}); use conditions instead, or narrower ranges."
             )
         return everything[rng.integers(len(everything), size=num)]
 
@@ -253,7 +253,7 @@ class Space:
         """
         if self._everything is None:
             raise SpaceError(
-                f"Expected a finite space of at most {MAX_ENUMERATED} configurations, got size {self.size}; "
+                f"expected a finite space of at most {MAX_ENUMERATED} configurations, got size {self.size}; "
                 "draw with sample() instead."
             )
         return self._everything
@@ -292,14 +292,14 @@ class Space:
             for value in scale.values:
                 if not _is_json(value):
                     raise SpaceError(
-                        f"Expected values that JSON carries exactly (str, int, float, bool, None), got {value!r} for "
+                        f"expected values that JSON carries exactly (str, int, float, bool, None), got {value!r} for "
                         f"{name!r}; use names for such values, or pass the space itself when restoring."
                     )
         try:
             data: dict[str, Any] = json.loads(json.dumps(self._serialised, default=declared.plain, allow_nan=False))
         except (TypeError, ValueError) as error:
             raise SpaceError(
-                f"Expected a space that JSON can carry, but: {error}; pass the space itself when restoring."
+                f"expected a space that JSON can carry, but: {error}; pass the space itself when restoring."
             ) from error
         return data
 
@@ -327,7 +327,7 @@ class Space:
         scale = self._scale_of(name)
         index = scale.index_of(value) if isinstance(scale, Choice | Ordered) else None
         if index is None:
-            raise ConfigError(f"Expected {scale.legal} for {name!r}, got {value!r}.")
+            raise ConfigError(f"expected {scale.legal} for {name!r}, got {value!r}.")
         return {"choice": index}
 
     def unpack(self, packed: Mapping[str, Any]) -> dict[str, Any]:
@@ -343,12 +343,12 @@ class Space:
             return value
         values, index = self._scale_of(name).values, value.get("choice")
         if not isinstance(index, int) or not 0 <= index < len(values):
-            raise ConfigError(f"Expected {{'choice': index}} below {len(values)} for {name!r}, got {dict(value)}.")
+            raise ConfigError(f"expected {{'choice': index}} below {len(values)} for {name!r}, got {dict(value)}.")
         return values[index]
 
     def _scale_of(self, name: str) -> Scale:
         if name not in self._columns:
-            raise ConfigError(f"Expected a name from {list(self.names)}, got {name!r}.")
+            raise ConfigError(f"expected a name from {list(self.names)}, got {name!r}.")
         return self._scales[self._columns[name]]
 
 

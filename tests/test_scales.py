@@ -20,7 +20,7 @@ def reals(draw: st.DrawFn) -> Real:
         lower = 10.0 ** draw(st.floats(-300, 299)) * draw(st.floats(1, 10))
         upper = 10.0 ** min(math.log10(lower) + draw(st.floats(1e-9, 600)), 300.0)
         return Real(lower, max(upper, lower * 1.001), True)
-    lower = draw(st.floats(-1e300, 1e300) | st.floats(-1, 1) | st.integers(-1000, 1000).map(float))
+    lower = draw(st.floats(-1e290, 1e290) | st.floats(-1, 1) | st.integers(-1000, 1000).map(float))
     width = draw(st.floats(1e-11, 1) | st.floats(1, 1e10)) * max(abs(lower), 1e-13)
     return Real(lower, lower + width, False)
 
@@ -127,7 +127,7 @@ def test_wider_integers_are_thinned_evenly_from_bound_to_bound() -> None:
         assert abs(scale.decode(u) - value) <= 10**18 / MAX_BINS + 1
 
 
-@pytest.mark.parametrize(("lower", "upper"), [(1, 2), (1, 64), (3, 900), (17, 17 + 1023)])
+@pytest.mark.parametrize(("lower", "upper"), [(1, 2), (1, 64), (3, 110), (17, 17 + 127)])
 def test_log_integers_are_the_midpoints_of_bins_from_zero_to_one(lower: int, upper: int) -> None:
     scale = LogIntegers(lower, upper)
     edges = scale.edges

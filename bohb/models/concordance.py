@@ -1,11 +1,26 @@
 """How far the ranking at one budget agrees with that at another: Kendall's tau over the configurations seen at both."""
 
+import math
+
 import numpy as np
 
-from bohb.models.observations import Observations
+from bohb.models.observations import Level, Observations
 
 MAX_PAIRS = 64
 """The latest so many configurations are compared, which bounds the cost and follows the search to where it is now."""
+
+
+def is_misleading(observations: Observations, upper: int, expected: float) -> bool:
+    """Whether the ranking at the level below says, beyond doubt, less about a level than an `expected` tau.
+
+    Beyond doubt means by two standard errors of tau where there is no agreement (Kendall 1938). The doubt matters:
+    only the promoted are seen at both levels, and among the best alone even a good ranking looks weak.
+    """
+    tau, n = concordance(observations, upper)
+    if n < 2:
+        return False
+    standard_error = math.sqrt(2 * (2 * n + 5) / (9 * n * (n - 1)))
+    return tau + 2 * standard_error < expected
 
 
 def concordance(observations: Observations, upper: int) -> tuple[float, int]:
@@ -13,11 +28,18 @@ def concordance(observations: Observations, upper: int) -> tuple[float, int]:
 
     Only configurations that succeeded at both levels count. Tau is 0 where fewer than two did.
     """
-    below, here = observations.levels[upper - 1], observations.levels[upper]
+    here = observations.levels[upper]
+    if here.agreement is None:
+        here.agreement = _tau(observations.levels[upper - 1], here)
+    return here.agreement
+
+
+def _tau(below: Level, here: Level) -> tuple[float, int]:
     shared = here.shared[-MAX_PAIRS:]
     if len(shared) < 2:
         return 0.0, len(shared)
     x = np.array([below.losses[config_id] for config_id in shared])
     y = np.array([here.losses[config_id] for config_id in shared])
-    agreement = np.sign(x[:, None] - x) * np.sign(y[:, None] - y)
-    return float(agreement.sum() / (len(shared) * (len(shared) - 1))), len(shared)
+    x_rises, y_rises = x[:, None] < x, y[:, None] < y
+    num_concordant, num_discordant = np.count_nonzero(x_rises & y_rises), np.count_nonzero(x_rises & y_rises.T)
+    return 2 * (num_concordant - num_discordant) / (len(shared) * (len(shared) - 1)), len(shared)

@@ -56,8 +56,9 @@ class HpBandSterModel:
         g = _Kernels.fit(scale, scale.to_unit(observations.vectors(bad)), self.min_bandwidth, rng)
         candidates = l.sample(rng, self.num_candidates, self.bandwidth_factor)
         order, scores = _rank(l.pdf(candidates), g.pdf(candidates))
-        vectors = space.deactivate(scale.from_unit(candidates))[order]
-        return Proposal(vectors, {"level": level, "good": len(good), "bad": len(bad), "score": scores})
+        return Proposal(
+            scale.from_unit(candidates)[order], {"level": level, "good": len(good), "bad": len(bad), "score": scores}
+        )
 
 
 def _rank(l: NDArray[np.float64], g: NDArray[np.float64]) -> tuple[NDArray[np.intp], float]:  # noqa: E741
@@ -126,7 +127,7 @@ class _Kernels:
                     factors *= np.where(x == mu, 1 - h, h / (np.float64(len(np.unique(mu))) - 1))
                 else:
                     factors *= np.exp(-0.5 * ((x - mu) / h) ** 2) / (h * math.sqrt(2 * math.pi))
-            return factors.mean(axis=1)
+            return np.asarray(factors.mean(axis=1))
 
     def sample(self, rng: np.random.Generator, num: int, factor: float) -> NDArray[np.float64]:
         """Returns `(num, d)` candidates, each around one of the points."""

@@ -40,6 +40,7 @@ class Level:
         losses: The loss by configuration id, infinite for failures.
         shared: The ids of the configurations that succeeded here and at the level below, ascending.
         num_failures: How many of `told` are failures.
+        agreement: What `concordance` found about `shared` since it last changed, or None.
     """
 
     told: list[tuple[float, int]] = field(default_factory=list)
@@ -47,6 +48,7 @@ class Level:
     losses: dict[int, float] = field(default_factory=dict)
     shared: list[int] = field(default_factory=list)
     num_failures: int = 0
+    agreement: tuple[float, int] | None = None
 
     @property
     def num_successes(self) -> int:
@@ -130,6 +132,7 @@ class Observations:
             here.is_success(config_id) for here in self.levels[level - 1 : level + 1]
         ):
             insort(self.levels[level].shared, config_id)
+            self.levels[level].agreement = None
 
 
 def _remove(entries: list[tuple[float, int]], entry: tuple[float, int]) -> None:

@@ -12,7 +12,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb.density import Axes, Density, scott_bandwidths, statsmodels_bandwidths
+from bohb.axes import Axes
+from bohb.bandwidths import scott_bandwidths, statsmodels_bandwidths
+from bohb.density import Density
 from bohb.models.observations import Level, Observations, Proposal, ids
 from bohb.models.ratio import DensityRatio, axes_of, num_good, random_proposal
 from bohb.space import Space
@@ -49,19 +51,14 @@ class PaperModel:
         return ratio.propose(space, rng, self.num_candidates, level=level, good=len(good), bad=len(bad))
 
     def _fit(self, good: NDArray[np.float64], bad: NDArray[np.float64], axes: Axes) -> DensityRatio:
-        good_bandwidths = self._bandwidths(good, axes)
-        bounded = Density(good, good_bandwidths, axes)  # candidates lie in the space
-        return DensityRatio(
-            Density(good, good_bandwidths, axes, bounded=False),
-            Density(bad, self._bandwidths(bad, axes), axes, bounded=False),
-            bounded.widened(self.bandwidth_factor),
-        )
+        densities = [Density(points, self._bandwidths(points, axes), axes, bounded=False) for points in (good, bad)]
+        return DensityRatio(densities[0], densities[1], self.bandwidth_factor)
 
     def _bandwidths(self, points: NDArray[np.float64], axes: Axes) -> NDArray[np.float64]:
         if self.bandwidth_rule == "normal_reference":
             return scott_bandwidths(points, axes)
         complete = points[~np.isnan(points).any(axis=1)]  # cross-validation knows no inactive parameters
-        if len(complete) < 2:
+        if len(complete) <= points.shape[1]:  # nor does it work with fewer points than parameters
             return scott_bandwidths(points, axes)
         return statsmodels_bandwidths(complete, axes, rule=self.bandwidth_rule)
 

@@ -2,8 +2,8 @@
 
 BOHB learns from the largest budget with enough results and forgets the rest. Here every configuration counts once, at
 the largest budget where it succeeded: larger budgets come first, and within a budget the lower loss. (Optuna orders
-pruned trials alike; Li et al. 2021, MFES-HB, show the gain of using all budgets.) A budget whose ranking says nothing
-about that of the next larger one misleads, so it and all below it are left out.
+pruned trials alike; Li et al. 2021, MFES-HB, show the gain of using all budgets.) A budget whose ranking clearly
+says nothing about that of the next larger one misleads, so it and all below it are left out.
 
 The kernels are repaired against the published ones (see `density.py`): truncated and normalised on the unit cube, the
 mass of the bin for integers and ordinals, a valid bandwidth over all declared choices for categoricals, inactive
@@ -18,8 +18,10 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb.density import Density, scott_bandwidths
-from bohb.models.concordance import concordance
+from bohb.axes import Axes
+from bohb.bandwidths import scott_bandwidths
+from bohb.density import Density
+from bohb.models.concordance import is_misleading
 from bohb.models.observations import Observations, Proposal, ids
 from bohb.models.ratio import DensityRatio, axes_of, random_proposal
 from bohb.space import Space
@@ -36,18 +38,18 @@ class PooledModel:
         max_bad: The bad density is built on at most this many configurations, drawn anew for each proposal.
         num_candidates: How many candidates are drawn for one proposal.
         bandwidth_factor: By which all bandwidths are widened to draw candidates, at least 1.
-        min_concordance: Kendall's tau below which a budget is held to mislead about the next one.
-        min_pairs: How many configurations two budgets must share before they are compared.
+        min_bandwidth: The smallest bandwidth of a number, so that proposals do not freeze on a spike.
+        min_concordance: Kendall's tau that the rankings at two neighbouring budgets are expected to have at least.
     """
 
     random_fraction: float = 0.2
     good_fraction: float = 0.15
-    max_good: int = 64
-    max_bad: int = 256
-    num_candidates: int = 64
+    max_good: int = 32
+    max_bad: int = 96
+    num_candidates: int = 24
     bandwidth_factor: float = 3.0
+    min_bandwidth: float = 0.01
     min_concordance: float = 0.1
-    min_pairs: int = 9
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
         """Returns candidates ranked by the density ratio, or none for the random share and before there is a model."""
@@ -68,10 +70,7 @@ class PooledModel:
     def lowest_level(self, observations: Observations) -> int:
         """Returns the lowest level whose ranking can be trusted, going down from the largest budget with results."""
         level = max((i for i, here in enumerate(observations.levels) if here.highest), default=0)
-        while level > 0:
-            tau, num_pairs = concordance(observations, level)
-            if num_pairs >= self.min_pairs and tau < self.min_concordance:
-                break
+        while level > 0 and not is_misleading(observations, level, self.min_concordance):
             level -= 1
         return level
 
@@ -86,11 +85,11 @@ class PooledModel:
         return rest + observations.pending[: self.max_bad]
 
     def _fit(self, observations: Observations, good: list[int], bad: list[int], space: Space) -> DensityRatio:
-        axes = axes_of(space)
-        good_points, bad_points = observations.vectors(good), observations.vectors(bad)
-        l = Density(good_points, scott_bandwidths(good_points, axes), axes, prior_weight=1.0)  # noqa: E741
-        g = Density(bad_points, scott_bandwidths(bad_points, axes), axes, prior_weight=1.0)
-        return DensityRatio(l, g, l.widened(self.bandwidth_factor))
+        good_density, bad_density = (self._density(observations.vectors(part), axes_of(space)) for part in (good, bad))
+        return DensityRatio(good_density, bad_density, self.bandwidth_factor)
+
+    def _density(self, points: NDArray[np.float64], axes: Axes) -> Density:
+        return Density(points, scott_bandwidths(points, axes, minimum=self.min_bandwidth), axes, prior_weight=1.0)
 
 
 def _pick(groups: list[list[tuple[float, int]]], positions: NDArray[np.intp]) -> list[int]:

@@ -7,17 +7,20 @@ all bandwidths widened.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb.density import Axes, Density
+from bohb.axes import Axes
+from bohb.density import Density
 from bohb.models.observations import Proposal
 from bohb.space import Space
 
 
+@lru_cache(maxsize=8)
 def axes_of(space: Space) -> Axes:
-    """Returns the shape of the space as densities see it."""
+    """Returns the shape of the space as densities see it, the same object for the same space."""
     return Axes(space.choices, space.edges)
 
 
@@ -33,22 +36,22 @@ def random_proposal(space: Space, reason: str, **facts: int) -> Proposal:
 
 @dataclass(frozen=True)
 class DensityRatio:
-    """A good and a bad density, and where to draw candidates.
+    """A good and a bad density.
 
     Attributes:
         good: l(x).
         bad: g(x).
-        source: What the candidates are drawn from, as a rule l with wider bandwidths.
+        widening: By which the bandwidths of l are multiplied to draw candidates, at least 1.
     """
 
     good: Density
     bad: Density
-    source: Density
+    widening: float
 
     def propose(self, space: Space, rng: np.random.Generator, num_candidates: int, **facts: int) -> Proposal:
-        """Returns `num_candidates` valid candidates, the highest ratio first."""
-        candidates = space.deactivate(self.source.sample(rng, num_candidates))
-        scores = self.score(candidates)
+        """Returns `num_candidates` candidates, the highest ratio first, with values for inactive parameters too."""
+        candidates = self.good.sample(rng, num_candidates, widening=self.widening)
+        scores = self.score(space.deactivate(candidates))
         order = np.argsort(-scores, kind="stable")
         return Proposal(candidates[order], {**facts, "score": float(scores[order[0]])})
 

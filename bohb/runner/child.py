@@ -46,6 +46,8 @@ def main(descriptor: int, output: str | None) -> None:
         except BaseException as error:  # also SystemExit: it travels to the future
             reply = ("error", error)
         pipe.send_bytes(_pack(*reply, _has_children()))
+    for stream in _streams:
+        stream.clean()
 
 
 @contextlib.contextmanager
@@ -58,29 +60,65 @@ def output_kept(folder: Path | None, name: str) -> Iterator[None]:
     if not _is_child or folder is None:
         yield
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        for stream, ending in ((sys.stdout, "out"), (sys.stderr, "err")):
-            stack.enter_context(_redirected(stream, folder / f"{name}.{ending}"))
-        yield
-
-
-@contextlib.contextmanager
-def _redirected(stream: Any, path: Path) -> Iterator[None]:
-    number = 1 if path.suffix == ".out" else 2
-    original = os.dup(number)
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
-    os.dup2(file, number)
+    for stream in _streams:
+        stream.begin(f"{folder}/{name}.{stream.ending}")
     try:
         yield
     finally:
-        stream.flush()
-        is_empty = os.fstat(file).st_size == 0
-        os.dup2(original, number)
-        os.close(original)
+        for stream in _streams:
+            stream.end()
+
+
+class Stream:
+    """One of the two streams, and the file it goes to.
+
+    A file that stayed empty is renamed for the next call: that is cheaper than to make and delete one for every call,
+    which would be most of the price of a trial that takes no time.
+
+    Args:
+        descriptor: 1 or 2.
+        ending: Of the file's name.
+    """
+
+    def __init__(self, descriptor: int, ending: str) -> None:
+        self.ending = ending
+        self._descriptor = descriptor
+        self._empty: str | None = None
+
+    def begin(self, path: str) -> None:
+        """Sends what is written from here on to a new file."""
+        if self._empty is not None:
+            try:
+                os.rename(self._empty, path)  # noqa: PTH104  (called for every trial: no path objects)
+            except OSError:  # removed by somebody, or the folder is on another device
+                self._empty = None
+        if self._empty is None:
+            self._open(path)
+        self._empty = path
+
+    def end(self) -> None:
+        """Writes out what Python still holds; what is written later belongs to the same file."""
+        (sys.stdout if self._descriptor == 1 else sys.stderr).flush()
+        if os.fstat(self._descriptor).st_size > 0:
+            self._empty = None
+
+    def clean(self) -> None:
+        """Removes the file if it is empty."""
+        if self._empty is not None:
+            Path(self._empty).unlink(missing_ok=True)
+
+    def _open(self, path: str) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        try:
+            file = os.open(path, flags, 0o666)
+        except FileNotFoundError:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(path, flags, 0o666)
+        os.dup2(file, self._descriptor)
         os.close(file)
-        if is_empty:
-            path.unlink()
+
+
+_streams = (Stream(1, "out"), Stream(2, "err"))
 
 
 def _receive(pipe: Connection) -> tuple[int, bytes | None, bytes] | None:

@@ -7,8 +7,10 @@ before Python starts, which is when BLAS, CUDA and process groups need them.
 """
 
 import json
+import math
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
@@ -67,6 +69,10 @@ class Child:
         )
         theirs.close()
         self._ended = os.pidfd_open(self._process.pid) if hasattr(os, "pidfd_open") else None
+        self._poll = select.poll()
+        for descriptor in (self._pipe.fileno(), self._ended):
+            if descriptor is not None:
+                self._poll.register(descriptor, select.POLLIN)
         self._grace = grace
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
@@ -108,10 +114,6 @@ class Child:
         except (EOFError, OSError) as error:
             raise self._lost() from error
         return reply
-
-    def is_dead(self) -> bool:
-        """Whether the process has ended, for whatever reason."""
-        return self._is_dead(timeout=0)
 
     def interrupt(self) -> None:
         """Asks the process and all it started to end, and leaves them no choice after the grace; does not wait."""
@@ -171,7 +173,7 @@ class Child:
     def _wait(self, timeout: float | None) -> bool:
         """Waits for a reply or for the end of the process; returns whether there was either."""
         if self._ended is not None:
-            return bool(wait([self._pipe, self._ended], timeout))
+            return bool(self._poll.poll(None if timeout is None else math.ceil(timeout * 1000)))
         until = None if timeout is None else time.monotonic() + timeout
         while not self._pipe.poll(0.05):
             if self._is_dead(timeout=0):

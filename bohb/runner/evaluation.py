@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bohb.errors import OutcomeError, SettingError, WorkerLost
+from bohb.errors import OutcomeError, WorkerLost
 from bohb.outcomes import read_checkpoint, read_info, read_loss
-from bohb.runner import child
+from bohb.runner import child, packing
 from bohb.trials import Trial
 
 Objective = Callable[[Trial], Any]
@@ -95,7 +95,7 @@ class Evaluation:
             SettingError: If it cannot be pickled.
         """
         if self._packed is None:
-            self._packed = _pickle(self._objective)
+            self._packed = packing.pack(self._objective, "an objective")
         return self._packed
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -139,20 +139,6 @@ class Evaluation:
 
 def _restore(packed: bytes, directory: Path | None, seconds: float | None) -> Evaluation:
     return Evaluation(None, directory=directory, seconds=seconds, packed=packed)
-
-
-def _pickle(objective: Objective | None) -> bytes:
-    import cloudpickle
-
-    try:
-        packed: bytes = cloudpickle.dumps(objective)
-    except Exception as error:  # whatever a user's __reduce__ raises
-        raise SettingError(
-            f"expected an objective that can be sent to another process, got {objective!r:.200}, which cannot be "
-            f"pickled ({type(error).__name__}: {error}); create locks, open files and connections inside it, or pass "
-            "executor=bohb.runner.SerialExecutor() to stay in this process"
-        ) from error
-    return packed
 
 
 @functools.lru_cache(maxsize=1)

@@ -21,7 +21,8 @@ from typing import Any, Protocol
 
 from bohb.runner import child, devices
 from bohb.runner.evaluation import Evaluation
-from bohb.runner.processes import ProcessExecutor, pack_call
+from bohb.runner.packing import pack
+from bohb.runner.processes import ProcessExecutor
 from bohb.runner.ranks import Rank, Reports
 from bohb.runner.slots import Slots
 from bohb.trials import Trial
@@ -148,7 +149,7 @@ class JobExecutor(Executor):
         """
         folder = fn.directory / "output" if isinstance(fn, Evaluation) and fn.directory is not None else None
         name = f"trial-{args[0].id}" if args and isinstance(args[0], Trial) else "job"
-        packed = pack_call((fn, args, kwargs))
+        packed = pack((fn, args, kwargs), "a call")
         return self._drivers.submit(
             Job(self._launch, self._slots.per_trial, self._slots.is_local, packed, folder, name)
         )

@@ -12,11 +12,9 @@ An exception in a future is the engine's, since the objective's own come back as
 import math
 import queue
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
 from dataclasses import dataclass, field
-from typing import Any
 
 from bohb.errors import ExecutorBroken, SettingError, SpaceExhausted
 from bohb.runner.evaluation import Evaluation, Outcome
@@ -25,7 +23,8 @@ from bohb.runner.limits import Limits, cost
 from bohb.runner.records import Callback, TrialEnded, TrialLost, TrialStarted, notify
 from bohb.runner.report import Report
 from bohb.runner.search import Leases, Search
-from bohb.trials import Result, Status, Trial
+from bohb.runner.tally import Tally
+from bohb.trials import Result, Trial
 
 SECONDS_TO_END = 10.0
 """How long to wait, at the end of an interrupted run, for the trials that were ended."""
@@ -40,16 +39,6 @@ class Running:
     started_at: float
     deadline: float
     is_overdue: bool = False
-
-
-@dataclass(slots=True)
-class Tally:
-    """What the run did so far."""
-
-    results: list[Result] = field(default_factory=list)
-    spent: float = 0.0
-    busy_seconds: float = 0.0
-    losses: Counter[tuple[int, int]] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -158,12 +147,14 @@ class Loop:
         entry = self.running.pop(future)
         self.tally.busy_seconds += time.monotonic() - entry.started_at
         error = _engine_error(future)
-        if error is None:
-            self.tell(entry, future.result())
-        elif entry.is_overdue:
-            self.tell(entry, Outcome(error=f"TimeoutError: the trial took longer than {self.trial_seconds} s"))
-        else:
+        outcome = future.result() if error is None else Outcome(error=str(error))
+        if entry.is_overdue and outcome.error is not None:  # died of SIGTERM, or of its own answer to it
+            outcome = Outcome(error=f"TimeoutError: the trial took longer than {self.trial_seconds} s")
+            self.tell(entry, outcome)
+        elif error is not None:
             self.lose(entry, error)
+        else:
+            self.tell(entry, outcome)
 
     def tell(self, entry: Running, outcome: Outcome) -> None:
         """Tells an outcome, then shows it to the callbacks."""
@@ -202,7 +193,9 @@ class Loop:
             if future.done() and _engine_error(future) is None and future.result().is_loaded:
                 self.finish(future)
             else:
-                self.give_back(self.running.pop(future), "the run was stopped")
+                entry = self.running.pop(future)
+                self.tally.busy_seconds += time.monotonic() - entry.started_at
+                self.give_back(entry, "the run was stopped")
 
     def give_back(self, entry: Running, reason: str) -> None:
         """Makes a trial that has no result available again."""
@@ -216,21 +209,7 @@ class Loop:
 
     def report(self, stopped_by: str) -> Report:
         """Returns what the run did."""
-        seconds = self.seconds
-        failures = [result for result in self.tally.results if result.status not in (Status.OK, Status.LATE)]
-        return Report(
-            incumbent=self.search.incumbent,
-            trajectory=self.search.trajectory(),
-            num_trials=len(self.tally.results),
-            num_failures=len(failures),
-            num_lost=sum(self.tally.losses.values()),
-            spent=self.tally.spent,
-            seconds=seconds,
-            busy_seconds=self.tally.busy_seconds,
-            idle_seconds=max(0.0, seconds * self.workers - self.tally.busy_seconds),
-            stopped_by=stopped_by,
-            first_failure=next(_reasons(failures), None),
-        )
+        return self.tally.report(self.search, seconds=self.seconds, workers=self.workers, stopped_by=stopped_by)
 
 
 def _engine_error(future: Future[Outcome]) -> BaseException | None:
@@ -253,7 +232,3 @@ def _broken(error: BaseException) -> ExecutorBroken:
         "ended is told, the rest will be asked again: make a new executor and call run again with the same search, or "
         "use bohb.runner.ProcessExecutor, which loses one trial with one worker"
     )
-
-
-def _reasons(failures: Sequence[Result]) -> Iterator[Any]:
-    return (f"trial {result.trial.id}: {result.info.get('error', result.status)}" for result in failures)

@@ -18,6 +18,7 @@ from typing import Any
 from bohb.errors import SettingError, WorkerLost
 from bohb.runner import devices
 from bohb.runner.children import GRACE_SECONDS, Child
+from bohb.runner.packing import pack
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,13 +122,13 @@ class ProcessExecutor(Executor):
             SettingError: If the call cannot be pickled.
             RuntimeError: If the executor was shut down.
         """
-        arguments = pack_call((args, kwargs))
+        arguments = pack((args, kwargs), "arguments")
         future: Future[Any] = Future()
         with self._shop.lock:
             if self._is_shut:
                 raise RuntimeError("expected an executor that is open, got one that was shut down; make a new one")
             if fn is not self._called[0]:
-                self._called = (fn, next(self._tokens), pack_call(fn))
+                self._called = (fn, next(self._tokens), pack(fn, "a function"))
             self._shop.num_open += 1
             if len(self._threads) < min(self.workers, self._shop.num_open):
                 self._hire()
@@ -189,9 +190,6 @@ class Worker:
     def serve(self) -> None:
         """Takes jobs until there is nothing more to do: the body of a thread."""
         while (job := self._shop.jobs.get()) is not None:
-            if self._child is not None and self._child.is_dead():
-                self._child.kill()  # it died while it had nothing to do: that costs no trial
-                self._child = None
             child = self._take(job)
             if child is not None:
                 self._work(job, child)
@@ -206,9 +204,7 @@ class Worker:
                 self._shop.num_open -= 1
                 return None
             try:
-                child = self._child or Child(
-                    environment=self._environment, output=self._shop.output, grace=self._shop.grace
-                )
+                child = self._child or self._start()
             except Exception as error:  # no memory, no more processes: this call is lost, the thread is not
                 self._shop.num_open -= 1
                 job.future.set_exception(WorkerLost(f"no worker process could be started: {error}"))
@@ -219,22 +215,39 @@ class Worker:
     def _work(self, job: Job, child: Child) -> None:
         """Has a job done. Its future is settled last, when nothing of the job is left but what is meant to be."""
         try:
-            child.send(job.token, job.packed, job.arguments)
+            child = self._send(job, child)
             reply = child.receive()
             assert reply is not None, "without a time limit there is a reply, or WorkerLost"
         except Exception as error:  # WorkerLost, or a reply that cannot be unpickled here: for the caller to see
             reply = ("error", error, True)
         kind, value, is_littered = reply
-        self._let_go(job, child, keep=self._shop.is_warm and not is_littered)
+        self._let_go(job, keep=self._shop.is_warm and not is_littered)
         if kind == "error":
             job.future.set_exception(value)
         else:
             job.future.set_result(value)
 
-    def _let_go(self, job: Job, child: Child, *, keep: bool) -> None:
-        """Takes the job off the process, and ends the process with all it started unless it is kept."""
+    def _send(self, job: Job, child: Child) -> Child:
+        """Sends a job; if the process died while it had nothing to do, to a new one, so that it costs no trial."""
+        try:
+            child.send(job.token, job.packed, job.arguments)
+        except WorkerLost:
+            child.kill()
+            with self._shop.lock:
+                if child.is_interrupted:
+                    raise
+                child = self._start()
+                self._shop.running[job.future] = self._child = child
+            child.send(job.token, job.packed, job.arguments)
+        return child
+
+    def _start(self) -> Child:
+        return Child(environment=self._environment, output=self._shop.output, grace=self._shop.grace)
+
+    def _let_go(self, job: Job, *, keep: bool) -> None:
+        """Takes the job off its process, and ends the process with all it started unless it is kept."""
         with self._shop.lock:
-            del self._shop.running[job.future]  # from here on nobody interrupts it for this job's sake
+            child = self._shop.running.pop(job.future)  # from here on nobody interrupts it for this job's sake
             self._shop.num_open -= 1
         if child.is_interrupted:
             child.wait_for_end()
@@ -242,26 +255,6 @@ class Worker:
             child.stop()
         if child.is_interrupted or not keep:
             self._child = None
-
-
-def pack_call(value: Any) -> bytes:
-    """Returns a call, or a part of one, as bytes that a worker can read.
-
-    Raises:
-        SettingError: If it cannot be pickled.
-    """
-    import cloudpickle
-
-    try:
-        packed: bytes = cloudpickle.dumps(value)
-    except SettingError:
-        raise
-    except Exception as error:  # whatever a user's __reduce__ raises
-        raise SettingError(
-            f"expected a call that can be sent to another process, got {value!r:.200}, which cannot be pickled "
-            f"({type(error).__name__}: {error}); create locks, open files and connections inside the call"
-        ) from error
-    return packed
 
 
 def _check(workers: Any, gpus_per_trial: Any, gpus: Any) -> None:

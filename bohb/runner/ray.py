@@ -14,7 +14,7 @@ from typing import Any
 
 from bohb.errors import SettingError, WorkerLost
 from bohb.runner.children import Child
-from bohb.runner.processes import pack_call
+from bohb.runner.packing import pack
 
 SECONDS_TO_NOTICE = 0.2
 """How long a cancelled task may take to notice."""
@@ -73,7 +73,7 @@ class RayExecutor(Executor):
         future: Future[Any] = Future()
         # Only Ray knows what runs and what waits. As running, it can be ended and waited for, but not just dropped.
         future.set_running_or_notify_cancel()
-        reference = self._task.remote(pack_call((fn, args, kwargs)))
+        reference = self._task.remote(pack((fn, args, kwargs), "a call"))
         self._references[future] = reference
         future.add_done_callback(lambda settled: self._references.pop(settled, None))
         reference.future().add_done_callback(lambda theirs: _pass_on(theirs, future))

@@ -7,7 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
-from bohb.errors import SettingError
+from bohb.errors import BohbError, SettingError
 from bohb.runner.evaluation import Evaluation, Objective
 from bohb.runner.folders import Keeper
 from bohb.runner.limits import Limits, check_positive
@@ -92,7 +92,12 @@ def run(
             after_tell=keeper or _keep_all,
         )
         notify(shown, _started(loop))
-        stopped_by = loop.run()
+        try:
+            stopped_by = loop.run()
+        except BaseException as error:
+            with contextlib.suppress(BohbError):  # a search that cannot be read any more; the error says why
+                notify(shown, RunEnded(loop.report(f"{type(error).__name__}: {error}")))
+            raise
     if keeper is not None:
         keeper.release()
     report = loop.report(stopped_by)

@@ -8,9 +8,9 @@ has grown to the size that the synchronous rung would have had.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from bohb.budgets import BracketPlan, Ladder, paper_bracket
+from bohb.budgets import BracketPlan, Ladder
 from bohb.schedules.brackets import Brackets, Promote, Start
 
 
@@ -26,8 +26,14 @@ class AsynchronousHalving:
     patience: int = 2
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
-        """Returns the one bracket, over the whole ladder."""
-        return [replace(paper_bracket(ladder, 0), is_endless=True)]
+        """Returns the one bracket, over the whole ladder, with as many below as it takes to promote one to the top.
+
+        Where the reductions are whole numbers these are the sizes of the paper.
+        """
+        sizes = [1]
+        for level in reversed(range(len(ladder) - 1)):
+            sizes.insert(0, math.ceil(sizes[0] * ladder.reduction(level, level + 1)))
+        return [BracketPlan(tuple(range(len(ladder))), tuple(sizes), is_endless=True)]
 
     def next(self, brackets: Brackets) -> Start | Promote:
         """Returns the promotion into the highest rung that allows one, else a start in the lowest rung."""

@@ -6,7 +6,6 @@ configuration is not trained again from the start: it resumes from the checkpoin
 
 import argparse
 import tempfile
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -26,10 +25,10 @@ def make_space() -> ConfigurationSpace:
     """Seven parameters; momentum exists for stochastic gradient descent only."""
     space = ConfigurationSpace(
         space={
-            "learning_rate": Float("learning_rate", (1e-5, 1e-1), log=True),
-            "units": Integer("units", (8, 256), log=True),
+            "learning_rate": Float("learning_rate", (1e-6, 1.0), log=True),
+            "units": Integer("units", (4, 256), log=True),
             "batch_size": Integer("batch_size", (8, 256), log=True),
-            "l2": Float("l2", (1e-7, 1e-1), log=True),
+            "l2": Float("l2", (1e-7, 1.0), log=True),
             "activation": Categorical("activation", ["relu", "tanh", "logistic"]),
             "optimizer": Categorical("optimizer", ["sgd", "adam"]),
             "momentum": Float("momentum", (0.0, 0.99)),
@@ -42,7 +41,7 @@ def make_space() -> ConfigurationSpace:
 class Digits:
     """1,797 images of 8 x 8 pixels: 60 % to train, 20 % for the loss of the search, 20 % held out for the report."""
 
-    def __init__(self, folder: Path, *, seed: int) -> None:
+    def __init__(self, *, seed: int) -> None:
         images, labels = load_digits(return_X_y=True)
         rest, self.test, rest_labels, self.test_labels = train_test_split(
             images / 16, labels, test_size=0.2, stratify=labels, random_state=seed
@@ -50,16 +49,15 @@ class Digits:
         self.train, self.valid, self.train_labels, self.valid_labels = train_test_split(
             rest, rest_labels, test_size=0.25, stratify=rest_labels, random_state=seed
         )
-        self.folder = folder
         self.seed = seed
 
-    def __call__(self, trial: bohb.Trial) -> dict[str, object]:
+    def __call__(self, trial: bohb.runner.FolderTrial) -> dict[str, object]:
         """Trains up to the trial's budget and returns the validation cross-entropy and a checkpoint."""
         net, epochs = self.resume(trial)
         with np.errstate(over="ignore", invalid="ignore"):
             for _ in range(epochs, trial.budget):
                 net.partial_fit(self.train, self.train_labels, classes=np.arange(10))
-        path = self.folder / f"{trial.id}.joblib"
+        path = trial.folder / f"{trial.id}.joblib"
         joblib.dump((net, trial.budget), path)
         return {"loss": log_loss(self.valid_labels, net.predict_proba(self.valid)), "checkpoint": path}
 
@@ -90,15 +88,23 @@ def search(preset: str, *, seed: int, trainings: float) -> str:
     """Runs one search and returns a line about what it found."""
     optimizer = bohb.Optimizer(make_space(), budgets=bohb.geometric(1, MAX_EPOCHS, eta=3), seed=seed, preset=preset)
     with tempfile.TemporaryDirectory() as folder, tqdm(total=trainings * MAX_EPOCHS, unit=" epochs") as bar:
-        digits = Digits(Path(folder), seed=seed)
+        digits = Digits(seed=seed)
 
-        def show(optimizer: bohb.Optimizer, result: bohb.Result) -> None:
-            bar.update(min(bohb.runner.cost(optimizer, result.trial), bar.total - bar.n))
-            if optimizer.incumbent is not None:
-                best = optimizer.incumbent
+        def show(record: bohb.runner.Record) -> None:
+            if isinstance(record, bohb.runner.TrialEnded) and record.incumbent is not None:
+                best = record.incumbent
+                bar.update(min(record.cost, bar.total - bar.n))
                 bar.set_description(f"{preset:8s} loss {best.loss:.4f} after {best.trial.budget} epochs")
 
-        report = bohb.run(digits, optimizer, max_budget=trainings * MAX_EPOCHS, callbacks=[show])
+        report = bohb.run(
+            digits,
+            optimizer,
+            max_budget=trainings * MAX_EPOCHS,
+            directory=folder,
+            keep="releasable",
+            callbacks=[show],
+            progress=False,
+        )
         best = report.incumbent
         if best is None:
             return f"{preset}: no network could be trained"

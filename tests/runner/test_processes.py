@@ -1,6 +1,8 @@
 """What `ProcessExecutor` promises beyond the contract: devices, threads, output, reuse, and nothing left behind."""
 
 import os
+import random
+import select
 import signal
 import subprocess
 import sys
@@ -73,8 +75,10 @@ def test_a_worker_whose_call_left_processes_behind_is_ended_with_them() -> None:
 def test_a_worker_that_dies_idle_costs_nothing() -> None:
     with ProcessExecutor(1) as executor:
         pid = executor.submit(lambda: os.getpid()).result()
+        end = os.pidfd_open(pid)
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not is_running(pid))
+        select.select([end], [], [])  # not before all its threads are gone, too
+        os.close(end)
         assert executor.submit(lambda: os.getpid()).result() != pid
 
 
@@ -205,6 +209,34 @@ def test_it_works_from_everywhere(tmp_path: Path, how: str) -> None:
     assert (done.stdout, done.stderr) == ("max_trials 6 0 0\n", "")
 
 
+NOTEBOOK = """
+    import nbclient, nbformat
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(source) for source in (
+        "import bohb; SCALE = 2.0",
+        "def objective(trial): return SCALE * trial.config['x']",
+        "optimizer = bohb.Optimizer({'x': (0.0, 1.0)}, budgets=[1, 3], seed=0)",
+        "bohb.run(objective, optimizer, workers=2, max_trials=6, progress=False)",
+    )]
+    nbclient.NotebookClient(notebook, timeout=120).execute()
+    shown = notebook.cells[-1].outputs[0].data
+    assert "6 (0 failed" in shown["text/html"], shown
+"""
+
+
+@pytest.mark.slow
+def test_it_works_from_a_notebook(tmp_path: Path) -> None:
+    """An objective of one cell that needs a global of another, in a real kernel; the report is shown as a table."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(NOTEBOOK)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def start_script(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
     """Starts a script whose trials run for an hour and ignore SIGTERM; returns it and the processes of two trials."""
     body = (
@@ -238,6 +270,38 @@ def test_workers_end_when_the_program_is_killed(tmp_path: Path) -> None:
     process.kill()
     process.communicate()
     wait_until(lambda: not any(is_running(pid) for pid in trials))
+
+
+@pytest.mark.slow
+def test_a_signal_at_any_moment_loses_nothing(tmp_path: Path) -> None:
+    """Interrupted again and again while short trials run: every trial asked is told or given back."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent("""
+        import bohb
+        optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, budgets=[1, 3], seed=0, preset="hyperband")
+        def objective(trial): return trial.config["x"]
+        print("ready", flush=True)
+        report = bohb.run(objective, optimizer, workers=2, max_seconds=60, progress=False)
+        asked = sum(type(event).__name__ == "Asked" for event in optimizer.events)
+        given_back = sum(type(event).__name__ == "Forgotten" for event in optimizer.events)
+        assert not optimizer.pending, optimizer.pending
+        assert asked == report.num_trials + given_back, (asked, report.num_trials, given_back)
+        assert report.num_failures == 0, report
+        print(report.stopped_by)
+    """)
+    )
+    rng = random.Random(0)
+    for _ in range(12):
+        process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.1 + rng.random())
+        workers = psutil.Process(process.pid).children()
+        process.send_signal(rng.choice([signal.SIGINT, signal.SIGTERM]))
+        output, _ = process.communicate(timeout=30)
+        assert (process.returncode, output.strip() in {"interrupted", "terminated"}) == (0, True)
+        assert not any(is_running(worker.pid) for worker in workers)
 
 
 # Devices and threads.
@@ -308,10 +372,14 @@ def test_no_two_live_trials_share_a_device(tmp_path: Path, warm: bool) -> None:
         claims = []
         for device in os.environ["CUDA_VISIBLE_DEVICES"].split(","):
             for claim in Path(folder).glob(f"{device}.*"):
-                if claim.suffix != f".{os.getpid()}" and Path("/proc", claim.suffix[1:]).exists():
+                if claim.suffix == f".{os.getpid()}":
+                    continue
+                try:
                     state = Path("/proc", claim.suffix[1:], "stat").read_text().rpartition(")")[2].split()[0]
-                    if state not in "ZX":
-                        Path(folder, f"shared-{trial.id}").touch()
+                except OSError:  # gone
+                    continue
+                if state not in "ZX":
+                    Path(folder, f"shared-{trial.id}").touch()
             claims.append(device)
         forked = os.fork()
         for device in claims:

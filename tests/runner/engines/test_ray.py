@@ -98,18 +98,18 @@ def test_a_lost_node_is_a_lost_worker(tmp_path: Path) -> None:
         node = cluster.add_node(num_cpus=1)
         cluster.wait_for_nodes()
 
-        def lose_the_node(record: object) -> None:
-            if isinstance(record, bohb.runner.TrialStarted) and record.trial.id == 0:
-                threading.Thread(target=replace).start()
-
-        def replace() -> None:
+        def lose() -> None:
             while not (tmp_path / "0").exists():
                 time.sleep(0.1)
-            cluster.add_node(num_cpus=1)
             cluster.remove_node(node, allow_graceful=False)
 
+        def replace(record: object) -> None:
+            if isinstance(record, bohb.runner.TrialLost):
+                cluster.add_node(num_cpus=1)
+
+        threading.Thread(target=lose, daemon=True).start()
         optimizer = make_optimizer()
         with RayExecutor(workers=1) as executor:
             arguments = {"executor": executor, "max_trials": 2, "retries": 1, "progress": False}
-            report = bohb.run(objective, optimizer, callbacks=[lose_the_node], **arguments)
+            report = bohb.run(objective, optimizer, callbacks=[replace], **arguments)
     assert (report.num_trials, report.num_failures, report.num_lost) == (2, 0, 1)

@@ -1,0 +1,234 @@
+"""What an ask and a tell cost, beside HpBandSter and Optuna where they are installed.
+
+    python -m benchmarks.overhead [--sizes 1000 50000] [--pairs 10000] [--only bohb]
+
+Every measurement runs in a process of its own, pinned to one core with one BLAS thread, and reports CPU time, which
+other processes do not inflate by preempting. The space is 10-dimensional and mixed: six floats of which two are
+logarithmic, two integers, two categoricals of four choices.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+BUDGETS = (1, 3, 9, 27, 81)
+NUM_TIMED = 200
+
+
+def make_space() -> Any:
+    """Returns the 10-dimensional mixed space."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
+    parameters: list[Any] = [Float(f"float{i}", (0.0, 1.0)) for i in range(4)]
+    parameters += [Float(f"log{i}", (1e-5, 1.0), log=True) for i in range(2)]
+    parameters += [Integer("int16", (1, 16)), Integer("int256", (1, 256))]
+    parameters += [Categorical(f"choice{i}", list("abcd")) for i in range(2)]
+    space = ConfigurationSpace(seed=0)
+    space.add(parameters)
+    return space
+
+
+def loss_of(config: Any) -> float:
+    """A loss that costs nothing to compute."""
+    return float(sum(config[f"float{i}"] for i in range(4)) + (config["choice0"] != "a"))
+
+
+class Peer(Protocol):
+    """An optimizer under measurement."""
+
+    def fill(self, configs: list[dict[str, Any]]) -> None:
+        """Tells the configurations as results at the full budget."""
+        ...
+
+    def ask(self) -> tuple[Any, bool]:
+        """Returns something to tell, and whether a model proposed it."""
+        ...
+
+    def tell(self, asked: Any) -> None:
+        """Tells a loss for it."""
+        ...
+
+
+class Bohb:
+    """This package."""
+
+    def __init__(self) -> None:
+        import bohb
+
+        self.optimizer = bohb.Optimizer(make_space(), bohb.geometric(BUDGETS[0], BUDGETS[-1], eta=3), seed=0)
+
+    def fill(self, configs: list[dict[str, Any]]) -> None:
+        """Observes every configuration."""
+        for config in configs:
+            self.optimizer.observe(config, BUDGETS[-1], loss_of(config))
+
+    def ask(self) -> tuple[Any, bool]:
+        """Asks."""
+        trial = self.optimizer.ask()
+        return trial, trial.origin == "model"
+
+    def tell(self, asked: Any) -> None:
+        """Tells."""
+        self.optimizer.tell(asked, loss_of(asked.config))
+
+
+class HpBandSter:
+    """HpBandSter's config generator, driven without its network."""
+
+    def __init__(self) -> None:
+        from hpbandster.optimizers.config_generators.bohb import BOHB
+
+        self.generator = BOHB(make_space())
+
+    def fill(self, configs: list[dict[str, Any]]) -> None:
+        """Puts all but the last result into its lists and tells the last one, which fits the model."""
+        import ConfigSpace
+        import numpy as np
+
+        space, budget = self.generator.configspace, float(BUDGETS[-1])
+        arrays = [ConfigSpace.Configuration(space, values=config).get_array() for config in configs[:-1]]
+        self.generator.configs[budget] = [np.array(array) for array in arrays]
+        self.generator.losses[budget] = [loss_of(config) for config in configs[:-1]]
+        self.tell(configs[-1])
+
+    def ask(self) -> tuple[Any, bool]:
+        """Asks for a configuration."""
+        config, info = self.generator.get_config(BUDGETS[-1])
+        return config, bool(info.get("model_based_pick"))
+
+    def tell(self, asked: Any) -> None:
+        """Tells through a stand-in for its job."""
+        job = type("Job", (), {})()
+        job.kwargs = {"budget": float(BUDGETS[-1]), "config": dict(asked)}
+        job.result, job.exception = {"loss": loss_of(asked)}, None
+        self.generator.new_result(job)
+
+
+class Optuna:
+    """Optuna's default sampler."""
+
+    def __init__(self) -> None:
+        import optuna
+        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.create_trial = optuna.trial.create_trial
+        self.study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+        self.distributions: dict[str, Any] = {f"float{i}": FloatDistribution(0.0, 1.0) for i in range(4)}
+        self.distributions |= {f"log{i}": FloatDistribution(1e-5, 1.0, log=True) for i in range(2)}
+        self.distributions |= {"int16": IntDistribution(1, 16), "int256": IntDistribution(1, 256)}
+        self.distributions |= {f"choice{i}": CategoricalDistribution(list("abcd")) for i in range(2)}
+
+    def fill(self, configs: list[dict[str, Any]]) -> None:
+        """Adds completed trials."""
+        self.study.add_trials(
+            self.create_trial(params=config, distributions=self.distributions, value=loss_of(config))
+            for config in configs
+        )
+
+    def ask(self) -> tuple[Any, bool]:
+        """Asks with fixed distributions."""
+        return self.study.ask(self.distributions), True
+
+    def tell(self, asked: Any) -> None:
+        """Tells."""
+        self.study.tell(asked, loss_of(asked.params))
+
+
+PEERS: dict[str, tuple[str, Callable[[], Peer]]] = {
+    "bohb": ("bohb", Bohb),
+    "HpBandSter": ("hpbandster", HpBandSter),
+    "Optuna TPE": ("optuna", Optuna),
+}
+
+
+def random_configs(num: int) -> list[dict[str, Any]]:
+    """Returns configurations drawn at random, in plain Python values."""
+    return [
+        {name: value.item() if hasattr(value, "item") else value for name, value in dict(config).items()}
+        for config in make_space().sample_configuration(num)
+    ]
+
+
+def measure_steps(name: str, num_results: int) -> dict[str, float]:
+    """Returns median CPU milliseconds of a model-based ask, and of a tell, with so many results told."""
+    peer = PEERS[name][1]()
+    peer.fill(random_configs(num_results))
+    asks: list[float] = []
+    tells: list[float] = []
+    deadline = time.monotonic() + 60
+    while len(asks) < NUM_TIMED and time.monotonic() < deadline:
+        start = time.process_time()
+        asked, from_model = peer.ask()
+        middle = time.process_time()
+        peer.tell(asked)
+        tells.append(time.process_time() - middle)
+        if from_model:
+            asks.append(middle - start)
+    return {"ask": 1e3 * statistics.median(asks), "tell": 1e3 * statistics.median(tells)}
+
+
+def measure_pairs(name: str, num_pairs: int) -> dict[str, float]:
+    """Returns CPU seconds of so many ask/tell pairs from nothing, how many came about, and the peak memory in MB."""
+    peer = PEERS[name][1]()
+    start, deadline, done = time.process_time(), time.monotonic() + 60, 0
+    while done < num_pairs and time.monotonic() < deadline:
+        asked, _ = peer.ask()
+        peer.tell(asked)
+        done += 1
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": time.process_time() - start, "pairs": done, "peak": peak}
+
+
+def measure_import() -> dict[str, float]:
+    """Returns CPU milliseconds of `import bohb` beyond numpy's own import."""
+    importlib.import_module("numpy")
+
+    start = time.process_time()
+    importlib.import_module("bohb")
+
+    return {"import": 1e3 * (time.process_time() - start)}
+
+
+def in_process(call: str) -> dict[str, float]:
+    """Returns what a function of this file returns in a process of its own, pinned to one core."""
+    env = os.environ | {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+    code = "import json, os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    code += "import warnings; warnings.simplefilter('ignore')\nfrom benchmarks import overhead\n"
+    code += f"print(json.dumps(overhead.{call}))"
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def main() -> None:
+    """Prints one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 50_000], help="results told before")
+    parser.add_argument("--pairs", type=int, default=10_000, help="ask/tell pairs of the run from nothing")
+    parser.add_argument("--only", choices=sorted(PEERS), action="append", help="measure these alone")
+    arguments = parser.parse_args()
+    imported = statistics.median(in_process("measure_import()")["import"] for _ in range(5))
+    print(f"import bohb: {imported:.1f} ms CPU over numpy's own import")
+    for name in arguments.only or PEERS:
+        if importlib.util.find_spec(PEERS[name][0]) is None:
+            print(f"{name}: not installed (pip install {PEERS[name][0]})")
+            continue
+        for size in arguments.sizes:
+            step = in_process(f"measure_steps({name!r}, {size})")
+            print(f"{name}: {size:,} results told: model-based ask {step['ask']:.3f} ms, tell {step['tell']:.3f} ms")
+        run = in_process(f"measure_pairs({name!r}, {arguments.pairs})")
+        print(f"{name}: {run['pairs']:,} pairs in {run['seconds']:.1f} s CPU, peak memory {run['peak']:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""How Sphinx builds the documentation; `sphinx-build -W -n -E -b html docs docs/_build/html` must not warn."""
+# ruff: noqa: ARG001 - Sphinx calls a hook with all that it has
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+import bohb
+
+project = "bohb"
+author = copyright = "The bohb developers"  # noqa: A001 - Sphinx's name
+release = version = bohb.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+exclude_patterns = ["_build"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = f"bohb {release}"
+html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["bohb.css"]
+
+# Single backticks in docstrings are code, and a link where they name something of the reference.
+default_role = "py:obj"
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 80
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+napoleon_attr_annotations = False  # the signatures of the records show the types
+
+# The build needs no network, so types of Python's own library, of numpy and of ConfigSpace cannot be linked.
+nitpick_ignore_regex = [
+    ("py:class", r"(collections\.abc|concurrent\.futures|fractions|numpy)\..*"),
+    ("py:class", r"ConfigurationSpace"),
+]
+
+
+def plain_code(app: Sphinx, env: object, node: nodes.Element, contnode: nodes.Element) -> nodes.Element | None:
+    """Leaves single backticks of a docstring as code where they name nothing of the reference."""
+    return contnode if node["reftype"] == "obj" and node["refdomain"] == "py" else None
+
+
+def readable_default(
+    app: Sphinx, what: str, name: str, obj: object, options: object, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """Makes the default of a dataclass's list or dict an expression, which Sphinx can parse."""
+    return signature and signature.replace("<factory>", "..."), returns
+
+
+def setup(app: Sphinx) -> None:
+    """Connects the two hooks."""
+    app.connect("missing-reference", plain_code)
+    app.connect("autodoc-process-signature", readable_default)

@@ -1,0 +1,125 @@
+"""The record that models read equals one that is computed from scratch, whatever the order of the tells."""
+
+from math import inf, isfinite
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import kendalltau
+
+from bohb.models import Observations
+from bohb.models.concordance import MAX_PAIRS, concordance
+from bohb.models.observations import ids
+from tests.models.told import tellings, told
+
+VECTORS = np.arange(50.0).reshape(25, 2)
+
+
+def largest(tells, config_id):
+    return max(level for level, other, _ in tells if other == config_id)
+
+
+@given(tellings())
+def test_the_record_equals_one_computed_from_scratch(tells):
+    observations = told(VECTORS, tells, num_levels=3)
+    for level, here in enumerate(observations.levels):
+        at_level = {config_id: loss for other, config_id, loss in tells if other == level}
+        below = {config_id: loss for other, config_id, loss in tells if other == level - 1}
+        everything = sorted((loss, config_id) for config_id, loss in at_level.items())
+        successes = [entry for entry in everything if isfinite(entry[0])]
+        assert here.told == everything
+        assert here.losses == at_level
+        assert here.num_failures == len(everything) - len(successes)
+        assert here.num_successes == len(successes)
+        assert here.highest == [entry for entry in successes if largest(tells, entry[1]) == level]
+        assert here.shared == sorted(
+            config_id for _, config_id in successes if level and isfinite(below.get(config_id, inf))
+        )
+        for config_id in range(25):
+            assert here.is_success(config_id) == isfinite(at_level.get(config_id, inf))
+    assert observations.failed == sorted(
+        (inf, config_id) for level, config_id, loss in tells if loss == inf and level == largest(tells, config_id)
+    )
+
+
+@given(tellings(), st.randoms(use_true_random=False))
+def test_the_record_does_not_depend_on_the_order_of_the_tells(tells, random):
+    shuffled = random.sample(tells, len(tells))
+    one, two = (told(VECTORS, order, num_levels=3) for order in (tells, shuffled))
+    assert one.levels == two.levels
+    assert one.failed == two.failed
+
+
+@given(tellings())
+def test_every_configuration_stands_in_exactly_one_place(tells):
+    """At the largest level where it was told: among the successes there, or among the failures."""
+    observations = told(VECTORS, tells, num_levels=3)
+    standing = [config_id for here in observations.levels for _, config_id in here.highest] + ids(observations.failed)
+    assert sorted(standing) == sorted({config_id for _, config_id, _ in tells})
+
+
+@given(st.lists(st.integers(0, 5), max_size=30), st.data())
+def test_pending_configurations_are_counted(asked, data):
+    """Pending at two budgets at once, a configuration is pending until both have ended."""
+    observations = Observations(1, 2)
+    for config_id in asked:
+        observations.ask(config_id)
+    settled = data.draw(st.permutations(asked))[: data.draw(st.integers(0, len(asked)))]
+    for config_id in settled:
+        observations.settle(config_id)
+    left = list(asked)
+    for config_id in settled:
+        left.remove(config_id)
+    assert observations.pending == sorted(set(left))
+
+
+def test_vectors_are_copies_in_the_order_of_the_ids():
+    vectors = np.random.default_rng(0).random((200, 3))  # more than the first buffer holds
+    observations = told(vectors, [])
+    assert np.array_equal(observations.vectors([150, 3, 199, 3]), vectors[[150, 3, 199, 3]])
+    observations.vectors([0])[:] = 7
+    assert np.array_equal(observations.vectors(range(200)), vectors)
+    assert observations.vectors([]).shape == (0, 3)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_concordance_is_kendalls_tau_where_nothing_is_tied(seed):
+    rng = np.random.default_rng(seed)
+    num = int(rng.integers(2, MAX_PAIRS))
+    x = rng.random(num)
+    y = x + rng.normal(size=num) * rng.choice([0.01, 0.3, 10])
+    tells = [(0, i, loss) for i, loss in enumerate(x)] + [(1, i, loss) for i, loss in enumerate(y)]
+    tau, num_pairs = concordance(told(np.zeros((num, 1)), tells, num_levels=2), 1)
+    assert tau == pytest.approx(kendalltau(x, y).statistic, abs=1e-12)
+    assert num_pairs == num
+
+
+@given(tellings(num_levels=2, losses=st.one_of(st.integers(0, 9).map(float), st.just(inf))))
+def test_concordance_with_ties_and_failures_is_the_mean_agreement(tells):
+    """Tau-a: of all pairs that succeeded at both levels, the share ordered alike minus the share ordered otherwise."""
+    observations = told(VECTORS, tells, num_levels=2)
+    losses = [{i: loss for other, i, loss in tells if other == level and loss < inf} for level in (0, 1)]
+    both = sorted(losses[0].keys() & losses[1].keys())
+    pairs = [(i, j) for i in both for j in both if i < j]
+    signs = [np.sign((losses[0][i] - losses[0][j]) * (losses[1][i] - losses[1][j])) for i, j in pairs]
+    tau, num_pairs = concordance(observations, 1)
+    assert num_pairs == len(both)
+    assert tau == pytest.approx(np.mean(signs) if pairs else 0.0)
+
+
+def test_concordance_looks_at_the_latest_configurations_only():
+    """The first hundred disagree, the last agree."""
+    num = 100 + MAX_PAIRS
+    tells = [(0, i, float(i)) for i in range(num)] + [(1, i, float(i if i >= 100 else -i)) for i in range(num)]
+    assert concordance(told(np.zeros((num, 1)), tells, num_levels=2), 1) == (1.0, MAX_PAIRS)
+
+
+@given(tellings(num_levels=3))
+def test_concordance_is_up_to_date_however_often_it_was_asked(tells):
+    """What is kept of an earlier answer never outlives it."""
+    observations = told(VECTORS, [], num_levels=3)
+    for i, tell in enumerate(tells):
+        observations.tell(*tell)
+        fresh = told(VECTORS, tells[: i + 1], num_levels=3)
+        assert [concordance(observations, upper) for upper in (1, 2)] == [concordance(fresh, upper) for upper in (1, 2)]

@@ -1,0 +1,117 @@
+"""What the documentation shows runs and prints what it says: every Python block of every page, and the docstrings.
+
+The blocks of a page run in order, in one namespace and in an empty directory. A block fenced as ``output`` holds what
+the Python block before it prints. Below a line ``% numbers vary`` only its words are compared: a loss depends on the
+versions of numpy and scikit-learn.
+"""
+
+import contextlib
+import io
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+from sybil import Example, Sybil
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.myst import CodeBlockParser
+from sybil.parsers.rest import DocTestParser
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted(path for path in ROOT.glob("docs/**/*.md") if "_build" not in path.parts)]
+MODULES = sorted(path for path in ROOT.glob("bohb/**/*.py") if ">>>" in path.read_text(encoding="utf-8"))
+
+FENCE = re.compile(r"^ *(`{3,}|~{3,})(.+)$", re.MULTILINE)
+RUN_OR_COMPARED = {"python", "output"}
+NOT_RUN = {"sh", "text", "toml", "json", "{toctree}", "{glossary}", "{eval-rst}", "{literalinclude}", "{note}"}
+NUMBER = re.compile(r"\d+(\.\d+)?(e[-+]?\d+)?")
+
+
+def run(example: Example) -> None:
+    """Runs a Python block and keeps what it prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        PythonEvaluator()(example)
+    example.namespace["_printed"] = printed.getvalue()
+
+
+def compare(example: Example) -> None:
+    """Compares an output block with what the block before it printed."""
+    shown, printed = str(example.parsed), example.namespace.pop("_printed")
+    line_before = example.document.text[: example.region.start].rstrip().rpartition("\n")[2]
+    if line_before == "% numbers vary":
+        shown, printed = NUMBER.sub("#", shown), NUMBER.sub("#", printed)
+    assert shown.split() == printed.split(), f"line {example.line} shows\n{shown}\nprinted was\n{printed}"
+
+
+MARKDOWN = Sybil([CodeBlockParser("python", run), CodeBlockParser("output", compare)])
+DOCSTRINGS = Sybil([DocTestParser()])
+
+
+def evaluate(sybil: Sybil, path: Path) -> int:
+    """Evaluates all examples of a file in order; returns their number."""
+    examples = list(sybil.parse(path).examples())
+    for example in examples:
+        example.evaluate()
+    return len(examples)
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_block_of_a_page_runs_and_prints_what_is_shown(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one namespace, in the order of the page."""
+    monkeypatch.chdir(tmp_path)
+    evaluate(MARKDOWN, page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_no_block_escapes(page: Path) -> None:
+    """Every fence is of a kind that is run or compared, or of one that is known not to be Python."""
+    kinds = {match[2].split()[0] for match in FENCE.finditer(page.read_text(encoding="utf-8"))}
+    assert kinds <= RUN_OR_COMPARED | NOT_RUN
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name)
+def test_the_examples_of_a_docstring_run(module: Path) -> None:
+    assert evaluate(DOCSTRINGS, module) > 0
+
+
+def test_the_example_runs_as_its_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With less to spend than the page names; it must end with one report for each search."""
+    monkeypatch.setattr(sys, "argv", ["digits.py", "--trainings", "0.5"])
+    monkeypatch.chdir(tmp_path)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        runpy.run_path(str(ROOT / "docs" / "examples" / "digits.py"), run_name="__main__")
+    assert [line.partition(":")[0] for line in printed.getvalue().splitlines() if line[0] != " "] == [
+        "default",
+        "random",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("```python\n1 / 0\n```\n", "division"),
+        ("```python\nprint(1)\n```\n\n```output\n2\n```\n", "line 5"),
+        ("```python\nprint(1, 'a')\n```\n\n% numbers vary\n```output\n2 b\n```\n", "line 6"),
+    ],
+)
+def test_a_block_that_is_wrong_is_found(text: str, what: str, tmp_path: Path) -> None:
+    """The control: an error, another output, and other words."""
+    page = tmp_path / "page.md"
+    page.write_text(text, encoding="utf-8")
+    with pytest.raises((ZeroDivisionError, AssertionError), match=what):
+        evaluate(MARKDOWN, page)
+
+
+def test_where_numbers_vary_the_words_are_compared(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```python\nprint('loss', 0.25)\n```\n\n% numbers vary\n```output\nloss 1e-3\n```\n", encoding="utf-8"
+    )
+    assert evaluate(MARKDOWN, page) == 2
