@@ -22,9 +22,9 @@ def is_failure(result: Result) -> bool:
 def step(trial: Trial) -> int:
     """Returns the step that stands for the budget: the budget itself if it is a whole number, else the rung."""
     budget = trial.budget
-    if isinstance(budget, int | float) and not isinstance(budget, bool) and budget == int(budget):
+    if isinstance(budget, int | float) and budget == int(budget):
         return int(budget)
-    return trial.rung
+    return trial.rung or 0  # a trial outside all brackets has none
 
 
 def budget_name(trial: Trial) -> str:

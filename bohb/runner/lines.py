@@ -12,7 +12,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
-from multiprocessing import connection
+from multiprocessing import AuthenticationError, connection
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -79,10 +79,10 @@ class Lines:
 
     def _greet(self, line: Connection) -> None:
         try:  # as `Listener.accept` does with a key, but not in the one thread that a stranger could keep waiting
-            connection.deliver_challenge(line, self.key)  # type: ignore[attr-defined]
-            connection.answer_challenge(line, self.key)  # type: ignore[attr-defined]
+            connection.deliver_challenge(line, self.key)
+            connection.answer_challenge(line, self.key)
             rank = int(line.recv())
-        except (OSError, EOFError, connection.AuthenticationError):
+        except (OSError, EOFError, AuthenticationError):
             return  # a stranger, or a rank that died before it was one
         self._serve(rank, line)
 

@@ -132,7 +132,7 @@ class Reports:
         outcome: Outcome = failure.value
         if failure.rank == 0:
             return outcome
-        return replace(outcome, traceback=f"On rank {failure.rank} of {self._size}:\n{outcome.traceback}")
+        return on_rank(failure.rank, self._size, outcome)
 
     def _listen(self, rank: int, line: Connection) -> None:
         """Listens to one rank until it has reported, or is gone."""
@@ -148,6 +148,11 @@ class Reports:
             self._is_over = report.is_failure
         if report.is_failure:
             self._lines.hang_up()  # so that the other ranks end
+
+
+def on_rank(rank: int, size: int, outcome: Outcome) -> Outcome:
+    """Returns the outcome of a failed rank with a traceback that says which it was."""
+    return replace(outcome, traceback=f"On rank {rank} of {size}:\n{outcome.traceback}")
 
 
 def _call(packed: bytes) -> tuple[bytes, bool]:

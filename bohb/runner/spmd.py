@@ -21,7 +21,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -29,6 +29,7 @@ from bohb.errors import SettingError
 from bohb.runner.evaluation import Evaluation, Objective, Outcome
 from bohb.runner.limits import check_positive
 from bohb.runner.party import Chair, Member
+from bohb.runner.ranks import on_rank
 from bohb.runner.records import Callback
 from bohb.runner.report import Report
 from bohb.runner.search import Search
@@ -116,7 +117,7 @@ def run(
     lead = _Lead(group, Chair(group.size, patience=patience), trial_seconds)
 
     def loop() -> Report:
-        search = optimizer_or_study if hasattr(optimizer_or_study, "ask") else optimizer_or_study()  # type: ignore[misc, operator]
+        search = optimizer_or_study if hasattr(optimizer_or_study, "ask") else optimizer_or_study()  # type: ignore[misc]
         return run_loop(
             objective,
             search,  # type: ignore[arg-type]
@@ -203,7 +204,7 @@ class _Lead:
         if failed is None:
             return own
         rank, outcome = failed
-        return replace(outcome, traceback=f"On rank {rank} of {self._group.size}:\n{outcome.traceback}")
+        return on_rank(rank, self._group.size, outcome)
 
     def _broadcast(self, value: Trial | _End) -> None:
         self._number += 1
