@@ -1,6 +1,11 @@
 """Laws of the space, and its agreement with ConfigSpace on what is active, legal and likely."""
 
 import json
+import math
+import os
+import subprocess
+import sys
+from collections import Counter
 from typing import Any
 
 import ConfigSpace as CS  # noqa: N817
@@ -8,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
+from scipy.stats import chi2_contingency, ks_2samp
 
 from bohb.declared import read_quantile, read_scale
 from bohb.errors import ConfigError, SpaceError

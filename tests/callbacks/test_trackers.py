@@ -158,3 +158,16 @@ def test_names_and_values_are_what_trackers_accept() -> None:
     plain = plain_values(config)
     assert plain == {"lr_log": 0.1, "lr_log_": 0.2, "layers": "(1, 2)", "on": True, "_": "None"}
     assert all(safe_name(name) == name for name in plain if name != "lr_log_")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", [pytest.param("mlflow", marks=needs_mlflow), pytest.param("tensorboard", marks=needs_tensorboard)]
+)
+def test_the_script_of_the_documentation_runs(tmp_path: Path, name: str) -> None:
+    """And leaves something behind."""
+    script = Path(__file__).parents[2] / "docs" / "examples" / "trackers" / f"{name}_search.py"
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert ended.returncode == 0
+    assert "failed on" not in ended.stderr
+    assert list(tmp_path.iterdir())

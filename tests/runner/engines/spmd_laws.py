@@ -12,6 +12,7 @@ import pytest
 
 import bohb
 from tests.runner.contract import is_running, pids
+from tests.runner.engines.examples import run_example
 
 PROGRAM = Path(__file__).with_name("spmd_program.py")
 Start = Callable[[list[str]], list[str]]
@@ -68,3 +69,11 @@ def test_what_cannot_be_saved_ends_on_every_rank(start: Start, tmp_path: Path, w
     assert ended.returncode != 0
     # `mpirun` may end the other ranks before they can say why; its own words name the signal then.
     assert said in ended.stderr + ended.stdout or (wrong == "kill" and "KILL" in (ended.stderr + ended.stdout).upper())
+
+
+def test_the_script_of_the_documentation_runs(start: Start) -> None:
+    """Every rank prints the same configuration."""
+    command = start([sys.executable])
+    printed = [line[line.index("{") :] for line in run_example("spmd", *command).splitlines() if "'x'" in line]
+    assert len(printed) == 2
+    assert printed[0] == printed[1]

@@ -9,6 +9,7 @@ import bohb
 from tests.runner.contract import *  # noqa: F403
 from tests.runner.contract import make_optimizer
 from tests.runner.engines import Engine, requires
+from tests.runner.engines.examples import run_example
 
 pytestmark = [
     *requires("dask", "distributed"),
@@ -59,3 +60,8 @@ def test_a_configuration_that_kills_its_workers_is_given_up() -> None:
         report = bohb.run(objective, optimizer, executor=executor, max_trials=2, progress=False)
     assert (report.num_trials, report.num_failures) == (2, 1)
     assert optimizer.results[0].info["error"].startswith("KilledWorker")
+
+
+def test_the_script_of_the_documentation_runs() -> None:
+    """As a program of its own."""
+    assert "6 (0 failed, 0 lost with their worker)" in run_example("dask")

@@ -13,6 +13,7 @@ from bohb.runner import HorovodExecutor
 from tests.runner.contract import *  # noqa: F403
 from tests.runner.contract import HOUR, is_running, make_optimizer, pids
 from tests.runner.engines import Engine, requires
+from tests.runner.engines.examples import run_example
 
 pytestmark = [*requires("horovod", "horovod", "torch"), pytest.mark.slow]
 
@@ -155,3 +156,8 @@ def test_jobs_side_by_side_never_share_a_gpu() -> None:
         for other in infos:
             is_apart = one["end"] <= other["begin"] or other["end"] <= one["begin"]
             assert one is other or is_apart or one["devices"] != other["devices"]
+
+
+def test_the_script_of_the_documentation_runs() -> None:
+    """As a program of its own."""
+    assert "6 (0 failed, 0 lost with their worker)" in run_example("horovod")

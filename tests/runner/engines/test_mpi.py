@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.runner.engines import requires
+from tests.runner.engines.examples import run_example
 
 pytestmark = [*requires("mpi", "mpi4py"), pytest.mark.slow]
 
@@ -30,3 +31,10 @@ def test_the_contract_holds_on_mpi_processes() -> None:
     )
     assert ended.returncode == 0, ended.stdout[-5000:] + ended.stderr[-3000:]
     assert " passed" in ended.stdout
+
+
+def test_the_script_of_the_documentation_runs() -> None:
+    """As a program of its own."""
+    assert "6 (0 failed, 0 lost with their worker)" in run_example(
+        "mpi", mpirun(), "-n", "3", sys.executable, "-m", "mpi4py.futures"
+    )

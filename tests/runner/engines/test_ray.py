@@ -15,6 +15,7 @@ from bohb.runner import RayExecutor
 from tests.runner.contract import *  # noqa: F403
 from tests.runner.contract import make_optimizer
 from tests.runner.engines import Engine, requires
+from tests.runner.engines.examples import run_example
 
 pytestmark = [
     *requires("ray", "ray"),
@@ -113,3 +114,8 @@ def test_a_lost_node_is_a_lost_worker(tmp_path: Path) -> None:
             arguments = {"executor": executor, "max_trials": 2, "retries": 1, "progress": False}
             report = bohb.run(objective, optimizer, callbacks=[replace], **arguments)
     assert (report.num_trials, report.num_failures, report.num_lost) == (2, 0, 1)
+
+
+def test_the_script_of_the_documentation_runs() -> None:
+    """As a program of its own."""
+    assert "6 (0 failed, 0 lost with their worker)" in run_example("ray")

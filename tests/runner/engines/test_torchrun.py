@@ -11,6 +11,7 @@ from bohb.runner import TorchrunExecutor
 from tests.runner.contract import *  # noqa: F403
 from tests.runner.contract import is_running, make_optimizer, pids
 from tests.runner.engines import Engine, requires
+from tests.runner.engines.examples import run_example
 
 pytestmark = [*requires("torchrun", "torch"), pytest.mark.slow]
 
@@ -48,3 +49,8 @@ def test_ranks_train_one_model_while_one_of_them_is_killed(tmp_path: Path) -> No
     assert (report.num_trials, report.num_failures, report.num_lost) == (6, 0, 1)
     assert all(result.info == {"is_same": True, "size": 2} for result in optimizer.results)
     assert not any(is_running(pid) for pid in pids(tmp_path))
+
+
+def test_the_script_of_the_documentation_runs() -> None:
+    """As a program of its own."""
+    assert "6 (0 failed, 0 lost with their worker)" in run_example("torchrun")
