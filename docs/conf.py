@@ -33,7 +33,7 @@ napoleon_attr_annotations = False  # the signatures of the records show the type
 
 # The build needs no network, so types of Python's own library, of numpy and of ConfigSpace cannot be linked.
 nitpick_ignore_regex = [
-    ("py:class", r"(collections\.abc|concurrent\.futures|fractions|numpy)\..*"),
+    ("py:class", r"(collections\.abc|concurrent\.futures|pathlib|fractions|numpy)\..*"),
     ("py:class", r"ConfigurationSpace"),
 ]
 
