@@ -22,6 +22,7 @@ import time
 import traceback
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from types import FrameType
 from typing import Any, NamedTuple
 
 from bohb.errors import WorkerLost
@@ -69,6 +70,7 @@ class Rank:
         host = self.host or os.environ[self.host_variable]
         line = connect(host, self.port, self.key, int(os.environ[self.rank_variable]))
         threading.Thread(target=_watch, args=(line,), daemon=True).start()
+        signal.signal(signal.SIGTERM, _leave)
         packed, is_failure = _call(self.packed)
         line.send_bytes(packed)
         if is_failure:
@@ -181,8 +183,18 @@ def _watch(line: Connection) -> None:
     with contextlib.suppress(OSError, EOFError):
         line.recv_bytes()  # the driver never says anything
     family = tree.descendants(os.getpid())
-    tree.signal_processes(family, signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE_SECONDS)
-    tree.signal_processes(family, signal.SIGKILL)
+    time.sleep(2 * GRACE_SECONDS)
+    tree.signal_processes(family, signal.SIGKILL)  # the main thread did not get to it
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    """On SIGTERM, ends what this process started, then itself; launchers end the ranks alone."""
+    family = tree.descendants(os.getpid())
+    tree.signal_processes(family, signal.SIGTERM)
+    until = time.monotonic() + GRACE_SECONDS
+    while any(tree.is_alive(process) for process in family) and time.monotonic() < until:
+        time.sleep(0.05)
+    tree.signal_processes(family, signal.SIGKILL)
+    os._exit(128 + number)
