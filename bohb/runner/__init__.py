@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bohb.runner.evaluation import FolderTrial, Objective
+    from bohb.runner.horovod import HorovodExecutor
     from bohb.runner.limits import cost
     from bohb.runner.processes import ProcessExecutor
+    from bohb.runner.ray import RayExecutor
     from bohb.runner.records import (
         Callback,
         Record,
@@ -23,28 +25,35 @@ if TYPE_CHECKING:
     from bohb.runner.report import Report
     from bohb.runner.serial import SerialExecutor
     from bohb.runner.start import run
+    from bohb.runner.torchrun import TorchrunExecutor
 
 _HOMES = {
     "evaluation": ("FolderTrial", "Objective"),
+    "horovod": ("HorovodExecutor",),
     "limits": ("cost",),
     "processes": ("ProcessExecutor",),
+    "ray": ("RayExecutor",),
     "records": ("Callback", "Record", "RunEnded", "RunStarted", "TrialEnded", "TrialLost", "TrialStarted"),
     "report": ("Report",),
     "serial": ("SerialExecutor",),
     "start": ("run",),
+    "torchrun": ("TorchrunExecutor",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Callback",
     "FolderTrial",
+    "HorovodExecutor",
     "Objective",
     "ProcessExecutor",
+    "RayExecutor",
     "Record",
     "Report",
     "RunEnded",
     "RunStarted",
     "SerialExecutor",
+    "TorchrunExecutor",
     "TrialEnded",
     "TrialLost",
     "TrialStarted",

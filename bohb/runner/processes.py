@@ -75,6 +75,7 @@ class ProcessExecutor(Executor):
         output: The folder for what trials print, `trial-<id>.out` and `trial-<id>.err`; empty ones are removed. `run`
             uses `output` in its directory instead, if it has one. By default, a new folder for temporary files.
         grace: Seconds between SIGTERM and SIGKILL.
+        environments: For each worker, environment variables to set beside all others; by default none.
 
     Raises:
         SettingError: If a setting makes no sense, or there are too few devices.
@@ -89,6 +90,7 @@ class ProcessExecutor(Executor):
         warm: bool | None = None,
         output: str | Path | None = None,
         grace: float = GRACE_SECONDS,
+        environments: Sequence[Mapping[str, str]] | None = None,
     ) -> None:
         _check(workers, gpus_per_trial, gpus)
         visible = devices.share_gpus(workers, gpus_per_trial, gpus) if gpus_per_trial else []
@@ -97,6 +99,9 @@ class ProcessExecutor(Executor):
         self._environments: list[dict[str, str]] = [
             threads | ({"CUDA_VISIBLE_DEVICES": visible[i]} if visible else {}) for i in range(self.workers)
         ]
+        if environments is not None:
+            for own, more in zip(self._environments, environments, strict=True):
+                own.update(more)
         folder = tempfile.mkdtemp(prefix="bohb-output-") if output is None else output
         is_warm = not gpus_per_trial if warm is None else warm
         self._shop = Workshop(is_warm, Path(folder).absolute(), grace)

@@ -50,8 +50,9 @@ def test_results_arrive_whole(engine: Engine) -> None:
         return {"loss": trial.config["x"] / trial.budget, "checkpoint": f"c{trial.id}", "info": {"seen": trial.id}}
 
     optimizer = make_optimizer()
-    report = run(objective, optimizer, engine, max_trials=20)
-    assert report.num_trials == len(optimizer.results) == 20
+    number = engine.trials(20, few=4)
+    report = run(objective, optimizer, engine, max_trials=number)
+    assert report.num_trials == len(optimizer.results) == number
     assert not optimizer.pending
     for result in optimizer.results:
         trial = result.trial
@@ -68,10 +69,13 @@ def test_an_exception_fails_the_configuration_with_its_traceback(engine: Engine)
         return 0.5
 
     optimizer = make_optimizer()
-    report = run(objective, optimizer, engine, max_trials=12, retries=5)
+    number = engine.trials(12, few=5)
+    report = run(objective, optimizer, engine, max_trials=number, retries=5)
     failures = [result for result in optimizer.results if result.status is Status.ERROR]
-    assert [result.trial.id for result in sorted(failures, key=lambda result: result.trial.id)] == [1, 4, 7, 10]
-    assert (report.num_failures, report.num_lost) == (4, 0)
+    assert [result.trial.id for result in sorted(failures, key=lambda result: result.trial.id)] == [
+        *range(1, number, 3)
+    ]
+    assert (report.num_failures, report.num_lost) == (len(failures), 0)
     for result in failures:
         assert result.info["error"] == f"ValueError: diverged in trial {result.trial.id}"
         assert 'raise ValueError(f"diverged in trial {trial.id}")' in result.info["traceback"]
@@ -80,6 +84,8 @@ def test_an_exception_fails_the_configuration_with_its_traceback(engine: Engine)
 @pytest.mark.parametrize("text", ["None", "'0.5'", "{'lost': 1}", "{'loss': 1, 'info': {'x': object()}}", "[0, 1]"])
 def test_nonsense_is_a_failure_too(engine: Engine, text: str) -> None:
     """What is no loss fails the configuration, with an error that says what is wrong, and the run goes on."""
+    if engine.is_slow and text != "None":
+        pytest.skip("an outcome is read by the same code on every engine: one case is enough for a slow one")
 
     def objective(trial):
         return eval(text)  # noqa: S307  (made in the worker, since some of it cannot be sent there)
@@ -108,11 +114,12 @@ def test_one_worker_gives_the_same_trials_in_the_same_order(engine: Engine) -> N
         return (trial.config["x"] - 0.3) ** 2 + 1 / trial.budget
 
     plain = bohb.Optimizer(SPACE, budgets=bohb.geometric(1, 9, eta=3), seed=5)
-    for _ in range(25):
+    number = engine.trials(25, few=6)
+    for _ in range(number):
         trial = plain.ask()
         plain.tell(trial, loss(trial))
     optimizer = bohb.Optimizer(SPACE, budgets=bohb.geometric(1, 9, eta=3), seed=5)
-    run(loss, optimizer, engine, workers=1, max_trials=25)
+    run(loss, optimizer, engine, workers=1, max_trials=number)
     assert optimizer.results == plain.results
 
 
@@ -149,8 +156,9 @@ def test_a_killed_worker_costs_one_trial(engine: Engine, tmp_path: Path) -> None
         return 0.5
 
     optimizer = make_optimizer()
-    report = run(objective, optimizer, engine, max_trials=8, retries=1, trial_seconds=HOUR)
-    assert (report.num_trials, report.num_failures, report.num_lost) == (8, 0, 1)
+    number = engine.trials(8, few=4)
+    report = run(objective, optimizer, engine, max_trials=number, retries=1, trial_seconds=HOUR)
+    assert (report.num_trials, report.num_failures, report.num_lost) == (number, 0, 1)
     assert not optimizer.pending
 
 
@@ -164,18 +172,18 @@ def test_without_retries_a_killed_worker_is_a_failure(engine: Engine) -> None:
         return 0.5
 
     optimizer = make_optimizer()
-    report = run(objective, optimizer, engine, max_trials=4, trial_seconds=HOUR)
-    assert (report.num_trials, report.num_failures, report.num_lost) == (4, 1, 1)
+    report = run(objective, optimizer, engine, max_trials=engine.trials(4, few=2), trial_seconds=HOUR)
+    assert (report.num_failures, report.num_lost) == (1, 1)
     (failure,) = (result for result in optimizer.results if result.status is Status.ERROR)
-    assert failure.info["error"].startswith("WorkerLost: worker process")
+    assert failure.info["error"].startswith("WorkerLost: ")
     assert "SIGKILL" in failure.info["error"]
 
 
 @pytest.mark.slow
 def test_a_pool_that_breaks_says_so_and_loses_nothing(engine: Engine, tmp_path: Path) -> None:
     """Where one dead worker takes the whole pool along, the run stops with advice; a new pool goes on."""
-    if engine.is_local or engine.survives:
-        pytest.skip("a worker of this engine is not lost, or lost alone")
+    if engine.is_local or engine.survives or engine.is_permanent:
+        pytest.skip("a worker of this engine is not lost, or lost alone, or with the whole program")
     folder = str(tmp_path)
 
     def objective(trial):
@@ -209,7 +217,7 @@ def test_a_time_out_ends_the_whole_tree(engine: Engine, tmp_path: Path) -> None:
         return 0.5
 
     optimizer = make_optimizer()
-    report = run(objective, optimizer, engine, max_trials=5, trial_seconds=3)
+    report = run(objective, optimizer, engine, max_trials=5, trial_seconds=engine.trials(3, few=20))
     assert (report.num_trials, report.num_failures, report.num_lost) == (5, 1, 0)
     (failure,) = (result for result in optimizer.results if result.status is Status.ERROR)
     assert failure.trial.id == 1
@@ -242,7 +250,7 @@ def test_a_signal_ends_the_run_cleanly(engine: Engine, tmp_path: Path, number: s
     assert report.stopped_by == {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}[number]
     assert report.num_trials == len(optimizer.results) >= 1
     assert not optimizer.pending
-    assert engine.is_local or not any(is_running(pid) for pid in pids(tmp_path))
+    assert engine.is_local or engine.is_permanent or not any(is_running(pid) for pid in pids(tmp_path))
     told = {result.trial.config_id for result in optimizer.results}
     asked = {event.trial.config_id for event in optimizer.events if isinstance(event, Asked)}
     assert optimizer.ask().config_id in asked - told  # what was given back comes first
@@ -254,13 +262,15 @@ def test_a_storm_of_kills_loses_nothing(engine: Engine, tmp_path: Path) -> None:
 
     An engine whose workers may not be killed has a time limit, and so a process for each trial below its workers.
     """
-    num_trials, trial_seconds = (200, None) if engine.survives else (40, HOUR)
+    usual, trial_seconds = (200, None) if engine.survives else (40, HOUR)
+    num_trials = engine.trials(usual, few=8)
     folder, is_over, killed = str(tmp_path), threading.Event(), set()
+    pause = engine.trials(0.1, few=0.4)  # so that about every other one of a few is hit
 
     def objective(trial):
         mark = Path(folder, f"{trial.id}.{os.getpid()}")
         mark.touch()
-        time.sleep(0.1)
+        time.sleep(pause)
         mark.unlink()
         return 0.5
 
@@ -286,4 +296,5 @@ def test_a_storm_of_kills_loses_nothing(engine: Engine, tmp_path: Path) -> None:
     assert len(optimizer.results) == num_trials
     assert not optimizer.pending
     # Siblings are untouched: no more trials were lost than workers were killed (a worker may be killed between trials).
-    assert 0 < report.num_lost <= len(killed)
+    assert engine.reruns or report.num_lost > 0
+    assert report.num_lost <= len(killed)

@@ -1,0 +1,12 @@
+import bohb
+from bohb.runner import ProcessExecutor
+
+
+def objective(trial):
+    return (trial.config["x"] - 0.3) ** 2 + 1 / trial.budget
+
+
+if __name__ == "__main__":
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, budgets=bohb.geometric(1, 9, eta=3), seed=0)
+    with ProcessExecutor(2) as executor:
+        print(bohb.run(objective, optimizer, executor=executor, max_trials=6))

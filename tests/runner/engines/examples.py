@@ -1,0 +1,21 @@
+"""Runs the scripts that the documentation shows."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import bohb
+
+ROOT = Path(bohb.__file__).parents[1]
+FOLDER = Path(__file__).parents[3] / "docs" / "examples" / "engines"
+
+
+def run_example(name: str, *launcher: str) -> str:
+    """Returns what a script prints; it runs from another folder, and must end by itself, and well."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    command = [*(launcher or (sys.executable,)), str(FOLDER / f"on_{name}.py")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment)
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    return ended.stdout

@@ -1,0 +1,67 @@
+"""The contract on a Dask cluster on this machine: `client.get_executor(pure=False)` is an executor as it is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import bohb
+from tests.runner.contract import *  # noqa: F403
+from tests.runner.contract import make_optimizer
+from tests.runner.engines import Engine, requires
+from tests.runner.engines.examples import run_example
+
+pytestmark = [
+    *requires("dask", "distributed"),
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("default"),  # Dask's shutdown leaves sockets to the collector
+]
+
+
+@contextmanager
+def dask_executor(workers: int) -> Iterator[object]:
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+        client.get_executor(pure=False) as executor,
+    ):
+        yield executor
+
+
+@pytest.fixture
+def engine() -> Engine:
+    # A trial whose worker died is run again by the scheduler itself (three times), before the loop hears of it.
+    return Engine(dask_executor, survives=True, is_slow=True, reruns=True)
+
+
+def test_pure_functions_would_not_be_evaluated_again() -> None:
+    """Why `pure=False`: equal calls of an executor that thinks them pure get one and the same value."""
+    import random
+
+    with dask_executor(1) as executor:
+        values = {executor.submit(random.random).result() for _ in range(3)}
+        assert len(values) == 3
+
+
+def test_a_configuration_that_kills_its_workers_is_given_up() -> None:
+    """Dask gives up on a call whose workers keep dying; the loop tells that as a failure, and goes on."""
+    import os
+    import signal
+
+    def objective(trial):
+        if trial.config_id == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 0.5
+
+    optimizer = make_optimizer()
+    with dask_executor(1) as executor:
+        report = bohb.run(objective, optimizer, executor=executor, max_trials=2, progress=False)
+    assert (report.num_trials, report.num_failures) == (2, 1)
+    assert optimizer.results[0].info["error"].startswith("KilledWorker")
+
+
+def test_the_script_of_the_documentation_runs() -> None:
+    """As a program of its own."""
+    assert "6 (0 failed, 0 lost with their worker)" in run_example("dask")
