@@ -2,8 +2,6 @@
 
 from typing import Any, TextIO
 
-from tqdm.auto import tqdm
-
 from bohb.callbacks.progress import Standing, summary
 from bohb.runner.records import Record, RunEnded
 
@@ -18,6 +16,8 @@ class Bar:
     """
 
     def __init__(self, file: TextIO) -> None:
+        from tqdm.auto import tqdm
+
         self._bar: Any = tqdm(total=100, file=file, bar_format=FORMAT, dynamic_ncols=True, leave=True)
 
     def __call__(self, record: Record, standing: Standing) -> None:
