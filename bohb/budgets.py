@@ -4,6 +4,7 @@ A floor of a logarithm loses the lowest rung of (1, 243, 3), (1, 1000, 10) and m
 product of rationals says so. What the budgets mean, and who is promoted, is decided elsewhere.
 """
 
+import copy
 import json
 import math
 import numbers
@@ -71,7 +72,7 @@ class Ladder(Sequence[Any]):
 
     def to_json(self) -> dict[str, Any]:
         """Returns the ladder as JSON-able data."""
-        return {"budgets": list(self.budgets), "costs": list(self.costs), "eta": self.eta}
+        return {"budgets": copy.deepcopy(list(self.budgets)), "costs": list(self.costs), "eta": self.eta}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Ladder":
@@ -130,6 +131,8 @@ def ladder(budgets: Iterable[Any], *, costs: Iterable[int | float] | None = None
         raise BudgetError("expected at least one budget, got an empty ladder")
     if any(budget in values[:i] for i, budget in enumerate(values)):
         raise BudgetError(f"expected every budget once, got {list(values)}; remove the repeated ones")
+    if costs is not None and (isinstance(costs, str | bytes) or not isinstance(costs, Iterable)):
+        raise BudgetError(f"expected a sequence of costs, one for each budget, got {costs!r}")
     prices = values if costs is None else tuple(costs)
     if len(prices) != len(values):
         raise BudgetError(f"expected one cost for each of the {len(values)} budgets, got {len(prices)} costs")
@@ -224,6 +227,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         return float(value)
     try:
-        return json.loads(json.dumps(value, allow_nan=False))
+        kept = json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise BudgetError(f"expected a number or a JSON-able value as budget, got {value!r}: {error}") from None
+    if kept != value or isinstance(value, bool):
+        raise BudgetError(
+            f"expected a number or a value that JSON keeps as it is, got {value!r}, which is {kept!r} there"
+        )
+    return kept

@@ -11,7 +11,7 @@ from bohb.models import Model
 from bohb.schedules import Promote, Schedule, Start
 from bohb.selection import select
 from bohb.space import Space
-from bohb.trials import Origin, Trial
+from bohb.trials import Origin, ReadOnlyDict, Trial
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Decider:
             return self._reissue(history, history.reissues[0])
         if history.queue:
             return self._queued(history, history.queue[0])
-        job = self.schedule.next(history.brackets)
-        return self._promote(history, job) if isinstance(job, Promote) else self._start(history, job, rng)
+        move = self.schedule.next(history.brackets)
+        return self._promote(history, move) if isinstance(move, Promote) else self._start(history, move, rng)
 
     def _reissue(self, history: History, trial_id: int) -> Asked:
         trial = replace(history.trials[trial_id], id=len(history.trials))
@@ -48,13 +48,13 @@ class Decider:
         start = self.schedule.start(history.brackets)
         return Asked(self._trial(history, item.config_id, self._level(history, start), start, Origin.ENQUEUED), {})
 
-    def _promote(self, history: History, job: Promote) -> Asked | Joined:
-        level = self._level(history, job)
-        if history.brackets.is_taken(level, job.config_id):
-            return Joined(job.config_id, job.bracket, job.rung)
-        below = history.brackets[job.bracket].rungs[job.rung - 1]
-        rank = below.rank((history.observations.levels[below.level].losses[job.config_id], job.config_id))
-        trial = self._trial(history, job.config_id, level, job, Origin.PROMOTED)
+    def _promote(self, history: History, move: Promote) -> Asked | Joined:
+        level = self._level(history, move)
+        if history.brackets.is_taken(level, move.config_id):
+            return Joined(move.config_id, move.bracket, move.rung)
+        below = history.brackets[move.bracket].rungs[move.rung - 1]
+        rank = below.rank((history.observations.levels[below.level].losses[move.config_id], move.config_id))
+        trial = self._trial(history, move.config_id, level, move, Origin.PROMOTED)
         return Asked(trial, {"rank": rank, "finished": len(below.finished)})
 
     def _start(self, history: History, start: Start, rng: np.random.Generator) -> Asked:
@@ -70,11 +70,13 @@ class Decider:
         config_id = history.find(vector)
         if config_id is not None:
             return Asked(self._trial(history, config_id, level, place, origin), why)
-        trial = self._trial(history, history.num_configs, level, place, origin, config=self.space.decode(vector))
+        trial = self._trial(
+            history, history.num_configs, level, place, origin, config=ReadOnlyDict(self.space.decode(vector))
+        )
         return Asked(trial, why)
 
-    def _level(self, history: History, job: Start | Promote) -> int:
-        return history.brackets.plan(job.bracket).levels[job.rung]
+    def _level(self, history: History, move: Start | Promote) -> int:
+        return history.brackets.plan(move.bracket).levels[move.rung]
 
     def _trial(
         self,
@@ -84,7 +86,7 @@ class Decider:
         place: Start | Promote | None,
         origin: Origin,
         *,
-        config: dict[str, object] | None = None,
+        config: ReadOnlyDict | None = None,
     ) -> Trial:
         # Only a promotion resumes: a checkpoint that no promotion needs may be deleted at any time.
         previous = history.resumable(place) if isinstance(place, Promote) else None

@@ -101,7 +101,8 @@ class Density:
             terms += columns.log_factors(grid, queries[:, grid.dimension])
         largest = terms.max(axis=1)
         terms -= largest[:, None]
-        return np.asarray(np.log(np.exp(terms, out=terms).sum(axis=1)) + largest)
+        with np.errstate(under="ignore"):  # what is far away counts as nothing, also where users make numpy strict
+            return np.asarray(np.log(np.exp(terms, out=terms).sum(axis=1)) + largest)
 
     def sample(self, rng: np.random.Generator, num: int, *, widening: float = 1.0) -> Floats:
         """Draw points in which every dimension has a value.

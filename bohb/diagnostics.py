@@ -131,4 +131,4 @@ def health(history: History, ladder: Ladder) -> Health:
 def _pair(ladder: Ladder, upper: int) -> tuple[Any, Any]:
     """Returns two neighbouring budgets in a form that can be a key."""
     lower, higher = ladder[upper - 1], ladder[upper]
-    return (lower, higher) if isinstance(lower, int | float) else (str(lower), str(higher))
+    return tuple(budget if isinstance(budget, int | float) else str(budget) for budget in (lower, higher))  # type: ignore[return-value]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bohb.budgets import Ladder
 from bohb.errors import StateError
-from bohb.trials import Origin, Status, Trial
+from bohb.trials import Origin, ReadOnlyDict, Status, Trial
 
 if TYPE_CHECKING:  # a space needs numpy, and a process that only tells should start without it
     from bohb.space import Space
@@ -129,7 +129,7 @@ def _from_json(data: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event
     match data["kind"]:
         case "asked":
             fields = {name: data[name] for name in Trial.__slots__}
-            fields |= {"config": space.unpack(data["config"]), "origin": Origin(data["origin"])}
+            fields |= {"config": ReadOnlyDict(space.unpack(data["config"])), "origin": Origin(data["origin"])}
             return Asked(Trial(**fields | {"budget": ladder[ladder.level(data["budget"])]}), data["why"])
         case "joined":
             return Joined(data["config_id"], data["bracket"], data["rung"])
@@ -139,10 +139,12 @@ def _from_json(data: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event
             return Forgotten(data["id"])
         case "enqueued":
             budget = None if data["budget"] is None else ladder[ladder.level(data["budget"])]
-            return Enqueued(space.unpack(data["config"]), budget)
+            return Enqueued(ReadOnlyDict(space.unpack(data["config"])), budget)
         case "observed":
             budget = ladder[ladder.level(data["budget"])]
-            return Observed(space.unpack(data["config"]), budget, _loss(data["loss"]), Status(data["status"]))
+            return Observed(
+                ReadOnlyDict(space.unpack(data["config"])), budget, _loss(data["loss"]), Status(data["status"])
+            )
         case kind:
             raise StateError(f"expected a known kind of event, got {kind!r}; a newer version of bohb may know it")
 

@@ -72,9 +72,9 @@ class History:
         """How many configurations have an id."""
         return len(self._configs)
 
-    def config(self, config_id: int) -> dict[str, Any]:
-        """Returns a copy of a configuration, for the user to keep."""
-        return dict(self._configs[config_id])
+    def config(self, config_id: int) -> Mapping[str, Any]:
+        """Returns a configuration, read-only."""
+        return self._configs[config_id]
 
     def find(self, vector: NDArray[np.float64]) -> int | None:
         """Returns the id of the configuration with this `(d,)` vector, or None if it is new."""
@@ -84,15 +84,15 @@ class History:
         """Returns the result of a configuration at a level, or None."""
         return self._by_level.get((config_id, level))
 
-    def resumable(self, job: Promote) -> Result | None:
+    def resumable(self, move: Promote) -> Result | None:
         """Returns the success that a promotion may resume from, the one in the rung below, or None.
 
         A result that was there before its configuration came into that rung is not resumed: nobody waited for it, so
         its checkpoint may have been released, and deleted.
         """
-        level = self.brackets[job.bracket].rungs[job.rung - 1].level
-        is_older = (job.bracket, job.rung - 1, job.config_id) in self._known_before
-        return None if is_older else self._by_level[job.config_id, level]
+        level = self.brackets[move.bracket].rungs[move.rung - 1].level
+        is_older = (move.bracket, move.rung - 1, move.config_id) in self._known_before
+        return None if is_older else self._by_level[move.config_id, level]
 
     def is_new(self, vector: NDArray[np.float64], level: int) -> bool:
         """Whether the configuration with this `(d,)` vector is neither evaluated nor pending at a level."""
@@ -130,7 +130,7 @@ class History:
                 self._forgotten(trial_id)
             case Enqueued(config, budget):
                 level = None if budget is None else self._ladder.level(budget)
-                self.queue.append(Queued(self._register(config), level))
+                self.queue.append(Queued(self._identify(config), level))
             case Observed():
                 self._observed(event)
         self.events.append(event)
@@ -140,7 +140,7 @@ class History:
         if trial.id != len(self.trials):
             raise StateError(f"expected trial {len(self.trials)} to be asked next, got trial {trial.id}")
         is_known = trial.config_id < len(self._configs) and trial.config == self._configs[trial.config_id]
-        if not is_known and trial.config_id != self._register(trial.config):
+        if not is_known and trial.config_id != self._identify(trial.config):
             raise StateError(f"expected the configuration of trial {trial.id} under another id than {trial.config_id}")
         if "reissue_of" in event.why:
             self.reissues.remove(event.why["reissue_of"])
@@ -169,6 +169,8 @@ class History:
     def _told(self, event: Told) -> None:
         if event.trial_id in self.answers:
             raise StateError(f"expected trial {event.trial_id} to be told once, got a second answer")
+        if not 0 <= event.trial_id < len(self.trials):
+            raise StateError(f"expected the outcome of one of the {len(self.trials)} asked trials, got {event}")
         trial = self.trials[event.trial_id]
         level = self._ladder.level(trial.budget)
         is_late = (trial.config_id, level) in self._by_level
@@ -179,7 +181,7 @@ class History:
             self._settle(level, result)
 
     def _observed(self, event: Observed) -> None:
-        config_id, level = self._register(event.config), self._ladder.level(event.budget)
+        config_id, level = self._identify(event.config), self._ladder.level(event.budget)
         number, config = -1 - len(self.observed), self.config(config_id)
         trial = Trial(number, config, event.budget, config_id, None, None, None, None, Origin.OBSERVED)
         self.observed[number] = trial
@@ -219,11 +221,11 @@ class History:
         if self.queue:
             self.queue = [item for item in self.queue if item.config_id != config_id or item.level not in (None, level)]
 
-    def _register(self, config: Mapping[str, Any]) -> int:
+    def _identify(self, config: Mapping[str, Any]) -> int:
         """Returns the id of a configuration, a new one if need be."""
         vector = self._space.encode(config)
         config_id = self._ids.setdefault(vector.tobytes(), len(self._configs))
         if config_id == len(self._configs):
-            self._configs.append(config)  # an event's own, which nobody changes; `config` hands out copies
+            self._configs.append(config)  # an event's own, which is read-only
             self.observations.add(vector)
         return config_id

@@ -23,7 +23,7 @@ from bohb.outcomes import conflict, is_same_outcome, read_checkpoint, read_outco
 from bohb.presets import from_preset
 from bohb.schedules import Brackets, Schedule
 from bohb.space import Space
-from bohb.trials import Result, Trial
+from bohb.trials import ReadOnlyDict, Result, Trial
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -349,22 +349,27 @@ class Optimizer:
         if known is None and not 0 <= number < num_asked:
             raise UnknownTrial(f"expected one of the {num_asked} trials asked so far, got {number}; ask first")
         known = known or self._history.trials[number]
-        if isinstance(trial, Trial) and trial != known:
+        if isinstance(trial, Trial) and not _is_same(trial, known):
             raise UnknownTrial(
                 f"expected trial {number} as it was asked, {known}; got {trial}, from another optimizer?"
             )
         return known
 
-    def _plain(self, config: Mapping[str, Any]) -> dict[str, Any]:
+    def _plain(self, config: Mapping[str, Any]) -> ReadOnlyDict:
         """Returns a valid configuration in plain Python values, floats exactly as they came."""
         canonical = self._space.decode(self._space.encode(config))
-        return {name: float(config[name]) if isinstance(value, float) else value for name, value in canonical.items()}
+        return ReadOnlyDict(
+            (name, float(config[name]) if isinstance(value, float) else value) for name, value in canonical.items()
+        )
 
     def _check_not_known(self, config_id: int, level: int | None) -> None:
         """Raises `ConfigError` if enqueueing the configuration would evaluate it twice at a budget."""
         levels = range(len(self._ladder)) if level is None else (level,)
         taken = [self._ladder[i] for i in levels if self._history.brackets.is_taken(i, config_id)]
-        queued = [item for item in self._history.queue if item.config_id == config_id and item.level in (None, level)]
+        queued = any(
+            item.config_id == config_id and (level is None or item.level in (None, level))
+            for item in self._history.queue
+        )
         if taken or queued:
             where = f"evaluated or pending at {taken}" if taken else "enqueued"
             raise ConfigError(
@@ -388,9 +393,18 @@ def _check_part(part: Any, what: str, methods: tuple[str, ...]) -> Any:
     return part
 
 
+def _is_same(trial: Trial, known: Trial) -> bool:
+    """Whether a trial that came back is the one that went out; its user may have taken parameters out of its dict."""
+    plain = {name: value for name, value in known.config.items() if isinstance(value, int | float | str)}
+    return trial.config_id == known.config_id and all(
+        trial.config.get(name, value) == value for name, value in plain.items()
+    )
+
+
 def _private_copy(trial: Trial) -> Trial:
     """Returns the record to hand out, so that whoever changes its dicts changes nothing here."""
-    return replace(trial, config=dict(trial.config), budget=copy.deepcopy(trial.budget))
+    budget = dict(trial.budget) if isinstance(trial.budget, dict) else trial.budget
+    return replace(trial, config=dict(trial.config), budget=copy.deepcopy(budget))
 
 
 def _same_or_conflict(before: Result, again: Told) -> Result:

@@ -104,11 +104,11 @@ class _Rehearsal:
     makespan: float
 
 
-def _price(job: Start | Promote, brackets: Brackets, *, resumed: bool) -> float:
-    """Returns what a job costs."""
-    levels, costs = brackets.plan(job.bracket).levels, brackets.ladder.costs
-    paid = costs[levels[job.rung - 1]] if resumed and isinstance(job, Promote) else 0
-    return costs[levels[job.rung]] - paid
+def _price(move: Start | Promote, brackets: Brackets, *, resumed: bool) -> float:
+    """Returns what a move costs."""
+    levels, costs = brackets.plan(move.bracket).levels, brackets.ladder.costs
+    paid = costs[levels[move.rung - 1]] if resumed and isinstance(move, Promote) else 0
+    return costs[levels[move.rung]] - paid
 
 
 def _rehearse(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, *, resumed: bool) -> _Rehearsal:
@@ -122,15 +122,15 @@ def _rehearse(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: 
     now, spent, num_configs = 0.0, 0.0, 0
     while True:
         while len(running) < num_workers:
-            job = schedule.next(brackets)
-            if isinstance(job, Start):
-                if _is_beyond(job, brackets, num_cycles):
+            move = schedule.next(brackets)
+            if isinstance(move, Start):
+                if _is_beyond(move, brackets, num_cycles):
                     break
                 config_id, num_configs = num_configs, num_configs + 1
             else:
-                config_id = job.config_id
-            price = _price(job, brackets, resumed=resumed)
-            rung = brackets.enter(job.bracket, job.rung, config_id)
+                config_id = move.config_id
+            price = _price(move, brackets, resumed=resumed)
+            rung = brackets.enter(move.bracket, move.rung, config_id)
             heapq.heappush(running, (now + price, config_id, rung.level))
             spent += price
         if not running:

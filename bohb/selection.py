@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb.errors import SpaceExhausted
+from bohb.errors import SpaceError, SpaceExhausted
 from bohb.models import Model, Observations
 from bohb.space import Space
 from bohb.trials import Origin
@@ -56,12 +56,27 @@ def _random(space: Space, is_new: Callable[[Vector], bool], rng: np.random.Gener
         vector = _first_new(space, vectors, is_new, facts)
         if vector is not None:
             return vector
+    # The space's own distribution may hide most of it: draw evenly over the positions.
+    for _ in range(MAX_BATCHES):
+        positions = rng.random((BATCH, len(space.names)))
+        even = np.where(space.choices > 0, np.floor(positions * space.choices), positions)
+        vector = _first_new(space, even, is_new, facts)
+        if vector is not None:
+            return vector
     return _any_new(space, is_new, rng)
+
+
+def _everything(space: Space) -> Vector:
+    """Returns all `(n, d)` vectors of the space, none if they are too many to be listed."""
+    try:
+        return space.enumerate()
+    except SpaceError:
+        return np.empty((0, len(space.names)))
 
 
 def _any_new(space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator) -> Vector:
     """Returns one of the few new configurations that are left of a finite space."""
-    left: list[Vector] = [vector for vector in space.enumerate() if is_new(vector)] if space.size is not None else []
+    left: list[Vector] = [vector for vector in _everything(space) if is_new(vector)]
     if not left:
         raise SpaceExhausted(
             f"expected a configuration that is new at this budget, found none in {MAX_BATCHES * BATCH} draws; "

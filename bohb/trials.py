@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NoReturn
 
 
 class Status(StrEnum):
@@ -34,6 +34,20 @@ class Origin(StrEnum):
     """Given by the user, to be tried."""
     OBSERVED = "observed"
     """Given by the user together with its loss."""
+
+
+class ReadOnlyDict(dict[str, Any]):
+    """A dict that cannot be changed: what is recorded of a trial. `dict(...)` of it can."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("expected nobody to change what is recorded of a trial; change a copy, dict(...)")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """What each call of the optimizer says, and what it refuses."""
 
+import copy
 import json
 import math
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ConfigSpace import ConfigurationSpace, EqualsCondition, Float
+from ConfigSpace import ConfigurationSpace, EqualsCondition, Float, Integer, Normal
 
 import bohb
 from bohb.budgets import BracketPlan, Ladder
@@ -381,3 +383,63 @@ def test_a_condition_on_the_value_that_was_asked_is_respected() -> None:
         trial = optimizer.ask()
         assert ("x" in trial.config) == (trial.config["flag"] == 1)
         optimizer.tell(trial, trial.config.get("x", 0.5))
+
+
+def test_what_is_recorded_cannot_be_changed() -> None:
+    """The records that are handed out refuse it, so that a search cannot be damaged by accident; copies do not."""
+    optimizer = advanced(20)
+    optimizer.ask()
+    assert optimizer.incumbent is not None
+    recorded = [
+        optimizer.incumbent.trial,
+        optimizer.results[0].trial,
+        optimizer.pending[0],
+        optimizer.trajectory()[0].trial,
+    ]
+    for trial in recorded:
+        with pytest.raises(TypeError, match="copy"):
+            trial.config["rate"] = 0.5  # type: ignore[index]
+        with pytest.raises(TypeError, match="copy"):
+            trial.config.pop("rate")  # type: ignore[attr-defined]
+        assert pickle.loads(pickle.dumps(trial)) == copy.deepcopy(trial) == trial
+        assert dict(trial.config) | {"rate": 0.5} != trial.config
+
+
+def test_a_user_may_take_parameters_out_of_what_was_asked() -> None:
+    """The usual `config.pop("units")` in a training script does not make its trial a foreign one."""
+    optimizer = make()
+    trial = optimizer.ask()
+    trial.config.pop("units")  # type: ignore[attr-defined]
+    assert optimizer.tell(trial, 0.5).trial.config["units"] >= 4
+
+
+def test_a_large_finite_space_with_a_narrow_prior_goes_on() -> None:
+    """When the prior gives nothing new any more, the rest of the space is drawn evenly."""
+    space = ConfigurationSpace(seed=0)
+    space.add([Integer(f"n{i}", (0, 9), distribution=Normal(5, 0.12)) for i in range(7)])
+    optimizer = bohb.Optimizer(space, [1, 3], seed=0, preset="random")
+    configs = set()
+    for _ in range(60):
+        trial = optimizer.ask()
+        optimizer.tell(trial, 1.0)
+        configs.add(tuple(trial.config.values()))
+    assert len(configs) == 60
+
+
+def test_nothing_that_is_enqueued_is_dropped() -> None:
+    """The same configuration at a budget and anywhere is one request too many, in either order."""
+    for first, second in ((9, None), (None, 9)):
+        optimizer = make()
+        optimizer.enqueue(GOOD, first)
+        with pytest.raises(bohb.ConfigError, match="already enqueued"):
+            optimizer.enqueue(GOOD, second)
+        assert optimizer.ask().config == GOOD
+
+
+def test_health_of_a_ladder_with_numbers_and_dicts() -> None:
+    """Any ladder can be reported on."""
+    optimizer = bohb.Optimizer(SPACES["float"](), bohb.ladder([1, {"epochs": 3}], costs=[1, 3]), seed=0)
+    for _ in range(60):
+        trial = optimizer.ask()
+        optimizer.tell(trial, trial.config["x"])
+    assert (1, "{'epochs': 3}") in optimizer.health().rank_correlation

@@ -1,7 +1,7 @@
 """The default model: one density ratio over the results of all budgets.
 
 BOHB learns from the largest budget with enough results and forgets the rest. Here every configuration counts once, at
-the largest budget where it succeeded: larger budgets come first, and within a budget the lower loss. (Optuna orders
+the largest budget where it was told: larger budgets come first, and within a budget the lower loss. (Optuna orders
 pruned trials alike; Li et al. 2021, MFES-HB, show the gain of using all budgets.) A budget whose ranking clearly
 says nothing about that of the next larger one misleads, so it and all below it are left out.
 

@@ -24,9 +24,9 @@ class HpBandSterHyperband:
     def next(self, brackets: Brackets) -> Start | Promote:
         """Returns the next run of the oldest bracket that has one; else the start of the next bracket."""
         for bracket in brackets.open:
-            job = _next_job(bracket, brackets)
-            if job is not None:
-                return job
+            move = _next_move(bracket, brackets)
+            if move is not None:
+                return move
         return Start(len(brackets))
 
     def start(self, brackets: Brackets) -> Start:
@@ -35,7 +35,7 @@ class HpBandSterHyperband:
         return Start(index)
 
 
-def _next_job(bracket: Bracket, brackets: Brackets) -> Start | Promote | None:
+def _next_move(bracket: Bracket, brackets: Brackets) -> Start | Promote | None:
     """Returns what the bracket could evaluate now, or None if it waits; closes it if nothing can ever come."""
     if takes_new(bracket, brackets):
         return Start(bracket.index)

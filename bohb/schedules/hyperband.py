@@ -22,10 +22,10 @@ class Hyperband:
 
     def next(self, brackets: Brackets) -> Start | Promote:
         """Returns the waiting run with the smallest budget, the oldest bracket first; else opens the next bracket."""
-        jobs = [job for job in (_next_job(bracket, brackets) for bracket in brackets.open) if job is not None]
-        if not jobs:
+        moves = [move for move in (_next_move(bracket, brackets) for bracket in brackets.open) if move is not None]
+        if not moves:
             return Start(len(brackets))
-        return min(jobs, key=lambda job: (brackets[job.bracket].plan.levels[job.rung], job.bracket))
+        return min(moves, key=lambda move: (brackets[move.bracket].plan.levels[move.rung], move.bracket))
 
     def start(self, brackets: Brackets) -> Start:
         """Returns the oldest bracket that still takes new configurations, else the next one."""
@@ -47,7 +47,7 @@ def num_places(bracket: Bracket, rung: int) -> int:
     return sizes[rung] if first >= sizes[0] else max(sizes[rung] * first // sizes[0], 1)
 
 
-def _next_job(bracket: Bracket, brackets: Brackets) -> Start | Promote | None:
+def _next_move(bracket: Bracket, brackets: Brackets) -> Start | Promote | None:
     """Returns what the bracket could evaluate now, or None if it waits; closes it if nothing can ever come."""
     if takes_new(bracket, brackets):
         return Start(bracket.index)
