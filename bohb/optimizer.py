@@ -20,7 +20,7 @@ from bohb.events import Asked, Enqueued, Event, Forgotten, Observed, Told
 from bohb.history import History
 from bohb.models import Model
 from bohb.outcomes import conflict, is_same_outcome, read_checkpoint, read_outcome
-from bohb.presets import from_preset
+from bohb.presets import choose
 from bohb.schedules import Brackets, Schedule
 from bohb.space import Space
 from bohb.trials import ReadOnlyDict, Result, Trial
@@ -73,11 +73,7 @@ class Optimizer:
         self._seed = secrets.randbits(63) if seed is None else _check_seed(seed)
         self._preset = preset
         self._custom = [name for name, part in (("schedule", schedule), ("model", model)) if part is not None]
-        preset_schedule, preset_model = from_preset(preset)
-        schedule = (
-            preset_schedule if schedule is None else _check_part(schedule, "schedule", ("cycle", "next", "start"))
-        )
-        model = preset_model if model is None else _check_part(model, "model", ("propose",))
+        schedule, model = choose(preset, schedule, model)
         self._decider = Decider(self._space, self._ladder, schedule, model)
         brackets = Brackets(self._ladder, schedule.cycle(self._ladder), self._space.size)
         self._history = History(self._space, self._ladder, brackets)
@@ -384,15 +380,6 @@ def _check_seed(seed: Any) -> int:
     return int(seed.__index__())
 
 
-def _check_part(part: Any, what: str, methods: tuple[str, ...]) -> Any:
-    """Returns a schedule or a model of the user's own, if it looks like one."""
-    missing = [method for method in methods if not callable(getattr(part, method, None))]
-    if missing or isinstance(part, type):
-        wanted = "an instance, not the class" if isinstance(part, type) else f"an object with {', '.join(methods)}"
-        raise SettingError(f"expected {wanted} as {what}, got {part!r}; see bohb.{what}s.{what.title()}")
-    return part
-
-
 def _is_same(trial: Trial, known: Trial) -> bool:
     """Whether a trial that came back is the one that went out; its user may have taken parameters out of its dict."""
     plain = {name: value for name, value in known.config.items() if isinstance(value, int | float | str)}
@@ -403,8 +390,7 @@ def _is_same(trial: Trial, known: Trial) -> bool:
 
 def _private_copy(trial: Trial) -> Trial:
     """Returns the record to hand out, so that whoever changes its dicts changes nothing here."""
-    budget = dict(trial.budget) if isinstance(trial.budget, dict) else trial.budget
-    return replace(trial, config=dict(trial.config), budget=copy.deepcopy(budget))
+    return replace(trial, config=dict(trial.config), budget=copy.deepcopy(trial.budget))
 
 
 def _same_or_conflict(before: Result, again: Told) -> Result:

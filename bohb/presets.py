@@ -1,6 +1,7 @@
 """Presets: named pairs of a schedule and a model."""
 
 from collections.abc import Callable
+from typing import Any
 
 from bohb.errors import SettingError
 from bohb.models import HpBandSterModel, Model, PaperModel, PooledModel, UniformModel
@@ -33,3 +34,25 @@ def from_preset(name: str) -> tuple[Schedule, Model]:
     if name not in PRESETS:
         raise SettingError(f"expected a preset of {', '.join(PRESETS)}; got {name!r}")
     return PRESETS[name]()
+
+
+def choose(preset: str, schedule: Schedule | None, model: Model | None) -> tuple[Schedule, Model]:
+    """Returns the user's own schedule and model, and those of the preset in place of what is None.
+
+    Raises:
+        SettingError: If there is no such preset, or a part is none.
+    """
+    preset_schedule, preset_model = from_preset(preset)
+    return (
+        preset_schedule if schedule is None else _check_part(schedule, "schedule", ("cycle", "next", "start")),
+        preset_model if model is None else _check_part(model, "model", ("propose",)),
+    )
+
+
+def _check_part(part: Any, what: str, methods: tuple[str, ...]) -> Any:
+    """Returns a schedule or a model of the user's own, if it looks like one."""
+    missing = [method for method in methods if not callable(getattr(part, method, None))]
+    if missing or isinstance(part, type):
+        wanted = "an instance, not the class" if isinstance(part, type) else f"an object with {', '.join(methods)}"
+        raise SettingError(f"expected {wanted} as {what}, got {part!r}; see bohb.{what}s.{what.title()}")
+    return part

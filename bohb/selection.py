@@ -1,6 +1,6 @@
 """A configuration for a new start: the model's choice where it has one, always valid, never one that was had before."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -50,20 +50,22 @@ def _first_new(space: Space, vectors: Vector, is_new: Callable[[Vector], bool], 
 
 def _random(space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator, facts: dict[str, Any]) -> Vector:
     """Returns a new configuration drawn from the space."""
-    for batch in range(MAX_BATCHES):
-        vectors, rejected = space.sample(rng, BATCH if batch else 1)
-        facts["rejected"] += rejected
+    for vectors in _draws(space, rng, facts):
         vector = _first_new(space, vectors, is_new, facts)
         if vector is not None:
             return vector
-    # The space's own distribution may hide most of it: draw evenly over the positions.
+    return _any_new(space, is_new, rng)
+
+
+def _draws(space: Space, rng: np.random.Generator, facts: dict[str, Any]) -> Iterator[Vector]:
+    """Yields `(n, d)` random vectors: from the space's own distribution, and then evenly, since that may hide most."""
+    for batch in range(MAX_BATCHES):
+        vectors, rejected = space.sample(rng, BATCH if batch else 1)
+        facts["rejected"] += rejected
+        yield vectors
     for _ in range(MAX_BATCHES):
         positions = rng.random((BATCH, len(space.names)))
-        even = np.where(space.choices > 0, np.floor(positions * space.choices), positions)
-        vector = _first_new(space, even, is_new, facts)
-        if vector is not None:
-            return vector
-    return _any_new(space, is_new, rng)
+        yield np.where(space.choices > 0, np.floor(positions * space.choices), positions)
 
 
 def _everything(space: Space) -> Vector:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bohb.budgets import BracketPlan, Ladder, hpbandster_bracket
-from bohb.schedules.brackets import Bracket, Brackets, Promote, Start
-from bohb.schedules.hyperband import num_places, takes_new
+from bohb.schedules.brackets import Brackets, Promote, Start
+from bohb.schedules.hyperband import next_move, oldest_start
 
 
 @dataclass(frozen=True)
@@ -24,30 +24,11 @@ class HpBandSterHyperband:
     def next(self, brackets: Brackets) -> Start | Promote:
         """Returns the next run of the oldest bracket that has one; else the start of the next bracket."""
         for bracket in brackets.open:
-            move = _next_move(bracket, brackets)
+            move = next_move(bracket, brackets, refills=True)
             if move is not None:
                 return move
         return Start(len(brackets))
 
     def start(self, brackets: Brackets) -> Start:
         """Returns the oldest bracket that still takes new configurations, else the next one."""
-        index = next((bracket.index for bracket in brackets.open if takes_new(bracket, brackets)), len(brackets))
-        return Start(index)
-
-
-def _next_move(bracket: Bracket, brackets: Brackets) -> Start | Promote | None:
-    """Returns what the bracket could evaluate now, or None if it waits; closes it if nothing can ever come."""
-    if takes_new(bracket, brackets):
-        return Start(bracket.index)
-    for number in range(1, len(bracket.rungs)):
-        below, rung = bracket.rungs[number - 1], bracket.rungs[number]
-        if below.num_pending:
-            return None
-        if len(rung.entered) < num_places(bracket, number):
-            if below.waiting:
-                return Promote(bracket.index, number, below.waiting[0][1])
-            if brackets.has_room(rung.level):
-                return Start(bracket.index, number)
-    if not bracket.rungs[-1].num_pending:
-        brackets.close(bracket)
-    return None
+        return oldest_start(brackets)

@@ -22,15 +22,20 @@ class Hyperband:
 
     def next(self, brackets: Brackets) -> Start | Promote:
         """Returns the waiting run with the smallest budget, the oldest bracket first; else opens the next bracket."""
-        moves = [move for move in (_next_move(bracket, brackets) for bracket in brackets.open) if move is not None]
+        found = (next_move(bracket, brackets, refills=False) for bracket in brackets.open)
+        moves = [move for move in found if move is not None]
         if not moves:
             return Start(len(brackets))
         return min(moves, key=lambda move: (brackets[move.bracket].plan.levels[move.rung], move.bracket))
 
     def start(self, brackets: Brackets) -> Start:
         """Returns the oldest bracket that still takes new configurations, else the next one."""
-        index = next((bracket.index for bracket in brackets.open if takes_new(bracket, brackets)), len(brackets))
-        return Start(index)
+        return oldest_start(brackets)
+
+
+def oldest_start(brackets: Brackets) -> Start:
+    """Returns the oldest bracket that still takes new configurations, else the next one."""
+    return Start(next((bracket.index for bracket in brackets.open if takes_new(bracket, brackets)), len(brackets)))
 
 
 def takes_new(bracket: Bracket, brackets: Brackets) -> bool:
@@ -47,17 +52,23 @@ def num_places(bracket: Bracket, rung: int) -> int:
     return sizes[rung] if first >= sizes[0] else max(sizes[rung] * first // sizes[0], 1)
 
 
-def _next_move(bracket: Bracket, brackets: Brackets) -> Start | Promote | None:
-    """Returns what the bracket could evaluate now, or None if it waits; closes it if nothing can ever come."""
+def next_move(bracket: Bracket, brackets: Brackets, *, refills: bool) -> Start | Promote | None:
+    """Returns what the bracket could evaluate now, or None if it waits; closes it if nothing can ever come.
+
+    Failures are never promoted. A rung with too few successes sends fewer, and the bracket ends without any; or, if it
+    refills, new configurations take the empty places in the rung above.
+    """
     if takes_new(bracket, brackets):
         return Start(bracket.index)
     for number in range(1, len(bracket.rungs)):
         below, rung = bracket.rungs[number - 1], bracket.rungs[number]
         if below.num_pending:
             return None
-        # Failures are never promoted: a rung with too few successes sends fewer, and the bracket ends without any.
-        if below.waiting and len(rung.entered) < num_places(bracket, number):
-            return Promote(bracket.index, number, below.waiting[0][1])
+        if len(rung.entered) < num_places(bracket, number):
+            if below.waiting:
+                return Promote(bracket.index, number, below.waiting[0][1])
+            if refills and brackets.has_room(rung.level):
+                return Start(bracket.index, number)
     if not bracket.rungs[-1].num_pending:
         brackets.close(bracket)
     return None
