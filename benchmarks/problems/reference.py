@@ -67,6 +67,25 @@ def measure(
     return Reference(best, float(np.median(losses)), float(np.median(costs)))
 
 
+def known(
+    name: str, code: str, space: ConfigurationSpace, loss: Callable[[Config], float], optimum: float
+) -> Reference:
+    """Returns the reference of a problem whose optimum is known, from the cache if it is there.
+
+    Args:
+        name: Of the problem.
+        code: The file that defines it.
+        space: The parameters.
+        loss: The true loss at the full budget.
+        optimum: The lowest of them.
+    """
+
+    def losses_and_costs(configs: Sequence[Config]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.array([loss(config) for config in configs]), np.ones(len(configs))
+
+    return cached(name, [Path(code)], lambda: measure(space, losses_and_costs, optimum=optimum))
+
+
 def cached(name: str, sources: Iterable[Path], compute: Callable[[], Reference]) -> Reference:
     """Returns the reference of a problem from the cache, or computes it and keeps it there.
 
