@@ -41,8 +41,8 @@ def curve(point: Sequence[Any], budget: float) -> float:
     offset, boost = SOLVERS[solver]
     heat = 1 + np.log10(rate) / 4  # 0 to 1
     off = (np.log10(decay / DECAY) / 5) ** 2 + (momentum - MOMENTUM) ** 2 + (np.log2(units / UNITS) / 6) ** 2
-    asymptote = 0.05 + offset + 0.6 * heat**2 + 0.35 * off
-    speed = 0.25 + 1.2 * heat + boost * heat
+    asymptote = 0.05 + offset + 0.35 * heat**2 + 0.2 * off
+    speed = 0.05 + 0.9 * heat + boost * heat
     return float(asymptote + (1 - asymptote) * (2 * budget) ** -speed)
 
 
