@@ -128,12 +128,14 @@ class YahpoProblem:
             for name in self._scenario.categorical
         ]
         self._names = [_short(entry["name"]) for entry in entries]
-        self._levels = {budget: level for level, budget in enumerate(self.ladder)}
+        self._levels: dict[float, int | None] = {}
         self._curves: dict[tuple[Any, ...], list[Evaluation]] = {}
 
     def evaluate(self, config: Config, budget: float, rng: Generator) -> Evaluation:  # noqa: ARG002 - no noise
         """Returns what the network predicts; a budget beside the ladder is evaluated by itself."""
-        level = self._levels.get(budget)
+        if budget not in self._levels:
+            self._levels[budget] = self._level(budget)
+        level = self._levels[budget]
         return self._evaluate(config, [budget])[0] if level is None else self._curve(config)[level]
 
     def regret(self, config: Config) -> float:
@@ -191,6 +193,11 @@ class YahpoProblem:
         if scenario.time is None:
             return losses, np.ones_like(losses)
         return losses, np.maximum(y[..., scenario.time], 1e-3)  # a network can predict anything
+
+    def _level(self, budget: float) -> int | None:
+        """Returns the level of a budget; libraries round their ladders in different last digits."""
+        near = [level for level, rung in enumerate(self.ladder) if abs(budget - rung) <= 1e-6 * rung]
+        return near[0] if near else None
 
     def _encode(self, config: Config) -> list[int]:
         """Returns the integer inputs of a configuration; whatever is inactive has a code of its own."""

@@ -1,7 +1,9 @@
 """What the tests of the problems share: the data folder, random configurations, names."""
 
 import functools
+import importlib.util
 import os
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -16,10 +18,14 @@ SYNTHETIC, REAL = names("synthetic"), names("real")
 
 
 def require_data() -> None:
-    """Skips the test, or fails it where the data is promised, if there is no data."""
-    if os.environ.get(VARIABLE):
-        return
-    reason = f"the benchmark data is not here: {VARIABLE} is not set"
+    """Skips the test, or fails it where the data is promised, if the data or what reads it is not there."""
+    if not os.environ.get(VARIABLE):
+        _leave_out(f"the benchmark data is not here: {VARIABLE} is not set")
+    if importlib.util.find_spec("onnxruntime") is None:
+        _leave_out("onnxruntime is not installed: pip install bohb[benchmarks]")
+
+
+def _leave_out(reason: str) -> NoReturn:
     if os.environ.get(REQUIRED) == "1":
         pytest.fail(f"{reason}, but {REQUIRED}=1 says that it must be")
     pytest.skip(reason)
@@ -30,8 +36,6 @@ def problem(name: str) -> Problem:
     """Makes each problem once, because loading takes time."""
     if name in REAL:
         require_data()
-    if name in names("lcbench", "rbv2", "nb301"):
-        pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install bohb[benchmarks]")
     return make(name)
 
 

@@ -9,7 +9,7 @@ import pytest
 import bohb
 from benchmarks.problems import FAMILIES, GROUPS, make, names
 from benchmarks.problems.data import VARIABLE, DataMissing
-from benchmarks.problems.reference import measure
+from benchmarks.problems.reference import Reference, measure
 from tests.benchmarks.problems.common import REAL, SYNTHETIC, losses, problem, some
 
 
@@ -25,8 +25,8 @@ def test_every_configuration_of_the_space_can_be_evaluated_at_every_budget(name)
             assert isinstance(evaluation.cost, float)
             assert evaluation.cost > 0
         assert math.isfinite(it.regret(config))
-    full = [it.evaluate(config, it.ladder[-1], rng).cost for config in some(it, 50)]
-    assert 0.7 < np.median(full) < 1.4
+    full = np.array([it.evaluate(config, it.ladder[-1], rng).cost for config in some(it, 100)])
+    assert min(np.mean(full < 1 + 1e-9), np.mean(full > 1 - 1e-9)) > 0.3
 
 
 @pytest.mark.parametrize("name", [*SYNTHETIC, *REAL])
@@ -55,11 +55,11 @@ def test_neighbouring_budgets_are_a_factor_of_eta_apart(name):
 
 
 @pytest.mark.parametrize("name", [*SYNTHETIC, *REAL])
-def test_a_random_configuration_has_a_regret_of_about_one(name):
-    """The sample is another one than the reference's."""
+def test_half_of_the_random_configurations_have_a_regret_above_one(name):
+    """The sample is another one than the reference's; four standard errors are 0.1."""
     it = problem(name)
     regrets = [it.regret(config) for config in some(it, 400, seed=9)]
-    assert 0.85 < np.median(regrets) < 1.15
+    assert 0.4 < np.mean(np.array(regrets) > 1) < 0.6
     assert min(regrets) > -0.05
 
 
@@ -112,6 +112,16 @@ def test_a_problem_knows_its_own_name_and_family(name):
     it = problem(name)
     assert it.name == name
     assert name in FAMILIES[it.family]
+
+
+def test_real_training_gives_the_same_loss_for_the_same_seed():
+    """A diverged training has infinite regret, so that no finite one is worse."""
+    it = problem("digits")
+    configs = some(it, 3)
+    first = losses(it, 1, configs)
+    np.testing.assert_array_equal(first, losses(it, 1, configs))
+    assert ((first > 0) & (first < 2)).all()
+    assert Reference(0.0, 1.0).regret(math.nan) == math.inf
 
 
 def test_other_sizes_are_made_on_demand():

@@ -93,7 +93,7 @@ def ask_network(folder, categorical, numeric, column):
 
 
 def test_lcbench_is_the_network_asked_directly():
-    """Codes from the encoding: task 167168 is 11; budget 51 / 9 is read at epoch 6."""
+    """Codes from the encoding: task 167168 is 10; budget 51 / 9 is read at epoch 6."""
     it = problem("lcbench-167168")
     config = {
         "batch_size": 64,
@@ -104,10 +104,10 @@ def test_lcbench_is_the_network_asked_directly():
         "max_units": 256,
         "max_dropout": 0.2,
     }
-    accuracy = ask_network("lcbench", [11], [6, 64, 0.003, 0.9, 0.01, 3, 256, 0.2], 1)
+    accuracy = ask_network("lcbench", [10], [6, 64, 0.003, 0.9, 0.01, 3, 256, 0.2], 1)
     evaluation = it.evaluate(config, it.ladder[1], np.random.default_rng(0))
     assert evaluation.loss == pytest.approx(100 - accuracy, rel=1e-5)
-    seconds = ask_network("lcbench", [11], [6, 64, 0.003, 0.9, 0.01, 3, 256, 0.2], 0)
+    seconds = ask_network("lcbench", [10], [6, 64, 0.003, 0.9, 0.01, 3, 256, 0.2], 0)
     assert evaluation.cost * it.reference.cost == pytest.approx(seconds, rel=1e-5)
 
 
@@ -130,10 +130,17 @@ def test_inactive_parameters_of_xgboost_are_zero():
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_a_whole_ladder_in_one_call_is_as_good_as_budgets_one_by_one(name):
     it = problem(name)
+    for config in some(it, 5):
+        for budget in it.ladder:
+            alone = it._evaluate(config, [budget])[0]
+            assert alone.loss == pytest.approx(losses(it, budget, [config])[0], rel=1e-4, abs=1e-5)
+
+
+def test_a_budget_that_another_library_rounded_is_the_one_of_the_ladder():
+    it = problem("rbv2-rpart-12")
     configs = some(it, 5)
-    for budget in it.ladder:
-        beside = budget * (1 + 1e-7)  # not on the ladder, so it is evaluated by itself
-        np.testing.assert_allclose(losses(it, beside, configs), losses(it, budget, configs), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(losses(it, it.ladder[1] * (1 + 1e-12), configs), losses(it, it.ladder[1], configs))
+    assert (losses(it, 0.2, configs) != losses(it, it.ladder[1], configs)).any()
 
 
 def test_boosters_have_parameters_of_their_own():
