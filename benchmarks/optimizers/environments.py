@@ -24,7 +24,7 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "smac": ("smac==2.4.1", CONFIG_SPACE),
     "dehb": ("DEHB==0.1.2", "numpy==1.26.4", CONFIG_SPACE),
     "syne-tune": ("syne-tune==0.16.0", CONFIG_SPACE),
-    "blackboxopt": ("blackboxopt[bohb]", CONFIG_SPACE),
+    "blackboxopt": ("blackboxopt[bohb]==5.3.8", CONFIG_SPACE),
     "neps": ("neural-pipeline-search==0.17.0", "torch==2.13.0", CONFIG_SPACE),
 }
 """What each environment is asked to hold."""

@@ -23,6 +23,14 @@ LIBRARIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "optuna-tpe-hyperband": ("optuna", "Hyperband", ("optuna", "numpy")),
     "optuna-gp": ("optuna", "make_gp", ("optuna", "numpy", "scipy", "torch")),
     "dehb": ("dehb", "Dehb", ("DEHB", "numpy", "ConfigSpace")),
+    "syne-tune-bohb": ("synetune", "make_bohb", ("syne-tune", "numpy", "scipy", "statsmodels")),
+    "syne-tune-asha": ("synetune", "make_asha", ("syne-tune", "numpy")),
+    "blackboxopt-bohb": (
+        "blackboxopt",
+        "BlackBoxOpt",
+        ("blackboxopt", "parameterspace", "numpy", "scipy", "statsmodels"),
+    ),
+    "smac-mf": ("smac", "Smac", ("smac", "numpy", "scipy", "scikit-learn", "ConfigSpace")),
 }
 """By name: the module beside this one, the class or function in it, the packages whose versions are recorded."""
 
