@@ -30,6 +30,7 @@ LIBRARIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "BlackBoxOpt",
         ("blackboxopt", "parameterspace", "numpy", "scipy", "statsmodels"),
     ),
+    "neps": ("neps", "Neps", ("neural-pipeline-search", "numpy", "scipy", "torch")),
     "smac-mf": ("smac", "Smac", ("smac", "numpy", "scipy", "scikit-learn", "ConfigSpace")),
 }
 """By name: the module beside this one, the class or function in it, the packages whose versions are recorded."""

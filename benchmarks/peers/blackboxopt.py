@@ -28,7 +28,7 @@ class BlackBoxOpt:
             min_fidelity=task.smallest,
             max_fidelity=task.budgets[-1],
             eta=task.eta,
-            num_iterations=task.brackets,
+            num_iterations=task.evaluations,
             seed=task.seed + 1,
         )
 

@@ -46,11 +46,6 @@ class Task:
         return math.ceil(self.total * self.budgets[-1] / self.budgets[0]) + self.workers
 
     @property
-    def brackets(self) -> int:
-        """At least as many brackets as a search can have: each trains one configuration fully."""
-        return math.ceil(self.total) + self.workers + len(self.budgets)
-
-    @property
     def smallest(self) -> float:
         """A hair below the smallest budget, for libraries that count rungs by a logarithm and lose one to rounding."""
         return self.budgets[0] * (1 - ROUNDING)
