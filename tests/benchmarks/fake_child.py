@@ -4,9 +4,10 @@ import os
 import sys
 import time
 import types
+from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, os.getcwd())
+sys.path.insert(0, str(Path.cwd()))
 
 from benchmarks.peers import __main__ as loop
 from benchmarks.peers.task import Asked, Task

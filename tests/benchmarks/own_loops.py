@@ -47,6 +47,7 @@ def hpbandster(seed: int, total: int) -> None:
     """A name server, a worker in the background and the master, all through Pyro."""
     import hpbandster.core.nameserver as hpns
     import numpy as np
+    import serpent
     from hpbandster.core.worker import Worker
     from hpbandster.optimizers import BOHB
 
@@ -57,7 +58,9 @@ def hpbandster(seed: int, total: int) -> None:
                 raise RuntimeError("failed")
             return {"loss": loss, "info": {}}
 
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - it has no other
+    # Pyro cannot send the strings that ConfigSpace makes of choices, and nobody hears of it: the master waits for ever.
+    serpent.register_class(np.str_, lambda text, serializer, out, level: out.append(repr(str(text))))
     server = hpns.NameServer(run_id="own", host="127.0.0.1", port=0)
     host, port = server.start()
     worker = Quadratic(nameserver=host, nameserver_port=port, run_id="own")
@@ -160,7 +163,7 @@ def syne_tune(seed: int, total: int, scheduler: str) -> None:
             note(trial.config, result["step"])
 
     os.environ["SYNETUNE_FOLDER"] = tempfile.mkdtemp()
-    np.random.seed(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
+    np.random.seed(np.random.SeedSequence([seed, 1]).generate_state(1)[0])  # noqa: NPY002
     domains = {"c": choice(list("abc")), "n": randint(1, 16), "x": uniform(0, 1), "y": loguniform(1e-4, 1)}
     Tuner(
         trial_backend=LocalBackend(entry_point=str(Path(__file__).with_name("own_loops_trial.py"))),
@@ -199,6 +202,36 @@ def blackboxopt(seed: int, total: int) -> None:
     run_optimization_loop(optimizer, target, max_evaluations=total)
 
 
+def neps_run(seed: int, total: int) -> None:
+    import random
+
+    import neps
+    import numpy as np
+    import torch
+    from neps.space import HPOCategorical, HPOFloat, HPOInteger, SearchSpace
+
+    def target(**config: Any) -> float:
+        loss = note(config, config["budget"])
+        if math.isnan(loss):
+            raise RuntimeError("failed")
+        return loss
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - it has no other
+    torch.manual_seed(seed)
+    domains = {"c": HPOCategorical(list("abc")), "n": HPOInteger(1, 16), "x": HPOFloat(0.0, 1.0)}
+    domains |= {"y": HPOFloat(1e-4, 1.0, log=True), "budget": HPOFloat(1.0, 27.0, is_fidelity=True)}
+    neps.run(
+        target,
+        SearchSpace(domains),
+        root_directory=tempfile.mkdtemp(),
+        evaluations_to_spend=total,
+        ignore_errors=True,
+        overwrite_root_directory=True,
+        write_summary_to_disk=False,
+    )
+
+
 LOOPS: dict[str, Any] = {
     "hpbandster": hpbandster,
     "optuna-tpe": lambda seed, total: optuna_full(seed, total, "TPESampler"),
@@ -209,6 +242,7 @@ LOOPS: dict[str, Any] = {
     "syne-tune-bohb": lambda seed, total: syne_tune(seed, total, "BOHB"),
     "syne-tune-asha": lambda seed, total: syne_tune(seed, total, "ASHA"),
     "blackboxopt-bohb": blackboxopt,
+    "neps": neps_run,
 }
 
 if __name__ == "__main__":

@@ -73,14 +73,17 @@ def test_a_configuration_arrives_as_the_space_knows_it(open_peer: Opener) -> Non
 def test_failures_losses_and_waiting_cross_the_pipe(open_peer: Opener) -> None:
     peer = open_peer(SOUND, workers=2)
     first, second = peer.ask(), peer.ask()
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     assert peer.ask() is None
     peer.tell(first, math.nan)
     third = peer.ask()
-    assert third is not None and third.budget == 3
+    assert third is not None
+    assert third.budget == 3
     peer.lose(second)
     fourth = peer.ask()
-    assert fourth is not None and fourth.budget == 27
+    assert fourth is not None
+    assert fourth.budget == 27
 
 
 def test_the_library_s_seconds_and_versions_are_known(open_peer: Opener) -> None:
@@ -148,7 +151,7 @@ def test_ours_are_made_by_name(name: str) -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(ValueError, match="expected one of .*hpbandster.*, got 'nobody'"):
+    with pytest.raises(ValueError, match=r"expected one of .*hpbandster.*, got 'nobody'"):
         make("nobody", make_space(), bohb.geometric(1, 9, eta=3), 0, 1, 3)
     with pytest.raises(ValueError, match="got 'nobody'"):
         ensure("nobody")

@@ -5,15 +5,17 @@ import math
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from ConfigSpace import Categorical, Configuration, ConfigurationSpace, Float, Integer
 
 import bohb
 from benchmarks.optimizers import ENVIRONMENTS, Optimizer, make
 from benchmarks.optimizers.environments import ensure, is_ready
 from tests.benchmarks.own_loops import loss_of
+from tests.benchmarks.test_peer_pipe import make_space as make_full_space
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers]
 
@@ -29,6 +31,7 @@ TOTALS = {
     "syne-tune-bohb": 40,  # trials
     "syne-tune-asha": 15,
     "blackboxopt-bohb": 150,  # evaluations
+    "neps": 60,
 }
 
 
@@ -89,9 +92,21 @@ def test_an_adapter_makes_the_evaluations_of_the_peers_own_loop(name: str, optim
 
 
 def test_another_seed_makes_other_evaluations(name: str, optimizer: Optimizer) -> None:
-    other = make(name, make_space(), bohb.geometric(1, 27, eta=3), SEED + 1, 1, 3)
-    assert adapted_evaluations(other, 5) != adapted_evaluations(optimizer, 5)
-    other.close()
+    with closing(make(name, make_space(), bohb.geometric(1, 27, eta=3), SEED + 1, 1, 3)) as other:
+        assert adapted_evaluations(other, 5) != adapted_evaluations(optimizer, 5)
+
+
+def test_every_kind_of_parameter_comes_back_as_the_space_knows_it(name: str) -> None:
+    space = make_full_space()
+    with closing(make(name, space, bohb.geometric(1, 9, eta=3), SEED, 1, 12)) as optimizer:
+        for _ in range(25):
+            job = optimizer.ask()
+            assert job is not None
+            config = Configuration(space, values=dict(job.config))
+            assert job.config == pytest.approx(dict(config), rel=1e-6)  # ConfigSpace rounds what it is given
+            assert job.config["version"] == 3
+            loss = job.config["rate"] + (job.config["size"] == "small") + 0.5 * job.config["nesterov"]
+            optimizer.tell(job, loss + job.config["layers"])
 
 
 def test_many_workers_losses_and_failures_are_survived(name: str, optimizer: Optimizer) -> None:
