@@ -225,10 +225,9 @@ def neps_run(seed: int, total: int) -> None:
         target,
         SearchSpace(domains),
         root_directory=tempfile.mkdtemp(),
-        evaluations_to_spend=total,
+        total_evaluations_to_spend=total,
         ignore_errors=True,
         overwrite_root_directory=True,
-        write_summary_to_disk=False,
     )
 
 
