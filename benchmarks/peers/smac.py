@@ -3,6 +3,9 @@
 Oddities: every tell writes the whole history to disk unless told not to, which is told; a failure is
 `StatusType.CRASHED` at the scenario's crash cost, infinity, as in its own runner; what its generator ends with ends
 the search.
+
+What breaks it, in its own loop as well: one crash at the budget that its model is fitted to, because that model takes
+the logarithm of infinity. What dulls it: the same logarithm turns every loss of zero and below into one small number.
 """
 
 import math

@@ -202,7 +202,8 @@ def blackboxopt(seed: int, total: int) -> None:
     run_optimization_loop(optimizer, target, max_evaluations=total)
 
 
-def neps_run(seed: int, total: int) -> None:
+def neps_ask_and_tell(seed: int, total: int) -> None:
+    """The example of its ask and tell; `neps.run` takes no space of this kind any more."""
     import random
 
     import neps
@@ -210,25 +211,16 @@ def neps_run(seed: int, total: int) -> None:
     import torch
     from neps.space import HPOCategorical, HPOFloat, HPOInteger, SearchSpace
 
-    def target(**config: Any) -> float:
-        loss = note(config, config["budget"])
-        if math.isnan(loss):
-            raise RuntimeError("failed")
-        return loss
-
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - it has no other
     torch.manual_seed(seed)
     domains = {"c": HPOCategorical(list("abc")), "n": HPOInteger(1, 16), "x": HPOFloat(0.0, 1.0)}
     domains |= {"y": HPOFloat(1e-4, 1.0, log=True), "budget": HPOFloat(1.0, 27.0, is_fidelity=True)}
-    neps.run(
-        target,
-        SearchSpace(domains),
-        root_directory=tempfile.mkdtemp(),
-        total_evaluations_to_spend=total,
-        ignore_errors=True,
-        overwrite_root_directory=True,
-    )
+    optimizer = neps.AskAndTell(optimizer=neps.algorithms.hyperband(SearchSpace(domains), eta=3))
+    for _ in range(total):
+        trial = optimizer.ask()
+        loss = note(trial.config, trial.config["budget"])
+        optimizer.tell(trial, RuntimeError("failed") if math.isnan(loss) else loss)
 
 
 LOOPS: dict[str, Any] = {
@@ -241,7 +233,7 @@ LOOPS: dict[str, Any] = {
     "syne-tune-bohb": lambda seed, total: syne_tune(seed, total, "BOHB"),
     "syne-tune-asha": lambda seed, total: syne_tune(seed, total, "ASHA"),
     "blackboxopt-bohb": blackboxopt,
-    "neps": neps_run,
+    "neps": neps_ask_and_tell,
 }
 
 if __name__ == "__main__":
