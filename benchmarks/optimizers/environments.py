@@ -1,0 +1,110 @@
+"""One virtual environment a peer: their requirements exclude one another, and none of them may touch ours.
+
+An environment is made once, under `${XDG_CACHE_HOME:-~/.cache}/bohb/peers`, and named by what it was asked to hold,
+so changed requirements make another one.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+CONFIG_SPACE = "ConfigSpace==1.2.2"
+
+REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
+    # On numpy 2 HpBandSter's own network breaks; the parts driven here would run, but not as its authors ran them.
+    "hpbandster": ("hpbandster==0.7.4", "numpy==1.26.4", "statsmodels==0.15.0", CONFIG_SPACE),
+    "optuna": ("optuna==5.0.0", CONFIG_SPACE),
+    "optuna-gp": ("optuna==5.0.0", "torch==2.13.0", "scipy==1.17.1", CONFIG_SPACE),
+    "smac": ("smac==2.4.1", CONFIG_SPACE),
+    "dehb": ("DEHB==0.1.2", "numpy==1.26.4", CONFIG_SPACE),
+    "syne-tune": ("syne-tune==0.16.0", CONFIG_SPACE),
+    "blackboxopt": ("blackboxopt[bohb]==5.3.8", CONFIG_SPACE),
+    "neps": ("neural-pipeline-search==0.17.0", "torch==2.13.0", CONFIG_SPACE),
+}
+"""What each environment is asked to hold."""
+
+
+class EnvironmentFailed(RuntimeError):
+    """A peer could not be installed; the message ends with what pip said."""
+
+
+def python_of(name: str) -> Path:
+    """Returns where the interpreter of an environment is, or will be."""
+    return _directory(name) / "bin" / "python"
+
+
+def is_ready(name: str) -> bool:
+    """Returns whether the environment is complete."""
+    return _freeze(name).exists()
+
+
+def ensure(name: str) -> Path:
+    """Makes the environment unless it is there; a second process waits for the first.
+
+    Args:
+        name: One of `REQUIREMENTS`.
+
+    Returns:
+        Its interpreter.
+
+    Raises:
+        ValueError: If there is no such environment.
+        EnvironmentFailed: If it cannot be made.
+    """
+    directory = _directory(name)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with directory.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_ready(name):
+            _make(name, directory)
+    return python_of(name)
+
+
+def _make(name: str, directory: Path) -> None:
+    shutil.rmtree(directory, ignore_errors=True)  # left half-way by a process that died
+    python = str(python_of(name))
+    _run(name, [sys.executable, "-m", "venv", str(directory)])
+    _run(name, [python, "-m", "pip", "install", "--quiet", "--no-input", *REQUIREMENTS[name]])
+    _freeze(name).write_text(_run(name, [python, "-m", "pip", "freeze"]), encoding="utf-8")
+
+
+def _run(name: str, command: list[str]) -> str:
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise EnvironmentFailed(f"the environment of {name} cannot be made: {' '.join(command)}\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def _freeze(name: str) -> Path:
+    """Returns the file that is written last: everything installed, with versions."""
+    return _directory(name) / "installed.txt"
+
+
+def _directory(name: str) -> Path:
+    if name not in REQUIREMENTS:
+        raise ValueError(f"expected the environment of a peer, one of {', '.join(REQUIREMENTS)}, got {name!r}")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    wanted = "\n".join((platform.python_version(), *REQUIREMENTS[name]))
+    key = hashlib.blake2b(wanted.encode(), digest_size=5).hexdigest()
+    return cache / "bohb" / "peers" / f"{name}-{key}"
+
+
+def main() -> None:
+    """Makes the environments that are named, or all of them; prints one line each."""
+    for name in sys.argv[1:] or REQUIREMENTS:
+        try:
+            sys.stdout.write(f"{name}: {ensure(name)}\n")
+        except EnvironmentFailed as error:
+            sys.stdout.write(f"{name}: {error}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""HpBandSter's BOHB without its network.
+
+Everything is HpBandSter's own, down to the bookkeeping of its master, but for the dispatcher, which would send jobs to
+workers through Pyro, and for the loop of `Master.run`, which waits for results where this one returns.
+
+Oddities: it has no seed, so numpy's global generator is seeded; it refuses ordinals, so they are declared as the
+integer index of their value, as its message says to; a lost worker counts as a crash, as in its own dispatcher.
+"""
+
+import math
+import tempfile
+from typing import Any
+
+import hpbandster.core.master
+import numpy as np
+from hpbandster.core.dispatcher import Job
+from hpbandster.optimizers import BOHB
+
+from benchmarks.peers.task import Asked, Task, ordinals_as_integers, read_space
+
+
+class Dispatcher:
+    """Takes the place of HpBandSter's dispatcher and keeps what is submitted."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.submitted: list[Job] = []
+
+    def run(self) -> None:
+        """What HpBandSter does in a thread: nothing here."""
+
+    def submit_job(self, config_id: tuple[int, int, int], **kwargs: Any) -> None:
+        """Keeps a job."""
+        self.submitted.append(Job(config_id, **kwargs))
+
+
+class HpBandSter:
+    """`BOHB` with its default settings."""
+
+    def __init__(self, task: Task) -> None:
+        self.indexed = ordinals_as_integers(task.description)
+        self.sequences = {each["name"]: each["sequence"] for each in _ordinals(task.description)}
+        np.random.seed(task.seed)  # noqa: NPY002 - the generator that HpBandSter draws from
+        hpbandster.core.master.Dispatcher = Dispatcher
+        self.master = BOHB(
+            configspace=read_space(self.indexed, task.seed),
+            run_id="benchmark",
+            working_directory=tempfile.gettempdir(),
+            eta=task.eta,
+            min_budget=task.smallest,
+            max_budget=task.budgets[-1],
+        )
+        self.jobs: list[Job] = self.master.dispatcher.submitted
+
+    def ask(self) -> Asked:
+        """What `Master.run` does for each free place in its queue: the oldest iteration first, else a new one."""
+        run = self._next_run()
+        while run is None:
+            number = len(self.master.iterations)
+            self.master.iterations.append(self.master.get_next_iteration(number, {"result_logger": None}))
+            run = self._next_run()
+        self.master._submit_job(*run)  # noqa: SLF001 - as its own loop does
+        _, config, budget = run
+        values = {name: self._original(name, value) for name, value in config.items()}
+        return Asked(len(self.jobs) - 1, values, budget)
+
+    def tell(self, key: int, loss: float) -> None:
+        """A failure has no result, as if the worker had raised an exception."""
+        job = self.jobs[key]
+        job.result = None if math.isnan(loss) else {"loss": loss, "info": {}}
+        job.exception = "failed" if math.isnan(loss) else None
+        self.master.job_callback(job)
+
+    def lose(self, key: int) -> None:
+        """What the dispatcher does when a worker dies."""
+        self.tell(key, math.nan)
+
+    def _next_run(self) -> tuple[Any, dict[str, Any], float] | None:
+        for index in self.master.active_iterations():
+            run: tuple[Any, dict[str, Any], float] | None = self.master.iterations[index].get_next_run()
+            if run is not None:
+                return run
+        return None
+
+    def _original(self, name: str, value: Any) -> Any:
+        return self.sequences[name][int(value)] if name in self.sequences else value
+
+
+def _ordinals(description: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in description["hyperparameters"] if each["type"] == "ordinal"]

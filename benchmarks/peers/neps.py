@@ -1,0 +1,74 @@
+"""NePS through its own ask and tell, with the optimizer that it picks by itself: Hyperband, since there are no priors.
+
+Oddities: it has no seed, so the global generators are seeded; conditions do not exist, so every parameter is always
+proposed and inactive ones are dropped on the way out; ordinals are declared as the integer index of their value, as
+its message says to; a NaN would stall its bracket for ever, so failures and lost workers are told as exceptions.
+"""
+
+import math
+import random
+from typing import Any
+
+import neps
+import numpy as np
+import torch
+from ConfigSpace import CategoricalHyperparameter, Constant, OrdinalHyperparameter
+from ConfigSpace import UniformFloatHyperparameter as UniformFloat
+from ConfigSpace import UniformIntegerHyperparameter as UniformInteger
+from neps.optimizers import algorithms
+from neps.space import HPOCategorical, HPOConstant, HPOFloat, HPOInteger, SearchSpace
+from neps.state import Trial
+
+from benchmarks.peers.task import Asked, Task
+
+FIDELITY = "budget of the training"
+
+
+class Neps:
+    """Hyperband."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        random.seed(task.seed)
+        np.random.seed(task.seed)  # noqa: NPY002 - it has no other
+        torch.manual_seed(task.seed)
+        parameters: dict[str, Any] = {name: translate(parameter) for name, parameter in task.space.items()}
+        fidelity = HPOFloat(lower=task.smallest, upper=task.budgets[-1], is_fidelity=True)
+        space = SearchSpace({**parameters, FIDELITY: fidelity})
+        make = algorithms.PredefinedOptimizers[algorithms.determine_optimizer_automatically(space)]
+        self.optimizer = neps.AskAndTell(make(space, eta=round(task.eta)))
+        self.trials: list[Trial] = []
+
+    def ask(self) -> Asked:
+        """Always has something to do: opens another bracket where all are waiting."""
+        trial = self.optimizer.ask()
+        self.trials.append(trial)
+        values = {name: self._original(name, value) for name, value in trial.config.items() if name != FIDELITY}
+        return Asked(len(self.trials) - 1, values, trial.config[FIDELITY])
+
+    def tell(self, key: int, loss: float) -> None:
+        """Reports a result."""
+        self.optimizer.tell(self.trials[key], RuntimeError("failed") if math.isnan(loss) else loss)
+
+    def lose(self, key: int) -> None:
+        """As a failure."""
+        self.tell(key, math.nan)
+
+    def _original(self, name: str, value: Any) -> Any:
+        parameter = self.task.space[name]
+        return parameter.sequence[int(value)] if isinstance(parameter, OrdinalHyperparameter) else value
+
+
+def translate(parameter: Any) -> Any:
+    """Returns what NePS calls a parameter."""
+    if isinstance(parameter, CategoricalHyperparameter):
+        return HPOCategorical(list(parameter.choices))
+    if isinstance(parameter, OrdinalHyperparameter):
+        return HPOInteger(0, len(parameter.sequence) - 1)
+    if isinstance(parameter, Constant):
+        return HPOConstant(parameter.value)
+    if isinstance(parameter, UniformInteger):
+        return HPOInteger(int(parameter.lower), int(parameter.upper), log=parameter.log)
+    if isinstance(parameter, UniformFloat):
+        return HPOFloat(float(parameter.lower), float(parameter.upper), log=parameter.log)
+    raise TypeError(f"expected a parameter that NePS knows, got {parameter!r}")
