@@ -183,7 +183,7 @@ class Simulation:
         return np.random.Generator(np.random.SFC64(self._digest(*parts)))
 
     def _uniform(self, *parts: object) -> float:
-        """Returns a number above 0 and below 1 that depends on the seed and the parts alone; much faster than `_rng`."""
+        """Returns a number above 0 and below 1 that depends on the seed and the parts alone; faster than `_rng`."""
         return ((self._digest(*parts) >> 76) + 0.5) / 2**52
 
     def _digest(self, *parts: object) -> int:
