@@ -13,12 +13,15 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from benchmarks import optimizers, overhead, problems, protocol, results
+from benchmarks.optimizers.environments import EnvironmentFailed, ensure
+from benchmarks.problems.data import DataMissing, find
 from benchmarks.protocol import Run
 from benchmarks.results import Record
 from benchmarks.settings import PARTS, changed, setting_of
 from benchmarks.simulation import Setting
 
 CI_SEEDS = 3
+CI_REAL = ("arl-cartpole-dqn", "taskset-imdb-irnn")
 CI_OPTIMIZERS = ("bohb-default", "bohb-paper", "bohb-hpbandster", "bohb-hyperband", "bohb-asha", "random")
 
 
@@ -39,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Performs the runs that are missing; returns 1 if the suite itself failed in one of them."""
-    runs = planned(options)
+    planned_runs = planned(options)
+    able = installed(dict.fromkeys(run.optimizer for run in planned_runs))
+    runs = [run for run in planned_runs if run.optimizer in able]
     left = len(protocol.missing(runs, results.read(options.out), again=options.again))
     print(f"{len(runs):,} runs, {len(runs) - left:,} of them in {options.out} already", flush=True)
     failed, start = 0, time.monotonic()
@@ -53,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         return 1
     if failed:
         print(f"error: {failed} runs failed and are not in the results; see above", file=sys.stderr)
-    return int(failed > 0)
+    return int(failed > 0 or len(runs) < len(planned_runs))
 
 
 def planned(options: argparse.Namespace) -> list[Run]:
@@ -66,18 +71,32 @@ def planned(options: argparse.Namespace) -> list[Run]:
     names = known(
         options.optimizers or (CI_OPTIMIZERS if is_ci else optimizers.OPTIMIZERS), optimizers.OPTIMIZERS, "an optimizer"
     )
-    wanted = expanded(options.problems or [options.group or "synthetic"], options.data)
+    wanted = problems.names(*options.problems) if options.problems else ci_problems(options.data) if is_ci else None
     settings = [_changed(setting_of(name), options) for name in options.workers]
     seeds = options.seeds or (CI_SEEDS if is_ci else protocol.NUM_SEEDS)
-    return protocol.plan(wanted, names, seeds, dict.fromkeys(settings))
+    return protocol.plan(wanted or problems.names("synthetic"), names, seeds, dict.fromkeys(settings))
 
 
-def expanded(words: Iterable[str], data: Path | None) -> list[str]:
-    """Returns the names of problems, those of a group in place of its name."""
-    found: dict[str, None] = {}
-    for word in words:
-        found |= dict.fromkeys(problems.names(word, data) if word in problems.GROUPS else [word])
-    return known(found, problems.names(data=data), f"a problem or one of the groups {', '.join(problems.GROUPS)}")
+def ci_problems(data: Path | None) -> tuple[str, ...]:
+    """Returns the problems of the fixed small set, with real ones if their data is there."""
+    try:
+        find(data)
+    except DataMissing:
+        return problems.names("ci")
+    return problems.names("ci", *CI_REAL)
+
+
+def installed(names: Iterable[str]) -> list[str]:
+    """Returns the optimizers that can be run here, and makes the environments of other libraries."""
+    able: list[str] = []
+    for name in names:
+        try:
+            if name in optimizers.ENVIRONMENTS:
+                ensure(optimizers.ENVIRONMENTS[name])
+            able.append(name)
+        except EnvironmentFailed as error:
+            print(f"error: {name} is left out: {error}", file=sys.stderr, flush=True)
+    return able
 
 
 def known(words: Iterable[str], names: Iterable[str], what: str) -> list[str]:

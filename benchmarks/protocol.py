@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks import optimizers, problems, results
 from benchmarks.optimizers.peer import PeerBroke
+from benchmarks.problems.data import DataMissing
 from benchmarks.problems.problem import Problem
 from benchmarks.results import Key, Record
 from benchmarks.settings import name_of
@@ -123,6 +124,7 @@ def perform_all(
 
     Raises:
         BrokenProcessPool: If a process died. What was finished is in the file.
+        DataMissing: If the data of a problem is not there.
     """
     wanted = missing(runs, results.read(path), again=again)
     os.environ |= {f"{library}_NUM_THREADS": "1" for library in _THREADS}  # the processes inherit them
@@ -162,7 +164,7 @@ def _problem(name: str, data: Path | None) -> Problem:
 
 def _finished(future: Future[Record], run: Run, path: Path) -> Record | tuple[Run, str]:
     failure = future.exception()
-    if isinstance(failure, BrokenProcessPool):
+    if isinstance(failure, BrokenProcessPool | DataMissing):
         raise failure
     if failure is not None:
         return run, "".join(traceback.format_exception(failure))

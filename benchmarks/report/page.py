@@ -99,8 +99,11 @@ def _pictures(panel: Panel, dense: Panel, folder: Path, reference: str) -> tuple
     ]
     if len(panel.optimizers) > 1:
         plots.draw_ranks(dense, ranks, reference=reference)
-        caption = "Mean rank over time, with 95 % bootstrap bands over problems and seeds."
+        caption = f"Mean rank over time, with the 95 % bootstrap band of {reference} over problems and seeds."
         pictures.append(Picture(ranks, caption))
+        bands = folder / f"rank-bands-{setting}.png"
+        plots.draw_rank_bands(dense, bands)
+        pictures.append(Picture(bands, "The same with the band of each optimizer, the others in grey."))
         differences = folder / f"differences-{setting}.png"
         plots.draw_differences(statistics.compare(panel), panel.optimizers, differences)
         caption = "Critical-difference diagram (Demšar 2006): optimizers under one bar cannot be told apart."
@@ -147,8 +150,8 @@ def _page(sections: Sequence[Section], records: Sequence[Record], commands: Sequ
     summary = (
         f"{len(records):,} searches: {len(optimizers)} optimizers on {len(problems)} problems, up to "
         f"{max(_seeds(records).values())} seeds. Regret is that of the incumbent, the lowest observed loss at the "
-        "largest budget seen so far, measured without noise and normalised: 0 is the best known, 1 the median of random "
-        "configurations at the full budget."
+        "largest budget seen so far, measured without noise and normalised: 0 is the best known, 1 the median of "
+        "random configurations at the full budget."
     )
     links = [(section.name, section.title) for section in sections] + [("origin", "How this was made")]
     return template.substitute(

@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from benchmarks import statistics
 from benchmarks.report.styles import Style, in_order, style_of
-from benchmarks.statistics import Comparison, Panel
+from benchmarks.statistics import Comparison, Floats, Panel
 
 TIMES = tuple(float(value) for value in np.geomspace(1 / 300, 1, 80))
 """The fractions of the clock that curves are drawn at."""
@@ -48,9 +48,9 @@ def draw_regret(panel: Panel, path: Path) -> None:
         path: Of the PNG file.
     """
     curves = statistics.family_regrets(panel)
-    columns = min(4, len(curves))
+    columns = min(3, len(curves))
     rows = math.ceil(len(curves) / columns)
-    figure = Figure(figsize=(max(3.1 * columns, 6.4), 2.5 * rows + 1.0))
+    figure = Figure(figsize=(max(3.9 * columns, 6.4), 2.7 * rows + 1.0))
     axes = figure.subplots(rows, columns, squeeze=False)
     spent = np.array(panel.fractions) * panel.total
     for part, (family, curve) in zip(axes.flat, curves.items(), strict=False):
@@ -67,27 +67,51 @@ def draw_regret(panel: Panel, path: Path) -> None:
 
 @mpl.rc_context(_LOOKS)
 def draw_ranks(panel: Panel, path: Path, *, reference: str) -> None:
-    """Draws the mean rank over time with bands.
+    """Draws the mean rank of all optimizers over time, with the band of the reference alone.
 
     Args:
         panel: With `TIMES` as its fractions.
         path: Of the PNG file.
-        reference: Whose band is drawn strongest.
+        reference: Whose band is drawn.
     """
-    means, (low, high) = statistics.mean_ranks(panel), statistics.rank_bands(panel)
+    means, bands = statistics.mean_ranks(panel), statistics.rank_bands(panel)
     figure = Figure(figsize=(9.5, 5.2))
     part = figure.subplots()
     spent = np.array(panel.fractions) * panel.total
-    for name in in_order(list(panel.optimizers)):
-        k, style = panel.optimizers.index(name), style_of(name)
-        shade = 0.22 if name == reference else 0.07
-        part.fill_between(spent, low[k], high[k], color=style.color, alpha=shade, linewidth=0)
-        part.plot(spent, means[k], **style.line_settings, zorder=4 if name == reference else 3)
-    _log_time(part, spent)
-    part.invert_yaxis()
+    for name in reversed(in_order(list(panel.optimizers))):
+        part.plot(spent, means[panel.optimizers.index(name)], **style_of(name).line_settings)
+    _draw_band(part, spent, bands, panel, reference)
+    _rank_axes(part, spent)
     part.set_xlabel("full trainings spent, all workers together")
     part.set_ylabel(f"mean rank among {len(panel.optimizers)} (1 is best)")
     _label_ends(part, means[:, -1], panel.optimizers)
+    figure.savefig(path)
+
+
+@mpl.rc_context(_LOOKS)
+def draw_rank_bands(panel: Panel, path: Path) -> None:
+    """Draws the mean rank over time, one part of the figure an optimizer: its line and band, the others in grey.
+
+    Args:
+        panel: With `TIMES` as its fractions.
+        path: Of the PNG file.
+    """
+    means, bands = statistics.mean_ranks(panel), statistics.rank_bands(panel)
+    names = in_order(list(panel.optimizers))
+    rows = math.ceil(len(names) / 4)
+    figure = Figure(figsize=(11.5, 2.0 * rows + 0.5))
+    axes = figure.subplots(rows, min(4, len(names)), squeeze=False, sharex=True, sharey=True)
+    spent = np.array(panel.fractions) * panel.total
+    for part, name in zip(axes.flat, names, strict=False):
+        part.plot(spent, means.T, color="#C4C4C4", linewidth=0.6)
+        _draw_band(part, spent, bands, panel, name)
+        part.plot(spent, means[panel.optimizers.index(name)], **style_of(name).line_settings)
+        part.set_title(name)
+    for part in axes.flat[len(names) :]:
+        part.set_visible(False)
+    _rank_axes(axes[0, 0], spent)
+    figure.supxlabel("full trainings spent, all workers together", fontsize=9)
+    figure.supylabel(f"mean rank among {len(names)} (1 is best)", fontsize=9)
     figure.savefig(path)
 
 
@@ -160,17 +184,30 @@ _OVERHEAD_STYLES = {
 }
 
 
-def _draw_family(part: Axes, spent: np.ndarray, curve: np.ndarray, panel: Panel) -> None:
+def _draw_band(part: Axes, spent: Floats, bands: tuple[Floats, Floats], panel: Panel, name: str) -> None:
+    low, high = (ends[panel.optimizers.index(name)] for ends in bands)
+    part.fill_between(spent, low, high, color=style_of(name).color, alpha=0.2, linewidth=0)
+
+
+def _rank_axes(part: Axes, spent: Floats) -> None:
+    _log_time(part, spent)
+    part.yaxis.set_major_locator(MaxNLocator(integer=True))
+    part.invert_yaxis()
+
+
+def _draw_family(part: Axes, spent: Floats, curve: Floats, panel: Panel) -> None:
     for name in reversed(in_order(list(panel.optimizers))):
         values = curve[panel.optimizers.index(name)]
         drawn = np.where(np.isfinite(values), np.maximum(values, FLOOR), np.nan)
         part.plot(spent, drawn, **style_of(name).line_settings, drawstyle="steps-post")
     part.set_yscale("log")
     _log_time(part, spent)
+    part.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    part.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     part.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _log_time(part: Axes, spent: np.ndarray) -> None:
+def _log_time(part: Axes, spent: Floats) -> None:
     part.set_xscale("log")
     part.set_xlim(spent[0], spent[-1])
     ticks = [base * 10.0**power for power in range(-2, 4) for base in (1, 3)]
@@ -186,7 +223,7 @@ def _legend(figure: Figure, optimizers: Sequence[str]) -> None:
     figure.legend(handles, names, loc="outside upper center", ncols=min(columns, len(names)), handlelength=3.2)
 
 
-def _label_ends(part: Axes, ends: np.ndarray, names: Sequence[str]) -> None:
+def _label_ends(part: Axes, ends: Floats, names: Sequence[str]) -> None:
     """Writes each name at the end of its line, moved apart where lines end close together."""
     bottom, top = part.get_ylim()
     step = abs(bottom - top) / 24
@@ -194,7 +231,14 @@ def _label_ends(part: Axes, ends: np.ndarray, names: Sequence[str]) -> None:
     places = _apart([float(ends[k]) for k in order], step)
     for k, place in zip(order, places, strict=True):
         style = style_of(names[k])
-        line = {"arrowstyle": "-", "color": style.color, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0}
+        line = {
+            "arrowstyle": "-",
+            "color": style.color,
+            "linewidth": 0.7,
+            "shrinkA": 0,
+            "shrinkB": 0,
+            "relpos": (0, 0.5),
+        }
         part.annotate(
             f"{names[k]} {ends[k]:.2f}",
             (1.0, float(ends[k])),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks import statistics
+from benchmarks.report.styles import in_order
 from benchmarks.results import Record
 from benchmarks.statistics import Panel
 
@@ -119,7 +120,7 @@ def cost_table(records: Iterable[Record]) -> Table:
         settings[record.setting] = None
         if told := record.evaluations + record.lost:
             groups.setdefault((record.optimizer, record.setting), []).append(1e3 * record.seconds / told)
-    names = dict.fromkeys(name for name, _ in groups)
+    names = in_order(list({name for name, _ in groups}))
     middle = {key: float(np.median(values)) for key, values in groups.items()}
     return Table(
         title="The optimizer's own time, ms an evaluation",
@@ -137,7 +138,7 @@ def broken_table(records: Iterable[Record]) -> Table:
             last = (record.error.strip() or "no message").splitlines()[-1]
             broken.setdefault((record.optimizer, record.setting, last), []).append(record.problem)
     rows = tuple(
-        (optimizer, setting, str(len(where)), ", ".join(sorted(set(where))), message)
+        (optimizer, setting, str(len(where)), _some(where), message)
         for (optimizer, setting, message), where in sorted(broken.items())
     )
     return Table(
@@ -146,6 +147,12 @@ def broken_table(records: Iterable[Record]) -> Table:
         rows=rows,
         note="these runs count with the incumbents that they had until then",
     )
+
+
+def _some(names: Iterable[str]) -> str:
+    """Returns up to three of the names."""
+    ordered = sorted(set(names))
+    return ", ".join(ordered[:3]) + (f" and {len(ordered) - 3} more" if len(ordered) > 3 else "")
 
 
 def number(value: float) -> str:
