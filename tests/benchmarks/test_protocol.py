@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.optimizers.peer import PeerBroke
 
 from benchmarks import optimizers, problems, protocol, results
 from benchmarks.__main__ import main
-from benchmarks.optimizers.peer import PeerBroke
 from benchmarks.protocol import Run
-from benchmarks.results import Record
 from benchmarks.settings import setting_of
 from tests.benchmarks.worlds import Line, Listed
+from tests.benchmarks.worlds import record as made_up
 
 SMALL = ["run", "--problems", "branin", "--optimizers", "random", "bohb-asha", "--seeds", "2", "--total", "4"]
 
@@ -75,7 +75,7 @@ def test_a_record_says_all_of_a_run() -> None:
     assert "bohb" in record.versions
     assert record.error is None
     assert record.evaluations >= 16
-    assert record.incumbents == sorted(record.incumbents)
+    assert [time for time, *_ in record.incumbents] == sorted(time for time, *_ in record.incumbents)
     assert 0 < record.seconds < record.wall
     assert protocol.perform(run).incumbents == record.incumbents
 
@@ -108,9 +108,7 @@ def test_only_what_is_missing_is_run(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_what_broke_is_run_again_only_if_asked() -> None:
     runs = protocol.plan(["p"], ["a", "b"], 1, [setting_of("1")])
-    from tests.benchmarks.worlds import record
-
-    done: list[Record] = [record("p", "a", 0, [0.5], error="broke"), record("p", "b", 0, [0.5])]
+    done = [made_up("p", "a", 0, [0.5], error="broke"), made_up("p", "b", 0, [0.5])]
     assert protocol.missing(runs, done) == []
     assert protocol.missing(runs, done, again=True) == runs[:1]
 

@@ -3,6 +3,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,6 @@ def test_no_two_optimizers_look_the_same() -> None:
 
 def test_labels_keep_apart_and_in_order() -> None:
     places = _apart([1.0, 1.05, 1.1, 5.0, 5.0], 0.5)
-    assert [b - a >= 0.5 - 1e-9 for a, b in zip(places, places[1:], strict=False)] == [True] * 4
+    assert all(b - a >= 0.5 - 1e-9 for a, b in pairwise(places))
     assert places[:3] == pytest.approx([0.55, 1.05, 1.55])
     assert places[3:] == pytest.approx([4.75, 5.25])
