@@ -182,14 +182,19 @@ class Floor:
         self.points[:, 0].argpartition(len(self.points) * 15 // 100)
 
     def _density(self, points: Any, choices: Any, part: slice, width: float) -> Any:
-        """Returns (64,) the sum over kernels, the squares by one matrix product."""
+        """Returns (64,) the sum over kernels, all exponents by one matrix product."""
         import numpy as np
 
-        centres = self.points[part]
-        terms = points @ (centres.T / width**2)
-        terms -= 0.5 / width**2 * ((points**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1))
-        for column in range(choices.shape[1]):
-            terms += np.log([0.1, 0.7])[(choices[:, column, None] == self.choices[part, column]).astype(int)]
+        centres, codes = self.points[part].T / width, np.arange(4)[:, None]
+        kernels = [
+            centres,
+            *(codes == column for column in self.choices[part].T),
+            -0.5 * (centres**2).sum(axis=0)[None],
+        ]
+        one_hot = [np.log(7.0) * (column[:, None] == codes.T) for column in choices.T]
+        queries = [points / width, *one_hot, np.ones((len(points), 1))]
+        terms = np.concatenate(queries, axis=1) @ np.concatenate(kernels)
+        terms -= 0.5 * ((points / width) ** 2).sum(axis=1)[:, None]
         return np.exp(terms, out=terms).sum(axis=1) + 1e-300
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.optimizers.peer import PeerBroke
 
 from benchmarks import optimizers, problems, protocol, results
 from benchmarks.__main__ import main
+from benchmarks.optimizers.peer import PeerBroke
 from benchmarks.protocol import Run
 from benchmarks.settings import setting_of
 from tests.benchmarks.worlds import Line, Listed
