@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -256,6 +256,58 @@ def measure_import() -> dict[str, float]:
     return {"import": 1e3 * (time.process_time() - start)}
 
 
+class Nothing:
+    """An optimizer and a problem that cost nothing, to see what simulated time itself takes."""
+
+    name = family = "nothing"
+    seconds = 0.0
+    version: Mapping[str, str] = {"nothing": "0"}
+
+    def __init__(self) -> None:
+        import bohb
+
+        self.space, self.ladder, self.number = make_space(), bohb.geometric(BUDGETS[0], BUDGETS[-1], eta=3), 0
+
+    def ask(self) -> Any:
+        """Asks for ten new values at one budget after the other."""
+        from benchmarks.optimizers.optimizer import Job
+
+        self.number += 1
+        config = {f"x{i}": (self.number * 0.618 + i / 10) % 1 for i in range(10)}
+        return Job(self.number, config, BUDGETS[self.number % len(BUDGETS)])
+
+    def tell(self, job: Any, loss: float) -> None:
+        """Ignores it."""
+
+    def lose(self, job: Any) -> None:
+        """Ignores it."""
+
+    def close(self) -> None:
+        """Holds nothing."""
+
+    def evaluate(self, config: Any, budget: float, rng: Any) -> Any:
+        """Returns one of the values."""
+        from benchmarks.problems.problem import Evaluation
+
+        del rng
+        return Evaluation(config["x0"], budget / BUDGETS[-1])
+
+    def regret(self, config: Any) -> float:
+        """Returns the same value."""
+        return float(config["x0"])
+
+
+def measure_simulation(num_workers: int) -> dict[str, float]:
+    """Returns how many evaluations a CPU second are simulated, with stragglers, crashes and lost workers."""
+    from benchmarks.simulation import Setting, simulate
+
+    nothing = Nothing()
+    setting = Setting(num_workers, total=6_000.0, stragglers=1.0, crashes=0.1, losses=0.1)
+    start = time.process_time()
+    trace = simulate(nothing, nothing, setting, 0)
+    return {"rate": trace.evaluations / (time.process_time() - start)}
+
+
 def in_process(call: str) -> dict[str, float]:
     """Returns what a function of this file returns in a process of its own, pinned to one core."""
     env = os.environ | {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
@@ -277,6 +329,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     imported = statistics.median(in_process("measure_import()")["import"] for _ in range(5))
     print(f"import bohb: {imported:.1f} ms CPU over numpy's own import")
+    rates = [in_process(f"measure_simulation({workers})")["rate"] for workers in (1, 128)]
+    print(f"simulated time: {rates[0]:,.0f} evaluations a CPU second with 1 worker, {rates[1]:,.0f} with 128")
     for name in options.only or PEERS:
         if importlib.util.find_spec(PEERS[name][0]) is None:
             print(f"{name}: not installed (pip install {PEERS[name][0]})")
