@@ -114,14 +114,14 @@ def known(words: Iterable[str], names: Iterable[str], what: str) -> list[str]:
 
 def report(options: argparse.Namespace) -> int:
     """Writes the report and prints its tables."""
-    from benchmarks.report.page import PAGE, make_report, read_overhead
+    from benchmarks.report.page import PAGE, make_report, read_overhead, run_commands
 
     records = results.read_all(options.results)
     if options.optimizers:
         names = known(options.optimizers, {record.optimizer: None for record in records}, "an optimizer with results")
         records = [record for record in records if record.optimizer in names]
     lines = read_overhead(options.overhead) if options.overhead else ()
-    commands = options.command_line or [f"python -m benchmarks {' '.join(map(str, sys.argv[1:]))}"]
+    commands = options.command_line or [*run_commands(records), f"python -m benchmarks {' '.join(sys.argv[1:])}"]
     print(make_report(records, options.out, reference=options.reference, overhead=lines, commands=commands))
     print(f"written: {options.out / PAGE}")
     return 0

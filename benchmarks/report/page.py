@@ -55,7 +55,7 @@ def make_report(
         folder: Made if it is not there.
         reference: The optimizer that is held against the others.
         overhead: Lines of `python -m benchmarks.overhead --json`; none leaves the figure out.
-        commands: With which all of it is made again.
+        commands: With which all of it was made; by default what would make it again.
 
     Raises:
         ValueError: If there are no records, or the reference has none in some setting.
@@ -68,7 +68,7 @@ def make_report(
     sections.append(_cost_section(records, overhead, folder))
     text = "\n\n".join(table.text() for section in sections for table in section.tables) + "\n"
     (folder / TEXT).write_text(text, encoding="utf-8")
-    (folder / PAGE).write_text(_page(sections, records, commands), encoding="utf-8")
+    (folder / PAGE).write_text(_page(sections, records, commands or run_commands(records)), encoding="utf-8")
     return text
 
 
@@ -227,6 +227,21 @@ def _origin(records: Sequence[Record], commands: Sequence[str]) -> str:
     )
     text = escape("\n".join(commands))
     return f'<h2 id="origin">How this was made</h2>\n<pre>{text}</pre>\n<dl>\n{listed}\n</dl>'
+
+
+def run_commands(records: Sequence[Record]) -> list[str]:
+    """Returns the commands that make such records again, one a group of settings with the same problems and seeds."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for setting in sorted({record.setting for record in records}, key=_by_workers):
+        mine = [record for record in records if record.setting == setting]
+        names = (dict.fromkeys(record.problem for record in mine), in_order(list({one.optimizer for one in mine})))
+        seeds = str(max(_seeds(mine).values()))
+        groups.setdefault((" ".join(names[0]), " ".join(names[1]), seeds), []).append(setting)
+    return [
+        f"python -m benchmarks run --problems {problems} --optimizers {optimizers} --workers {' '.join(settings)} "
+        f"--seeds {seeds} --out results.jsonl"
+        for (problems, optimizers, seeds), settings in groups.items()
+    ]
 
 
 def _seeds(records: Iterable[Record]) -> dict[str, int]:

@@ -19,7 +19,7 @@ from benchmarks.statistics import Comparison, Floats, Panel
 TIMES = tuple(float(value) for value in np.geomspace(1 / 300, 1, 80))
 """The fractions of the clock that curves are drawn at."""
 
-FLOOR = 1e-5
+FLOOR = 1e-4
 """Regrets below are drawn here."""
 
 _LOOKS: Any = {
