@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == ["overhead"]:
         overhead.main(words[1:])
         return 0
-    options = _parser().parse_args(words)
+    options = _parser().parse_args(words, argparse.Namespace(words=words))
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
@@ -121,7 +121,7 @@ def report(options: argparse.Namespace) -> int:
         names = known(options.optimizers, {record.optimizer: None for record in records}, "an optimizer with results")
         records = [record for record in records if record.optimizer in names]
     lines = read_overhead(options.overhead) if options.overhead else ()
-    commands = options.command_line or [*run_commands(records), f"python -m benchmarks {' '.join(sys.argv[1:])}"]
+    commands = options.command_line or [*run_commands(records), f"python -m benchmarks {' '.join(options.words)}"]
     print(make_report(records, options.out, reference=options.reference, overhead=lines, commands=commands))
     print(f"written: {options.out / PAGE}")
     return 0
