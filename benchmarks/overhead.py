@@ -1,10 +1,11 @@
 """What an ask and a tell cost, beside HpBandSter and Optuna where they are installed.
 
-    python -m benchmarks.overhead [--sizes 1000 50000] [--pairs 10000] [--only bohb]
+    python -m benchmarks.overhead [--sizes 1000 50000] [--pairs 10000] [--only bohb] [--json overhead.jsonl]
 
 Every measurement runs in a process of its own, pinned to one core with one BLAS thread, and reports CPU time, which
 other processes do not inflate by preempting. The space is 10-dimensional and mixed: six floats of which two are
-logarithmic, two integers, two categoricals of four choices.
+logarithmic, two integers, two categoricals of four choices. The numpy floor is no optimizer: it is what BOHB's model
+over all results takes if nothing but numpy is called, two densities at 64 candidates and the draw of these.
 """
 
 import argparse
@@ -17,7 +18,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 BUDGETS = (1, 3, 9, 27, 81)
@@ -144,10 +146,65 @@ class Optuna:
         self.study.tell(asked, loss_of(asked.params))
 
 
+class Floor:
+    """The arithmetic of the model alone: a good and a bad density over all results, 64 candidates drawn and scored."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self.rng = np.random.default_rng(0)
+        self.points = self.rng.random((0, 8))
+        self.choices = self.rng.integers(4, size=(0, 2))
+
+    def fill(self, configs: list[dict[str, Any]]) -> None:
+        """Makes as many random points; how they were scaled does not matter here."""
+        self.points = self.rng.random((len(configs), 8))
+        self.choices = self.rng.integers(4, size=(len(configs), 2))
+
+    def ask(self) -> tuple[Any, bool]:
+        """Draws candidates around good points and returns the one with the best density ratio."""
+        from scipy.special import ndtr, ndtri
+
+        num_good = max(len(self.points) * 15 // 100, 1)
+        drawn = self.rng.integers(num_good, size=64)
+        centres, width = self.points[drawn], 0.1
+        low, high = ndtr(-centres / width), ndtr((1 - centres) / width)
+        points = centres + width * ndtri(low + (high - low) * self.rng.random(centres.shape))
+        good, bad = slice(num_good), slice(num_good, None)
+        ratio = self._density(points, self.choices[drawn], good, width) / self._density(
+            points, self.choices[drawn], bad, width
+        )
+        return ratio.argmax(), True
+
+    def tell(self, asked: Any) -> None:
+        """Finds the good results again."""
+        del asked
+        self.points[:, 0].argpartition(len(self.points) * 15 // 100)
+
+    def _density(self, points: Any, choices: Any, part: slice, width: float) -> Any:
+        """Returns (64,) the sum over kernels, all exponents by one matrix product."""
+        import numpy as np
+
+        centres, codes = self.points[part].T / width, np.arange(4)[:, None]
+        kernels = [
+            centres,
+            *(codes == column for column in self.choices[part].T),
+            -0.5 * (centres**2).sum(axis=0)[None],
+        ]
+        one_hot = [np.log(7.0) * (column[:, None] == codes.T) for column in choices.T]
+        queries = [points / width, *one_hot, np.ones((len(points), 1))]
+        terms = np.concatenate(queries, axis=1) @ np.concatenate(kernels)
+        terms -= 0.5 * ((points / width) ** 2).sum(axis=1)[:, None]
+        return np.exp(terms, out=terms).sum(axis=1) + 1e-300
+
+
+FLOOR = "numpy floor"
+
 PEERS: dict[str, tuple[str, Callable[[], Peer]]] = {
     "bohb": ("bohb", Bohb),
     "HpBandSter": ("hpbandster", HpBandSter),
     "Optuna TPE": ("optuna", Optuna),
+    FLOOR: ("numpy", Floor),
 }
 
 
@@ -199,6 +256,58 @@ def measure_import() -> dict[str, float]:
     return {"import": 1e3 * (time.process_time() - start)}
 
 
+class Nothing:
+    """An optimizer and a problem that cost nothing, to see what simulated time itself takes."""
+
+    name = family = "nothing"
+    seconds = 0.0
+    version: Mapping[str, str] = {"nothing": "0"}
+
+    def __init__(self) -> None:
+        import bohb
+
+        self.space, self.ladder, self.number = make_space(), bohb.geometric(BUDGETS[0], BUDGETS[-1], eta=3), 0
+
+    def ask(self) -> Any:
+        """Asks for ten new values at one budget after the other."""
+        from benchmarks.optimizers.optimizer import Job
+
+        self.number += 1
+        config = {f"x{i}": (self.number * 0.618 + i / 10) % 1 for i in range(10)}
+        return Job(self.number, config, BUDGETS[self.number % len(BUDGETS)])
+
+    def tell(self, job: Any, loss: float) -> None:
+        """Ignores it."""
+
+    def lose(self, job: Any) -> None:
+        """Ignores it."""
+
+    def close(self) -> None:
+        """Holds nothing."""
+
+    def evaluate(self, config: Any, budget: float, rng: Any) -> Any:
+        """Returns one of the values."""
+        from benchmarks.problems.problem import Evaluation
+
+        del rng
+        return Evaluation(config["x0"], budget / BUDGETS[-1])
+
+    def regret(self, config: Any) -> float:
+        """Returns the same value."""
+        return float(config["x0"])
+
+
+def measure_simulation(num_workers: int) -> dict[str, float]:
+    """Returns how many evaluations a CPU second are simulated, with stragglers, crashes and lost workers."""
+    from benchmarks.simulation import Setting, simulate
+
+    nothing = Nothing()
+    setting = Setting(num_workers, total=6_000.0, stragglers=1.0, crashes=0.1, losses=0.1)
+    start = time.process_time()
+    trace = simulate(nothing, nothing, setting, 0)
+    return {"rate": trace.evaluations / (time.process_time() - start)}
+
+
 def in_process(call: str) -> dict[str, float]:
     """Returns what a function of this file returns in a process of its own, pinned to one core."""
     env = os.environ | {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
@@ -210,24 +319,37 @@ def in_process(call: str) -> dict[str, float]:
     return result
 
 
-def main() -> None:
-    """Prints one table."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints one table, and appends the same figures to a file if one is named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 50_000], help="results told before")
-    parser.add_argument("--pairs", type=int, default=10_000, help="ask/tell pairs of the run from nothing")
+    parser.add_argument("--pairs", type=int, default=10_000, help="ask/tell pairs of the run from nothing; 0: none")
     parser.add_argument("--only", choices=sorted(PEERS), action="append", help="measure these alone")
-    arguments = parser.parse_args()
+    parser.add_argument("--json", type=Path, metavar="FILE", help="append one JSON line a measurement")
+    options = parser.parse_args(arguments)
     imported = statistics.median(in_process("measure_import()")["import"] for _ in range(5))
     print(f"import bohb: {imported:.1f} ms CPU over numpy's own import")
-    for name in arguments.only or PEERS:
+    rates = [in_process(f"measure_simulation({workers})")["rate"] for workers in (1, 128)]
+    print(f"simulated time: {rates[0]:,.0f} evaluations a CPU second with 1 worker, {rates[1]:,.0f} with 128")
+    for name in options.only or PEERS:
         if importlib.util.find_spec(PEERS[name][0]) is None:
             print(f"{name}: not installed (pip install {PEERS[name][0]})")
             continue
-        for size in arguments.sizes:
+        for size in options.sizes:
             step = in_process(f"measure_steps({name!r}, {size})")
             print(f"{name}: {size:,} results told: model-based ask {step['ask']:.3f} ms, tell {step['tell']:.3f} ms")
-        run = in_process(f"measure_pairs({name!r}, {arguments.pairs})")
-        print(f"{name}: {run['pairs']:,} pairs in {run['seconds']:.1f} s CPU, peak memory {run['peak']:.0f} MB")
+            write(options.json, {"optimizer": name, "results": size, **step})
+        if options.pairs and name != FLOOR:
+            run = in_process(f"measure_pairs({name!r}, {options.pairs})")
+            print(f"{name}: {run['pairs']:,} pairs in {run['seconds']:.1f} s CPU, peak memory {run['peak']:.0f} MB")
+            write(options.json, {"optimizer": name, **run})
+
+
+def write(path: Path | None, line: dict[str, Any]) -> None:
+    """Appends a line to a file, if there is one."""
+    if path is not None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 if __name__ == "__main__":

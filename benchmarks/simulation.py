@@ -11,11 +11,15 @@ import json
 import math
 from dataclasses import dataclass, field
 from itertools import count
+from statistics import NormalDist
 
 import numpy as np
 
 from benchmarks.optimizers.optimizer import Job, Optimizer
 from benchmarks.problems.problem import Problem
+
+_NORMAL = NormalDist()
+_LATEST = 1 + 1e-9  # an evaluation that ends with the clock counts, however its parts were rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ class Setting:
     Attributes:
         workers: How many evaluate at the same time.
         total: The budget of the whole search, in full trainings; the clock stops at `total / workers`.
-        resume: Whether a configuration goes on from where a smaller budget left it, and pays only for the rest.
+        resume: Whether a configuration goes on from where a smaller budget left it, and pays only for the rest. Asked
+            again at the same budget it pays again, so a search that repeats itself still comes to its end.
         measured: Whether an evaluation takes what the problem measured, or what its budget says.
         stragglers: Sigma of the lognormal factor, of mean 1, on the duration of each evaluation.
         crashes: The share of configurations that fail at any budget, after the time of the evaluation.
@@ -71,6 +76,7 @@ class _Running:
     job: Job
     loss: float
     key: str
+    cost: float
     is_lost: bool
 
 
@@ -83,8 +89,8 @@ class Simulation:
         self.trace = Trace()
         self._events: list[tuple[float, int, _Running]] = []
         self._numbers = count()
-        self._trained: dict[str, float] = {}  # by configuration: what is paid for already
-        self._attempts: dict[tuple[str, float], int] = {}
+        self._trained: dict[str, dict[float, float]] = {}  # by configuration and budget: what training up to it costs
+        self._attempts: dict[tuple[str, str], int] = {}
         self._free_at = 0.0  # when the optimizer has finished thinking
 
     def run(self) -> Trace:
@@ -92,17 +98,21 @@ class Simulation:
         free, now = self.setting.workers, 0.0
         while True:
             free -= self._start(free, now)
-            if not self._events or self._events[0][0] > self.deadline:
+            if not self._events or self._events[0][0] > self.deadline * _LATEST:
                 break
             now, _, running = heapq.heappop(self._events)
+            self.trace.ended = min(now, self.deadline)
             free += 1
             self._finish(running, now)
-        self.trace.ended = self.deadline if self._events else now
+        if self._events:
+            self.trace.ended = self.deadline
         return self.trace
 
     def _start(self, free: int, now: float) -> int:
         """Gives jobs to free workers; returns to how many."""
         for started in range(free):
+            if self._free_at > self.deadline:
+                return started
             spent = self.optimizer.seconds
             job = self.optimizer.ask()
             at = self._think(now, spent)
@@ -120,24 +130,30 @@ class Simulation:
 
     def _evaluate(self, job: Job, start: float) -> None:
         key = json.dumps(job.config, sort_keys=True, default=_plain)
-        rng = self._rng(key, job.budget)
-        evaluation = self.problem.evaluate(job.config, job.budget, rng)
-        attempt = self._attempts[key, job.budget] = self._attempts.get((key, job.budget), -1) + 1
-        chance = self._rng(key, job.budget, attempt + 1)
+        level = format(job.budget, ".9g")  # libraries compute budgets in their own ways, and meet the same world
+        evaluation = self.problem.evaluate(job.config, job.budget, self._rng("noise", key, level))
         cost = evaluation.cost if self.setting.measured else job.budget / self.problem.ladder[-1]
-        duration = max(cost - self._trained.get(key, 0.0), 0.0) * self._factor(chance)
-        is_lost = chance.random() < self.setting.losses
-        crashed = self._rng(key).random() < self.setting.crashes
+        factor, is_lost = self._luck(key, level)
+        duration = max(cost - self._paid(key, job.budget), 0.0) * factor
+        crashed = self._uniform("crash", key) < self.setting.crashes
         end = start + duration * (0.5 if is_lost else 1.0)
-        self.trace.busy += min(end, self.deadline) - start
-        if self.setting.resume and not is_lost:
-            self._trained[key] = max(cost, self._trained.get(key, 0.0))
-        running = _Running(job, math.nan if crashed else evaluation.loss, key, is_lost)
+        self.trace.busy += max(min(end, self.deadline) - start, 0.0)
+        running = _Running(job, math.nan if crashed else evaluation.loss, key, cost, is_lost)
         heapq.heappush(self._events, (end, next(self._numbers), running))
 
-    def _factor(self, chance: np.random.Generator) -> float:
-        sigma = self.setting.stragglers
-        return float(chance.lognormal(-(sigma**2) / 2, sigma)) if sigma else 1.0
+    def _luck(self, key: str, level: str) -> tuple[float, bool]:
+        """Returns by which factor this attempt takes longer, and whether its worker is lost."""
+        attempt = self._attempts[key, level] = self._attempts.get((key, level), 0) + 1
+        factor, sigma = 1.0, self.setting.stragglers
+        if sigma:
+            deviate = _NORMAL.inv_cdf(self._uniform("straggler", key, level, attempt))
+            factor = math.exp(sigma * deviate - sigma**2 / 2)
+        return factor, self._uniform("loss", key, level, attempt) < self.setting.losses
+
+    def _paid(self, key: str, budget: float) -> float:
+        """Returns what the checkpoint of the largest budget below this one has cost."""
+        smaller = [(at, cost) for at, cost in self._trained.get(key, {}).items() if at < budget]
+        return max(smaller)[1] if smaller else 0.0
 
     def _finish(self, running: _Running, now: float) -> None:
         spent = self.optimizer.seconds
@@ -145,6 +161,8 @@ class Simulation:
             self.trace.lost += 1
             self.optimizer.lose(running.job)
         else:
+            if self.setting.resume:
+                self._trained.setdefault(running.key, {})[running.job.budget] = running.cost
             self.trace.evaluations += 1
             self.trace.failures += not math.isfinite(running.loss)
             self.optimizer.tell(running.job, running.loss)
@@ -160,10 +178,17 @@ class Simulation:
         if budget > largest or (budget == largest and running.loss < lowest):
             self.trace.incumbents.append((now, budget, running.loss, self.problem.regret(running.job.config)))
 
-    def _rng(self, key: str, *numbers: float) -> np.random.Generator:
-        """Returns a generator that depends on the seed, the configuration and the numbers alone."""
-        text = f"{self.seed}|{key}|{'|'.join(format(number, '.9g') for number in numbers)}"
-        return np.random.Generator(np.random.SFC64(int.from_bytes(hashlib.blake2b(text.encode()).digest()[:16])))
+    def _rng(self, *parts: object) -> np.random.Generator:
+        """Returns a generator that depends on the seed and the parts alone."""
+        return np.random.Generator(np.random.SFC64(self._digest(*parts)))
+
+    def _uniform(self, *parts: object) -> float:
+        """Returns a number above 0 and below 1 that depends on the seed and the parts alone; faster than `_rng`."""
+        return ((self._digest(*parts) >> 76) + 0.5) / 2**52
+
+    def _digest(self, *parts: object) -> int:
+        text = "|".join([str(self.seed), *map(str, parts)])
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest())
 
 
 def simulate(optimizer: Optimizer, problem: Problem, setting: Setting, seed: int) -> Trace:

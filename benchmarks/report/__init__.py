@@ -1,0 +1,1 @@
+"""What comes out of the results: tables for the terminal, figures, and one HTML file."""

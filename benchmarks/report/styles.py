@@ -1,0 +1,59 @@
+"""One colour and one line for each optimizer in every figure.
+
+The colours are those of Okabe and Ito 2008 (Color universal design), which people with any kind of colour vision tell
+apart; ours are solid, other libraries' are broken, and random search is grey.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+_BLACK, _ORANGE, _SKY, _GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+_YELLOW, _BLUE, _VERMILION, _PURPLE, _GREY = "#C8B900", "#0072B2", "#D55E00", "#CC79A7", "#8C8C8C"
+
+_DASHED, _DOTTED, _DASH_DOT = (0, (4, 1.4)), (0, (1.2, 1.2)), (0, (5, 1.4, 1.2, 1.4))
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How an optimizer is drawn."""
+
+    color: str
+    line: Any = "-"
+    width: float = 1.5
+
+    @property
+    def line_settings(self) -> dict[str, Any]:
+        """Returns what matplotlib's line takes."""
+        return {"color": self.color, "linestyle": self.line, "linewidth": self.width}
+
+
+_STYLES = {
+    "bohb-default": Style(_VERMILION, width=2.8),
+    "bohb-paper": Style(_BLUE),
+    "bohb-hpbandster": Style(_SKY),
+    "bohb-hyperband": Style(_GREEN),
+    "bohb-asha": Style(_ORANGE),
+    "random": Style(_GREY, _DOTTED, 1.8),
+    "hpbandster": Style(_BLUE, _DASHED),
+    "optuna-tpe": Style(_PURPLE, _DOTTED),
+    "optuna-tpe-hyperband": Style(_PURPLE, _DASHED),
+    "optuna-gp": Style(_PURPLE, _DASH_DOT),
+    "smac-mf": Style(_GREEN, _DASHED),
+    "dehb": Style(_BLACK, _DASHED),
+    "syne-tune-bohb": Style(_ORANGE, _DASH_DOT),
+    "syne-tune-asha": Style(_ORANGE, _DASHED),
+    "blackboxopt-bohb": Style(_SKY, _DASHED),
+    "neps": Style(_YELLOW, _DASHED),
+}
+_ORDER = {name: place for place, name in enumerate(_STYLES)}
+_OTHERS = [Style(color, line) for line in (_DASH_DOT, _DOTTED) for color in (_BLACK, _GREEN, _SKY, _BLUE, _YELLOW)]
+
+
+def style_of(optimizer: str) -> Style:
+    """Returns how an optimizer is drawn; one that is new here gets a style by its name alone."""
+    return _STYLES.get(optimizer) or _OTHERS[sum(optimizer.encode()) % len(_OTHERS)]
+
+
+def in_order(optimizers: list[str]) -> list[str]:
+    """Returns the optimizers in the order of legends and tables: ours, random search, the others."""
+    return sorted(optimizers, key=lambda name: (_ORDER.get(name, len(_ORDER)), name))

@@ -1,0 +1,151 @@
+"""A results file: JSON Lines, one line a finished run, appended.
+
+A run that was cut off while it wrote leaves a torn last line: it counts as not finished, and the next append removes
+it. Several processes may append to one file.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Key(NamedTuple):
+    """Which run it is."""
+
+    setting: str
+    seed: int
+    problem: str
+    optimizer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One finished run.
+
+    Attributes:
+        problem: Its name.
+        family: The family of the problem.
+        optimizer: Its name.
+        versions: Of the packages that the optimizer stands on.
+        seed: Of the optimizer and of the world.
+        setting: The name of the setting.
+        world: The fields of the setting.
+        incumbents: (time, budget, loss, regret) whenever the incumbent changed; times in full trainings.
+        evaluations: How many results were told.
+        failures: How many of them were failures.
+        lost: How many evaluations were lost with their worker.
+        busy: The simulated time that workers spent evaluating.
+        ended: The simulated time at which the search ended.
+        seconds: What the optimizer's own code took.
+        wall: What the whole run took, in seconds.
+        python: The version of Python.
+        machine: Processor, number of cores, operating system.
+        error: What broke in a library that is compared, or None. The incumbents up to then count.
+    """
+
+    problem: str
+    family: str
+    optimizer: str
+    versions: dict[str, str]
+    seed: int
+    setting: str
+    world: dict[str, Any]
+    incumbents: list[tuple[float, float, float, float]]
+    evaluations: int
+    failures: int
+    lost: int
+    busy: float
+    ended: float
+    seconds: float
+    wall: float
+    python: str
+    machine: str
+    error: str | None
+
+    @property
+    def key(self) -> Key:
+        """Which run it is."""
+        return Key(self.setting, self.seed, self.problem, self.optimizer)
+
+    @property
+    def clock(self) -> float:
+        """When the clock of the search stops."""
+        return float(self.world["total"]) / int(self.world["workers"])
+
+
+class ResultsBroken(ValueError):
+    """A file is no results file, or was damaged."""
+
+
+_FIELDS = {field.name for field in fields(Record)}
+
+
+def read(path: Path) -> list[Record]:
+    """Returns the finished runs of a file, the latest of each; none if there is no file.
+
+    Raises:
+        ResultsBroken: If a line other than a torn last one cannot be read.
+    """
+    if not path.exists():
+        return []
+    *lines, _torn = path.read_bytes().split(b"\n")
+    records = [_record(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]
+    return list({record.key: record for record in records}.values())
+
+
+def read_all(paths: Iterable[Path]) -> list[Record]:
+    """Returns the finished runs of several files; of a run that is in two of them, the one of the later file.
+
+    Raises:
+        ResultsBroken: If a file is missing, or a line cannot be read.
+    """
+    records: dict[Key, Record] = {}
+    for path in paths:
+        if not path.exists():
+            raise ResultsBroken(
+                f"expected a results file, found nothing at {path}; make it by: python -m benchmarks run"
+            )
+        records |= {record.key: record for record in read(path)}
+    return list(records.values())
+
+
+def append(path: Path, record: Record) -> None:
+    """Adds a finished run, on disk when it returns; what a killed process left of a line goes first."""
+    line = json.dumps(asdict(record), allow_nan=False) + "\n"
+    with path.open("a+b", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # so nobody else is in the middle of a line now
+        file.truncate(_end_of_lines(path))
+        file.write(line.encode())
+        os.fsync(file.fileno())
+
+
+def _end_of_lines(path: Path) -> int:
+    """Returns where the last complete line ends."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        while size:
+            start = max(size - 65536, 0)
+            file.seek(start)
+            newline = file.read(size - start).rfind(b"\n")
+            if newline >= 0:
+                return start + newline + 1
+            size = start
+    return 0
+
+
+def _record(line: bytes, path: Path, number: int) -> Record:
+    try:
+        values = json.loads(line)
+    except ValueError as error:
+        raise ResultsBroken(
+            f"line {number} of {path} is no JSON ({error}); remove the line, and its run is redone"
+        ) from None
+    if not isinstance(values, dict) or values.keys() != _FIELDS:
+        odd = sorted(_FIELDS ^ values.keys()) if isinstance(values, dict) else [type(values).__name__]
+        raise ResultsBroken(f"line {number} of {path} is no result of this suite: {', '.join(odd)} too much or missing")
+    values["incumbents"] = [tuple(entry) for entry in values["incumbents"]]
+    return Record(**values)

@@ -1,0 +1,190 @@
+"""Simulated time is exact: what arithmetic says about workers, checkpoints, luck and thinking holds."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ConfigSpace import ConfigurationSpace
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.optimizers.ours import Preset
+from benchmarks.simulation import Setting, Simulation, Trace, regret_at, simulate
+from tests.benchmarks.worlds import Line, Listed
+
+BUDGETS = (1.0, 3.0, 9.0)
+
+
+def fresh(number: int) -> tuple[float, float]:
+    """A new configuration each time, at the full budget."""
+    return (number * 0.618) % 1, 9.0
+
+
+def mixed(number: int) -> tuple[float, float]:
+    """A new configuration each time, at all budgets by turns."""
+    return (number * 0.618) % 1, BUDGETS[number % 3]
+
+
+def climbing(number: int) -> tuple[float, float]:
+    """Each configuration at one budget after the other."""
+    return (number // 3 * 0.618) % 1, BUDGETS[number % 3]
+
+
+@given(workers=st.integers(1, 40), rounds=st.integers(1, 12))
+def test_equal_costs_finish_in_rounds(workers: int, rounds: int) -> None:
+    """W workers finish W evaluations at each full unit of time, the last ones with the clock."""
+    optimizer = Listed(fresh)
+    trace = simulate(optimizer, Line(), Setting(workers=workers, total=float(workers * rounds)), 0)
+    assert trace.evaluations == workers * rounds
+    assert trace.ended == rounds
+    assert trace.busy == pytest.approx(workers * rounds)
+    assert {round(time, 9) for time, *_ in trace.incumbents} <= {float(i) for i in range(1, rounds + 1)}
+
+
+def test_thirds_add_up() -> None:
+    """However sums of parts are rounded, an evaluation that ends with the clock counts."""
+    for total in range(1, 40):
+        trace = simulate(Listed(climbing), Line(), Setting(total=float(total)), 0)
+        assert trace.evaluations == 3 * total
+
+
+@given(
+    workers=st.integers(1, 20),
+    total=st.floats(1, 20),
+    stragglers=st.sampled_from([0.0, 1.0]),
+    losses=st.sampled_from([0.0, 0.3]),
+    seconds=st.sampled_from([None, 10.0]),
+)
+def test_workers_are_never_busier_than_the_clock(
+    workers: int, total: float, stragglers: float, losses: float, seconds: float | None
+) -> None:
+    setting = Setting(workers, total, stragglers=stragglers, losses=losses, seconds=seconds)
+    optimizer = Listed(mixed, thinks=0.5)
+    trace = simulate(optimizer, Line(), setting, 0)
+    assert 0 <= trace.busy <= total * (1 + 1e-9)
+    assert trace.ended <= total / workers
+    assert trace.evaluations == len(optimizer.told)
+    assert trace.lost == len(optimizer.lost)
+    assert len(optimizer.asked) - trace.evaluations - trace.lost <= workers + 1
+    times = [time for time, *_ in trace.incumbents]
+    assert times == sorted(times)
+
+
+def test_checkpoints_pay_the_difference() -> None:
+    """Nine units of a configuration cost nine with checkpoints, and 1 + 3 + 9 without."""
+    resumed = simulate(Listed(climbing), Line(), Setting(total=10.0), 0)
+    scratch = simulate(Listed(climbing), Line(), Setting(total=10.0 * 13 / 9, resume=False), 0)
+    assert resumed.evaluations == scratch.evaluations == 30
+
+
+def test_measured_durations_come_from_the_problem() -> None:
+    assert simulate(Listed(fresh), Line(price=0.5), Setting(total=10.0, measured=True), 0).evaluations == 20
+    assert simulate(Listed(fresh), Line(price=0.5), Setting(total=10.0), 0).evaluations == 10
+
+
+def test_a_search_that_repeats_itself_comes_to_its_end() -> None:
+    """Only a smaller budget's checkpoint pays, so the same evaluation again costs the same again."""
+    trace = simulate(Listed(lambda _: (0.5, 9.0)), Line(), Setting(total=10.0), 0)
+    assert trace.evaluations == 10
+    trace = simulate(Listed(lambda i: (0.5, (3.0, 9.0, 9.0)[i % 3])), Line(), Setting(total=10.0), 0)
+    assert trace.evaluations == pytest.approx(3 * 10 / (3 / 9 + 6 / 9 + 6 / 9), abs=2)
+
+
+def test_a_lost_evaluation_is_asked_again() -> None:
+    """Half of its time is gone, and the optimizer hears nothing of a loss."""
+    optimizer = Listed([(i / 50, 9.0) for i in range(50)])
+    trace = simulate(optimizer, Line(), Setting(total=200.0, losses=0.3), 0)
+    assert trace.lost == len(optimizer.lost) > 5
+    assert sorted(job.key for job, _ in optimizer.told) == list(range(50))
+    assert trace.ended == pytest.approx(50 + trace.lost / 2) == pytest.approx(trace.busy)
+
+
+def test_our_presets_get_lost_evaluations_back() -> None:
+    problem = Line()
+    optimizer = Preset(problem.space, problem.ladder, 0, preset="default")
+    trace = simulate(optimizer, problem, Setting(workers=4, total=40.0, losses=0.2), 0)
+    assert trace.lost > 5
+    assert trace.evaluations > 40
+
+
+def test_stragglers_have_mean_one() -> None:
+    """The mean factor is 1 within four standard errors, and the spread is that of a lognormal."""
+    simulation = Simulation(Listed([]), Line(), Setting(stragglers=1.0), 0)
+    factors = np.array([simulation._luck(str(i), "9")[0] for i in range(20_000)])
+    error = math.sqrt(math.e - 1) / math.sqrt(len(factors))
+    assert abs(factors.mean() - 1) < 4 * error
+    assert np.log(factors).std() == pytest.approx(1.0, rel=0.03)
+    assert abs(np.log(factors).mean() + 0.5) < 0.05
+
+
+def test_shares_of_crashes_and_losses() -> None:
+    """Crashes belong to the configuration, at every budget; both have the share that was asked for."""
+    optimizer = Listed(climbing)
+    trace = simulate(optimizer, Line(), Setting(total=1000.0, crashes=0.2), 0)
+    by_config: dict[float, set[bool]] = {}
+    for job, loss in optimizer.told:
+        by_config.setdefault(job.config["x"], set()).add(math.isnan(loss))
+    assert all(len(outcomes) == 1 for outcomes in by_config.values())
+    assert trace.failures / trace.evaluations == pytest.approx(0.2, abs=4 * 0.4 / math.sqrt(1000))
+    lost = simulate(Listed(fresh), Line(), Setting(total=2000.0, losses=0.2), 0)
+    assert lost.lost / (lost.lost + lost.evaluations) == pytest.approx(0.2, abs=4 * 0.4 / math.sqrt(2000))
+
+
+def test_the_optimizer_thinks_one_thing_at_a_time() -> None:
+    """Eight workers that start together wait for one another's ask, a tenth of a training each."""
+    setting = Setting(workers=8, total=8 * 1.75, seconds=10.0)
+    optimizer = Listed(fresh, thinks=1.0)
+    problem = Line()
+    trace = simulate(optimizer, problem, setting, 0)
+    starts = [0.1 * (i + 1) for i in range(8)]
+    assert trace.evaluations == sum(start + 1 <= 1.75 for start in starts) == 7
+    free = simulate(Listed(fresh, thinks=1.0), problem, replace(setting, seconds=None), 0)
+    assert free.evaluations == 8
+
+
+def test_an_optimizer_that_thinks_past_the_end_is_asked_no_more() -> None:
+    optimizer = Listed(fresh, thinks=100.0)
+    trace = simulate(optimizer, Line(), Setting(workers=4, total=8.0, seconds=10.0), 0)
+    assert (trace.evaluations, optimizer.number) == (0, 1)
+
+
+def test_the_same_seed_gives_the_same_search() -> None:
+    """And another seed another world; what the world deals does not depend on the order of the asks."""
+
+    def run(seed: int) -> Trace:
+        problem = Line(noise=0.1)
+        optimizer = Preset(problem.space, problem.ladder, 7, preset="default")
+        return simulate(optimizer, problem, Setting(workers=8, total=24.0, stragglers=1, crashes=0.1, losses=0.1), seed)
+
+    assert run(1) == run(1)
+    assert run(1) != run(2)
+    jobs = [(i / 20, BUDGETS[i % 3]) for i in range(20)]
+    forth, back = Listed(jobs), Listed(jobs[::-1])
+    for optimizer in (forth, back):
+        simulate(optimizer, Line(noise=0.1), Setting(total=100.0), 0)
+    losses = [{(job.config["x"], job.budget): loss for job, loss in each.told} for each in (forth, back)]
+    assert losses[0] == losses[1]
+    assert len(losses[0]) == 20
+
+
+def test_a_waiting_optimizer_ends_the_search_early() -> None:
+    trace = simulate(Listed([(0.5, 9.0)] * 3), Line(), Setting(workers=2, total=100.0), 0)
+    assert (trace.evaluations, trace.ended) == (3, 2.0)
+
+
+def test_the_incumbent_is_the_best_at_the_largest_budget() -> None:
+    jobs = [(0.1, 1.0), (0.5, 3.0), (0.05, 1.0), (0.4, 3.0), (0.9, 9.0), (0.8, 3.0)]
+    trace = simulate(Listed(jobs), Line(), Setting(total=30.0), 0)
+    assert [(budget, regret) for _, budget, _, regret in trace.incumbents] == [(1, 0.1), (3, 0.5), (3, 0.4), (9, 0.9)]
+    assert regret_at(trace.incumbents, 0.0) == math.inf
+    assert regret_at(trace.incumbents, 30.0) == 0.9
+
+
+def test_a_finite_space_that_is_used_up_ends_the_search() -> None:
+    """Three configurations at three budgets: the full ones cost three, the others one together."""
+    problem = Line()
+    problem.space = ConfigurationSpace({"x": (1, 3)})
+    optimizer = Preset(problem.space, problem.ladder, 0, preset="random")
+    trace = simulate(optimizer, problem, Setting(total=100.0), 0)
+    assert (trace.evaluations, trace.ended) == (9, pytest.approx(4))
