@@ -61,7 +61,7 @@ class History:
         self._ladder = ladder
         self._configs: list[Mapping[str, Any]] = []
         self._ids: dict[bytes, int] = {}
-        self._by_level: dict[tuple[int, int], Result] = {}
+        self._by_level: tuple[dict[int, Result], ...] = tuple({} for _ in ladder)
         self._in_flight: dict[tuple[int, int], int] = {}
         self._known_before: set[tuple[int, int, int]] = set()
 
@@ -82,7 +82,7 @@ class History:
 
     def result(self, config_id: int, level: int) -> Result | None:
         """Returns the result of a configuration at a level, or None."""
-        return self._by_level.get((config_id, level))
+        return self._by_level[level].get(config_id)
 
     def resumable(self, move: Promote) -> Result | None:
         """Returns the success that a promotion may resume from, the one in the rung below, or None.
@@ -92,7 +92,7 @@ class History:
         """
         level = self.brackets[move.bracket].rungs[move.rung - 1].level
         is_older = (move.bracket, move.rung - 1, move.config_id) in self._known_before
-        return None if is_older else self._by_level[move.config_id, level]
+        return None if is_older else self._by_level[level][move.config_id]
 
     def is_new(self, vector: NDArray[np.float64], level: int) -> bool:
         """Whether the configuration with this `(d,)` vector is neither evaluated nor pending at a level."""
@@ -135,6 +135,11 @@ class History:
                 self._observed(event)
         self.events.append(event)
 
+    def sort(self) -> None:
+        """Sorts what is not sorted yet, so that the next look need not."""
+        self.brackets.sort()
+        self.observations.sort()
+
     def _asked(self, event: Asked) -> None:
         trial, level = event.trial, self._ladder.level(event.trial.budget)
         if trial.id != len(self.trials):
@@ -161,7 +166,7 @@ class History:
 
     def _joined(self, event: Joined) -> None:
         rung = self.brackets.enter(event.bracket, event.rung, event.config_id)
-        known = self._by_level.get((event.config_id, rung.level))
+        known = self.result(event.config_id, rung.level)
         if known is not None:
             self._known_before.add((event.bracket, event.rung, event.config_id))
             self.brackets.finish(rung.level, event.config_id, known.loss)
@@ -173,7 +178,7 @@ class History:
             raise StateError(f"expected the outcome of one of the {len(self.trials)} asked trials, got {event}")
         trial = self.trials[event.trial_id]
         level = self._ladder.level(trial.budget)
-        is_late = (trial.config_id, level) in self._by_level
+        is_late = trial.config_id in self._by_level[level]
         status = Status.LATE if is_late else event.status
         result = Result(trial, event.loss, status, event.checkpoint, event.info)
         self.answers[trial.id] = result
@@ -196,7 +201,7 @@ class History:
             self.observations.settle(config_id)
             if self.pending.pop(in_flight, None) is None:
                 self.reissues.remove(in_flight)
-        self._by_level[config_id, level] = result
+        self._by_level[level][config_id] = result
         self.results.append(result)
         self.brackets.finish(level, config_id, result.loss)
         self.observations.tell(level, config_id, result.loss)

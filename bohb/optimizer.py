@@ -281,6 +281,10 @@ class Optimizer:
         except (LookupError, ValueError, StopIteration) as error:
             raise StateError(f"expected an event that can follow the {len(self.events)} before, got {event}") from error
 
+    def sort(self) -> None:
+        """Does at once, after many calls of `apply`, what otherwise the next ask would take its time for."""
+        self._history.sort()
+
     def to_state(self) -> dict[str, Any]:
         """Returns everything as plain JSON-able data."""
         return {

@@ -23,6 +23,7 @@ LAYERS = [
     [
         {"bohb.trials"},
         {"bohb.budgets"},
+        {"bohb.sortedset"},
         {"bohb.space", "bohb.declared", "bohb.scales", "bohb.clauses"},
         {"bohb.density", "bohb.axes", "bohb.bandwidths"},
     ],

@@ -6,13 +6,14 @@ that it may do is to `close` a bracket that can never give work again, which onl
 """
 
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from bohb.budgets import BracketPlan, Ladder
+from bohb.sortedset import SortedSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +40,29 @@ class Rung:
     Attributes:
         level: The index of its budget on the ladder.
         entered: The ids of the configurations that were started or promoted into it.
-        finished: (loss, id) of those that were told, best first; failures come last with an infinite loss.
-        waiting: (loss, id) of those that finished without failure and were not promoted, best first.
+        losses: The loss by configuration id of those that were told, infinite for failures.
     """
 
     level: int
     entered: set[int] = field(default_factory=set)
-    finished: list[tuple[float, int]] = field(default_factory=list)
-    waiting: list[tuple[float, int]] = field(default_factory=list)
+    losses: dict[int, float] = field(default_factory=dict)
+    _finished: SortedSet[tuple[float, int]] = field(default_factory=SortedSet)
+    _waiting: SortedSet[tuple[float, int]] = field(default_factory=SortedSet)
+
+    @property
+    def finished(self) -> list[tuple[float, int]]:
+        """(loss, id) of those that were told, best first; failures come last with an infinite loss."""
+        return self._finished.elements
+
+    @property
+    def waiting(self) -> list[tuple[float, int]]:
+        """(loss, id) of those that finished without failure and were not promoted, best first."""
+        return self._waiting.elements
 
     @property
     def num_pending(self) -> int:
         """How many entered and are not told yet."""
-        return len(self.entered) - len(self.finished)
+        return len(self.entered) - len(self.losses)
 
     def rank(self, entry: tuple[float, int]) -> int:
         """Returns how many of the finished are better than this (loss, id)."""
@@ -59,20 +70,26 @@ class Rung:
 
     def is_waiting(self, entry: tuple[float, int]) -> bool:
         """Whether this (loss, id) waits for promotion."""
-        position = bisect_left(self.waiting, entry)
-        return self.waiting[position : position + 1] == [entry]
+        return entry in self._waiting
 
     def finish(self, config_id: int, loss: float) -> None:
         """Records the loss of one that entered."""
-        insort(self.finished, (loss, config_id))
+        entry = (loss, config_id)
+        self.losses[config_id] = loss
+        self._finished.add(entry)
         if math.isfinite(loss):
-            insort(self.waiting, (loss, config_id))
+            self._waiting.add(entry)
 
     def release(self, config_id: int) -> None:
         """Takes a promoted configuration off those that wait."""
-        position = next((i for i, entry in enumerate(self.waiting) if entry[1] == config_id), None)
-        if position is not None:
-            del self.waiting[position]
+        entry = (self.losses.get(config_id, math.inf), config_id)
+        if entry in self._waiting:
+            self._waiting.remove(entry)
+
+    def sort(self) -> None:
+        """Sorts what is not sorted yet, so that the next look need not."""
+        self._finished.sort()
+        self._waiting.sort()
 
 
 @dataclass(slots=True)
@@ -169,6 +186,12 @@ class Brackets:
             for bracket in self._open
             for number, rung in enumerate(bracket.rungs[:-1])
         )
+
+    def sort(self) -> None:
+        """Sorts what is not sorted yet, so that the next look need not."""
+        for bracket in self._open:
+            for rung in bracket.rungs:
+                rung.sort()
 
     def close(self, bracket: Bracket) -> None:
         """Takes a bracket that can never give work again off the open ones, so that nobody looks at it in vain."""
