@@ -336,11 +336,12 @@ class Space:
         Raises:
             ConfigError: An unknown name, or an index that is not declared.
         """
-        return {name: self._unpack_value(name, value) for name, value in packed.items()}
+        return {
+            name: self._unpack_value(name, value) if isinstance(value, Mapping) else value
+            for name, value in packed.items()
+        }
 
-    def _unpack_value(self, name: str, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
+    def _unpack_value(self, name: str, value: Mapping[str, Any]) -> Any:
         values, index = self._scale_of(name).values, value.get("choice")
         if not isinstance(index, int) or not 0 <= index < len(values):
             raise ConfigError(f"expected {{'choice': index}} below {len(values)} for {name!r}, got {dict(value)}.")
