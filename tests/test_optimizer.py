@@ -443,3 +443,15 @@ def test_health_of_a_ladder_with_numbers_and_dicts() -> None:
         trial = optimizer.ask()
         optimizer.tell(trial, trial.config["x"])
     assert (1, "{'epochs': 3}") in optimizer.health().rank_correlation
+
+
+@pytest.mark.parametrize("preset", ["default", "hpbandster", "hyperband"])
+def test_an_optimizer_can_be_pickled_and_copied(preset: str) -> None:
+    """The copy goes on alike, and neither changes the other."""
+    optimizer = make(preset)
+    for _ in range(60):
+        trial = optimizer.ask()
+        optimizer.tell(trial, loss_of(trial))
+    copies = [pickle.loads(pickle.dumps(optimizer)), copy.deepcopy(optimizer), optimizer]
+    asked = [[one.ask() for _ in range(20)] for one in copies]
+    assert asked[0] == asked[1] == asked[2]

@@ -1,8 +1,10 @@
 """Laws of the space, and its agreement with ConfigSpace on what is active, legal and likely."""
 
+import copy
 import json
 import math
 import os
+import pickle
 import subprocess
 import sys
 from collections import Counter
@@ -276,6 +278,19 @@ def test_enumeration_is_every_valid_configuration_once(source: CS.ConfigurationS
 
 
 # Laws of vectors
+
+
+@laws
+@given(spaces(), st.integers(0, 2**32))
+def test_a_copy_of_a_space_is_as_good_as_the_space(source: CS.ConfigurationSpace, seed: int) -> None:
+    """Pickled to another process, or copied in this one, it draws, allows and activates the same."""
+    space = Space(source)
+    vectors, rejected = space.sample(np.random.default_rng(seed), 9)
+    for other in (pickle.loads(pickle.dumps(space)), copy.deepcopy(space)):
+        again, rejected_again = other.sample(np.random.default_rng(seed), 9)
+        assert (again.tobytes(), rejected_again) == (vectors.tobytes(), rejected)
+        assert other.is_allowed(again).all()
+        assert other.size == space.size
 
 
 @laws
