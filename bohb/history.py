@@ -118,7 +118,7 @@ class History:
     # The fold.
 
     def apply(self, event: Event) -> None:
-        """Makes an event part of the history."""
+        """Makes an event part of the history; one that is refused changes nothing."""
         match event:
             case Asked():
                 self._asked(event)
@@ -142,11 +142,9 @@ class History:
 
     def _asked(self, event: Asked) -> None:
         trial, level = event.trial, self._ladder.level(event.trial.budget)
-        if trial.id != len(self.trials):
-            raise StateError(f"expected trial {len(self.trials)} to be asked next, got trial {trial.id}")
-        is_known = trial.config_id < len(self._configs) and trial.config == self._configs[trial.config_id]
-        if not is_known and trial.config_id != self._identify(trial.config):
-            raise StateError(f"expected the configuration of trial {trial.id} under another id than {trial.config_id}")
+        vector = self._check_asked(trial, level, event.why.get("reissue_of"))
+        if vector is not None:
+            self._learn(trial.config, vector)
         if "reissue_of" in event.why:
             self.reissues.remove(event.why["reissue_of"])
         else:
@@ -155,6 +153,27 @@ class History:
         self.trials.append(trial)
         self.whys.append(event.why)
         self.pending[trial.id] = trial
+
+    def _check_asked(self, trial: Trial, level: int, reissue_of: int | None) -> NDArray[np.float64] | None:
+        """Returns the vector of the trial's configuration if that is new, before anything is changed.
+
+        Raises:
+            StateError: If the trial cannot follow those before.
+        """
+        if trial.id != len(self.trials):
+            raise StateError(f"expected trial {len(self.trials)} to be asked next, got trial {trial.id}")
+        if reissue_of is not None and reissue_of not in self.reissues:
+            raise StateError(f"expected a forgotten trial to be asked again, one of {self.reissues}, got {reissue_of}")
+        is_outside = trial.bracket is None or trial.rung is None
+        if not is_outside and not self.brackets.has_place(trial.bracket, trial.rung, level):
+            raise StateError(f"expected trial {trial.id} in an open bracket or the next, got {trial}")
+        if 0 <= trial.config_id < len(self._configs) and trial.config == self._configs[trial.config_id]:
+            return None
+        vector = self._space.encode(trial.config)
+        config_id = self.find(vector)
+        if trial.config_id != (len(self._configs) if config_id is None else config_id):
+            raise StateError(f"expected the configuration of trial {trial.id} under another id than {trial.config_id}")
+        return vector if config_id is None else None
 
     def _begin(self, trial: Trial, level: int) -> None:
         """Enters a trial that repeats no other one."""
@@ -165,6 +184,8 @@ class History:
         self.observations.ask(trial.config_id)
 
     def _joined(self, event: Joined) -> None:
+        if not (0 <= event.config_id < len(self._configs) and self.brackets.has_place(event.bracket, event.rung)):
+            raise StateError(f"expected a known configuration in an open bracket or the next, got {event}")
         rung = self.brackets.enter(event.bracket, event.rung, event.config_id)
         known = self.result(event.config_id, rung.level)
         if known is not None:
@@ -186,7 +207,7 @@ class History:
             self._settle(level, result)
 
     def _observed(self, event: Observed) -> None:
-        config_id, level = self._identify(event.config), self._ladder.level(event.budget)
+        level, config_id = self._ladder.level(event.budget), self._identify(event.config)
         number, config = -1 - len(self.observed), self.config(config_id)
         trial = Trial(number, config, event.budget, config_id, None, None, None, None, Origin.OBSERVED)
         self.observed[number] = trial
@@ -229,8 +250,12 @@ class History:
     def _identify(self, config: Mapping[str, Any]) -> int:
         """Returns the id of a configuration, a new one if need be."""
         vector = self._space.encode(config)
-        config_id = self._ids.setdefault(vector.tobytes(), len(self._configs))
-        if config_id == len(self._configs):
-            self._configs.append(config)  # an event's own, which is read-only
-            self.observations.add(vector)
+        config_id = self.find(vector)
+        return self._learn(config, vector) if config_id is None else config_id
+
+    def _learn(self, config: Mapping[str, Any], vector: NDArray[np.float64]) -> int:
+        """Returns the id of a configuration that is new."""
+        config_id = self._ids[vector.tobytes()] = len(self._configs)
+        self._configs.append(config)  # an event's own, which is read-only
+        self.observations.add(vector)
         return config_id

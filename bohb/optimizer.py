@@ -19,7 +19,7 @@ from bohb.errors import BohbError, ConfigError, SettingError, SpaceExhausted, St
 from bohb.events import Asked, Enqueued, Event, Forgotten, Observed, Told
 from bohb.history import History
 from bohb.models import Model
-from bohb.outcomes import conflict, is_same_outcome, read_checkpoint, read_outcome
+from bohb.outcomes import read_checkpoint, read_outcome, same_or_conflict
 from bohb.presets import choose
 from bohb.schedules import Brackets, Schedule
 from bohb.space import Space
@@ -130,7 +130,7 @@ class Optimizer:
         event = Told(known.id, loss, status, read_checkpoint(checkpoint), facts)
         before = self._history.answers.get(known.id)
         if before is not None:
-            return _same_or_conflict(before, event)
+            return same_or_conflict(before, event)
         self._history.apply(event)
         return self._history.answers[known.id]
 
@@ -187,7 +187,7 @@ class Optimizer:
         config_id = self._history.find(self._space.encode(plain))
         before = None if config_id is None else self._history.result(config_id, level)
         if before is not None:
-            return _same_or_conflict(before, Told(before.trial.id, value, status, before.checkpoint, {}))
+            return same_or_conflict(before, Told(before.trial.id, value, status, before.checkpoint, {}))
         self._history.apply(Observed(plain, self._ladder[level], value, status))
         return self._history.results[-1]
 
@@ -240,7 +240,7 @@ class Optimizer:
         Raises:
             SettingError: If a number is not a positive integer.
         """
-        return planning.plan(self._decider.schedule, self._ladder, num_workers, cycles)
+        return planning.plan(self._decider.schedule, self._ladder, num_workers, cycles, capacity=self._space.size)
 
     def health(self) -> diagnostics.Health:
         """Returns how the search is doing: the model, the agreement of the budgets, failures, rejected candidates."""
@@ -395,10 +395,3 @@ def _is_same(trial: Trial, known: Trial) -> bool:
 def _private_copy(trial: Trial) -> Trial:
     """Returns the record to hand out, so that whoever changes its dicts changes nothing here."""
     return replace(trial, config=dict(trial.config), budget=copy.deepcopy(trial.budget))
-
-
-def _same_or_conflict(before: Result, again: Told) -> Result:
-    """Returns the result that was told before, if this is the same tell."""
-    if is_same_outcome(before, again):
-        return before
-    raise conflict(before.trial.id, before, again)

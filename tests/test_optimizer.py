@@ -5,7 +5,7 @@ import json
 import math
 import pickle
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +17,7 @@ from ConfigSpace import ConfigurationSpace, EqualsCondition, Float, Integer, Nor
 
 import bohb
 from bohb.budgets import BracketPlan, Ladder
+from bohb.events import Asked, Enqueued, Forgotten, Joined, Observed, Told
 from bohb.models import Observations, Proposal
 from bohb.schedules import Brackets, Promote, Start
 from bohb.space import Space
@@ -455,3 +456,43 @@ def test_an_optimizer_can_be_pickled_and_copied(preset: str) -> None:
     copies = [pickle.loads(pickle.dumps(optimizer)), copy.deepcopy(optimizer), optimizer]
     asked = [[one.ask() for _ in range(20)] for one in copies]
     assert asked[0] == asked[1] == asked[2]
+
+
+def test_records_can_be_keys() -> None:
+    """Although a configuration is a dict: equal records have equal hashes."""
+    optimizer = make()
+    trial = optimizer.ask()
+    result = optimizer.tell(trial, 1.0)
+    assert {trial: 1, result: 2} == {optimizer.trial(trial.id): 1, optimizer.results[0]: 2}
+
+
+def foreign_events(trial: bohb.Trial) -> list[Any]:
+    """Events that cannot follow the one in which a trial was asked in an optimizer without any other."""
+    new = replace(trial, id=1, config={**trial.config, "depth": 6 - trial.config["depth"] % 5}, config_id=1)
+    return [
+        *(Asked(replace(new, **change), {}) for change in [{"id": 2}, {"config_id": 5}, {"config_id": -1}]),
+        *(Asked(replace(new, **change), {}) for change in [{"bracket": 7}, {"bracket": -1}, {"rung": 9}, {"rung": -1}]),
+        *(Asked(replace(new, **change), {}) for change in [{"rung": 1}, {"budget": 27}, {"budget": 5}]),
+        Asked(replace(new, config={"depth": 99}), {}),
+        Asked(new, {"reissue_of": 0}),
+        *(Joined(*ids) for ids in [(3, 0, 0), (0, 5, 0), (0, 0, 9), (-1, 0, 0)]),
+        *(Told(number, 1.0, Status.OK, None, {}) for number in (1, -1)),
+        Forgotten(4),
+        Enqueued(new.config, 5),
+        Enqueued({"depth": 99}, None),
+        Observed(new.config, 5, 1.0, Status.OK),
+    ]
+
+
+def test_an_event_that_is_refused_changes_nothing() -> None:
+    """However far it was from fitting; the control is one that fits, and changes something."""
+    trial = make().ask()
+    for event in foreign_events(trial):
+        optimizer = make()
+        optimizer.ask()
+        before = pickle.dumps(optimizer)
+        with pytest.raises(bohb.StateError):
+            optimizer.apply(event)
+        assert pickle.dumps(optimizer) == before, event
+    optimizer.apply(Told(0, 1.0, Status.OK, None, {}))
+    assert pickle.dumps(optimizer) != before

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bohb.budgets import BracketPlan, Ladder
+from bohb.errors import SettingError
 from bohb.sortedset import SortedSet
 
 
@@ -120,11 +121,14 @@ class Brackets:
         ladder: The ladder.
         cycle: The plans of one cycle; bracket i follows plan i modulo their number.
         capacity: How many configurations the space holds, or None if they cannot be counted.
+
+    Raises:
+        SettingError: If the cycle is empty, or holds something else than plans over the ladder.
     """
 
     def __init__(self, ladder: Ladder, cycle: Sequence[BracketPlan], capacity: int | None = None) -> None:
         self.ladder = ladder
-        self.cycle = tuple(cycle)
+        self.cycle = _check_cycle(cycle, len(ladder))
         self.capacity = capacity
         self._brackets: list[Bracket] = []
         self._open: list[Bracket] = []
@@ -158,6 +162,17 @@ class Brackets:
     def take(self, level: int, config_id: int) -> None:
         """Records that a configuration is evaluated or pending at this level, in a bracket or outside."""
         self._taken[level].add(config_id)
+
+    def has_place(self, bracket: int | None, rung: int | None, level: int | None = None) -> bool:
+        """Whether there is such a rung in a bracket that is open or the next, at this level if one is given."""
+        if (
+            bracket is None
+            or rung is None
+            or not 0 <= bracket <= len(self._brackets)
+            or not 0 <= rung < len(self.plan(bracket).levels)
+        ):
+            return False
+        return level is None or self.plan(bracket).levels[rung] == level
 
     def enter(self, bracket: int, rung: int, config_id: int) -> Rung:
         """Records a start in a rung, or a promotion into it; opens the bracket if it is the next."""
@@ -197,6 +212,19 @@ class Brackets:
         """Takes a bracket that can never give work again off the open ones, so that nobody looks at it in vain."""
         bracket.is_closed = True
         self._open.remove(bracket)
+
+
+def _check_cycle(cycle: Sequence[BracketPlan], num_levels: int) -> tuple[BracketPlan, ...]:
+    """Returns the plans of a schedule, which may be a user's own."""
+    plans = tuple(cycle)
+    for plan in plans:
+        if not isinstance(plan, BracketPlan) or not plan.levels or len(plan.levels) != len(plan.sizes):
+            raise SettingError(f"expected plans with a size for each level from the schedule's cycle, got {plan!r}")
+        if list(plan.levels) != sorted(set(plan.levels) & set(range(num_levels))):
+            raise SettingError(f"expected ascending levels from 0 to {num_levels - 1} in a plan, got {plan}")
+    if not plans:
+        raise SettingError("expected at least one plan from the schedule's cycle, got none; return a BracketPlan")
+    return plans
 
 
 class Schedule(Protocol):
