@@ -84,12 +84,14 @@ class Optimizer:
         """Returns the next trial to evaluate; never blocks.
 
         Raises:
-            SpaceExhausted: If every configuration of a finite space is evaluated or pending at every budget.
+            SpaceExhausted: If every configuration of a finite space is evaluated or pending at every budget
+                of the schedule.
         """
         if not self._decider.has_work(self._history):
             raise SpaceExhausted(
                 f"all {self._space.size} configurations of the space are evaluated or pending at all "
-                f"{len(self._ladder)} budgets; tell the {len(self.pending)} pending trials and stop, or widen the space"
+                f"{len(self._history.brackets.levels)} budgets of the schedule; tell the {len(self.pending)} pending "
+                "trials and stop, or widen the space"
             )
         # The k-th ask draws from its own generator, so that neither asynchrony nor resuming can shift it.
         key = np.array([self._seed, len(self._history.trials)], dtype=np.uint64)

@@ -496,3 +496,48 @@ def test_an_event_that_is_refused_changes_nothing() -> None:
         assert pickle.dumps(optimizer) == before, event
     optimizer.apply(Told(0, 1.0, Status.OK, None, {}))
     assert pickle.dumps(optimizer) != before
+
+
+@dataclass(frozen=True)
+class Saying:
+    """A user's model that returns the same whatever happens."""
+
+    answer: Any
+
+    def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
+        return self.answer
+
+
+NOWHERE = np.empty((0, 3))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(None, [[0.5, 0.5, 0.5]], Proposal([0.5, 0.5, 0.5], {}), Proposal(np.zeros((1, 2)), {})),
+        *(
+            Proposal(NOWHERE, why)
+            for why in [None, {"a": {1}}, {"n": np.int64(1)}, {"score": math.nan}, {"score": "x"}]
+        ),
+        *(Proposal(NOWHERE, why) for why in [{"level": 2}, {"level": -1}, {"level": "0"}, {"good": 1}, {"bad": 1}]),
+        Proposal(NOWHERE, {"reissue_of": 0}),
+    ],
+    ids=repr,
+)
+def test_a_model_that_says_something_else_is_refused(answer: Any) -> None:
+    """When it says so, and nothing has changed by then."""
+    optimizer = bohb.Optimizer(SPACES["float"](), [1, 9], seed=0, model=Saying(answer))
+    with pytest.raises(bohb.SettingError, match="model"):
+        optimizer.ask()
+    assert not optimizer.events
+
+
+def test_what_a_users_model_notes_is_explained() -> None:
+    """And belongs to the optimizer from then on."""
+    why = {"level": 1, "good": 2, "bad": 3, "score": 1, "mood": ["high"]}
+    optimizer = bohb.Optimizer(SPACES["float"](), [1, 9], seed=0, model=Saying(Proposal(np.full((1, 3), 0.5), why)))
+    trial = optimizer.ask()
+    why["mood"].append("low")
+    explanation = optimizer.explain(trial)
+    assert explanation.facts["mood"] == ["high"]
+    assert "9, 2 good and 3 bad, score 1" in str(explanation)

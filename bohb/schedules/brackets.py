@@ -122,6 +122,9 @@ class Brackets:
         cycle: The plans of one cycle; bracket i follows plan i modulo their number.
         capacity: How many configurations the space holds, or None if they cannot be counted.
 
+    Attributes:
+        levels: The levels at which the schedule evaluates anything, ascending.
+
     Raises:
         SettingError: If the cycle is empty, or holds something else than plans over the ladder.
     """
@@ -129,6 +132,7 @@ class Brackets:
     def __init__(self, ladder: Ladder, cycle: Sequence[BracketPlan], capacity: int | None = None) -> None:
         self.ladder = ladder
         self.cycle = _check_cycle(cycle, len(ladder))
+        self.levels = tuple(sorted({level for plan in self.cycle for level in plan.levels}))
         self.capacity = capacity
         self._brackets: list[Bracket] = []
         self._open: list[Bracket] = []
