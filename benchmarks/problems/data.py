@@ -1,0 +1,35 @@
+"""Where the published training results lie: in a folder of their own, never in this repository."""
+
+import os
+from pathlib import Path
+
+VARIABLE = "BOHB_BENCHDATA"
+
+
+class DataMissing(FileNotFoundError):
+    """The folder with the data of the real problems, or something in it, is not there."""
+
+
+def find(data: Path | str | None, *parts: str) -> Path:
+    """Returns the path of a file or folder of the data.
+
+    Args:
+        data: The folder; None takes it from the environment.
+        parts: The way from there.
+
+    Raises:
+        DataMissing: If no folder is given, or the file is not in it.
+    """
+    given = data if data is not None else os.environ.get(VARIABLE)
+    if not given:
+        raise DataMissing(
+            "expected the folder of the benchmark data, got none; "
+            f"set the environment variable {VARIABLE} or pass --data"
+        )
+    path = Path(given, *parts)
+    if not path.exists():
+        raise DataMissing(
+            f"expected {'/'.join(parts)} in the benchmark data, but {path} does not exist; "
+            f"point {VARIABLE} or --data to the folder that holds forests/ and yahpo/"
+        )
+    return path
