@@ -142,7 +142,7 @@ class History:
 
     def _asked(self, event: Asked) -> None:
         trial, level = event.trial, self._ladder.level(event.trial.budget)
-        vector = self._check_asked(trial, level, event.why.get("reissue_of"))
+        vector = self._check_asked(trial, level, event.why)
         if vector is not None:
             self._learn(trial.config, vector)
         if "reissue_of" in event.why:
@@ -154,7 +154,7 @@ class History:
         self.whys.append(event.why)
         self.pending[trial.id] = trial
 
-    def _check_asked(self, trial: Trial, level: int, reissue_of: int | None) -> NDArray[np.float64] | None:
+    def _check_asked(self, trial: Trial, level: int, why: Mapping[str, Any]) -> NDArray[np.float64] | None:
         """Returns the vector of the trial's configuration if that is new, before anything is changed.
 
         Raises:
@@ -162,8 +162,8 @@ class History:
         """
         if trial.id != len(self.trials):
             raise StateError(f"expected trial {len(self.trials)} to be asked next, got trial {trial.id}")
-        if reissue_of is not None and reissue_of not in self.reissues:
-            raise StateError(f"expected a forgotten trial to be asked again, one of {self.reissues}, got {reissue_of}")
+        if "reissue_of" in why and why["reissue_of"] not in self.reissues:
+            raise StateError(f"expected one of {self.reissues} to be asked again, got {why['reissue_of']}")
         is_outside = trial.bracket is None or trial.rung is None
         if not is_outside and not self.brackets.has_place(trial.bracket, trial.rung, level):
             raise StateError(f"expected trial {trial.id} in an open bracket or the next, got {trial}")

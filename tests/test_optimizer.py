@@ -474,7 +474,7 @@ def foreign_events(trial: bohb.Trial) -> list[Any]:
         *(Asked(replace(new, **change), {}) for change in [{"bracket": 7}, {"bracket": -1}, {"rung": 9}, {"rung": -1}]),
         *(Asked(replace(new, **change), {}) for change in [{"rung": 1}, {"budget": 27}, {"budget": 5}]),
         Asked(replace(new, config={"depth": 99}), {}),
-        Asked(new, {"reissue_of": 0}),
+        *(Asked(new, {"reissue_of": number}) for number in (0, None)),
         *(Joined(*ids) for ids in [(3, 0, 0), (0, 5, 0), (0, 0, 9), (-1, 0, 0)]),
         *(Told(number, 1.0, Status.OK, None, {}) for number in (1, -1)),
         Forgotten(4),
