@@ -10,6 +10,7 @@ ConfigSpace's objects are told apart by the names of their classes, so that noth
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ from numpy.typing import NDArray
 from bohb.errors import SpaceError
 from bohb.scales import Scale
 
-Predicate = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
-"""From `(n, d)` vectors, NaN where inactive, to the `(n,)` verdicts."""
+Vectors = NDArray[np.float64]
+Verdicts = NDArray[np.bool_]
+Predicate = Callable[[Vectors], Verdicts]
+"""From `(n, d)` vectors, NaN where inactive, to the `(n,)` verdicts; made so that it can be pickled."""
 
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "EqualsCondition": operator.eq,
@@ -85,9 +88,17 @@ def compile_clause(clause: Any, columns: Mapping[str, int], scales: Sequence[Sca
     column = columns[parameter.name]
     if kind in _MEMBERSHIPS:
         positions = np.array([_locate(value, scales[column], clause) for value in clause.values])
-        return Clause(str(clause), lambda vectors: np.isin(vectors[:, column], positions), column)
+        return Clause(str(clause), partial(_is_among, column, positions), column)
     compare, position = _COMPARISONS[kind], _locate(clause.value, scales[column], clause)
-    return Clause(str(clause), lambda vectors: compare(vectors[:, column], position), column)
+    return Clause(str(clause), partial(_compare, compare, column, position), column)
+
+
+def _is_among(column: int, positions: Vectors, vectors: Vectors) -> Verdicts:
+    return np.isin(vectors[:, column], positions)
+
+
+def _compare(compare: Callable[[Any, Any], Any], column: int, position: float, vectors: Vectors) -> Verdicts:
+    return np.asarray(compare(vectors[:, column], position))
 
 
 def _locate(value: Any, scale: Scale, clause: Any) -> float:
@@ -100,25 +111,31 @@ def _locate(value: Any, scale: Scale, clause: Any) -> float:
 def _compile_junction(clause: Any, columns: Mapping[str, int], scales: Sequence[Scale]) -> Clause:
     parts = [compile_clause(part, columns, scales) for part in clause.components]
     junction = _JUNCTIONS[type(clause).__name__]
-    return Clause(
-        str(clause),
-        lambda vectors: junction.reduce([part.holds(vectors) for part in parts]),
-        max(part.last for part in parts),
-    )
+    return Clause(str(clause), partial(_join, junction, parts), max(part.last for part in parts))
+
+
+def _join(junction: np.ufunc, parts: Sequence[Clause], vectors: Vectors) -> Verdicts:
+    return np.asarray(junction.reduce([part.holds(vectors) for part in parts]))
 
 
 def _compile_relation(clause: Any, columns: Mapping[str, int], scales: Sequence[Scale]) -> Clause:
     left, right = columns[clause.left.name], columns[clause.right.name]
-    decode_left, decode_right = scales[left].decode, scales[right].decode
     relate = _RELATIONS[type(clause).__name__]
-
-    def holds(vectors: NDArray[np.float64]) -> NDArray[np.bool_]:
-        pairs = zip(vectors[:, left].tolist(), vectors[:, right].tolist(), strict=True)
-        verdicts = [u == u and v == v and bool(relate(decode_left(u), decode_right(v))) for u, v in pairs]
-        return np.array(verdicts, dtype=bool)
-
+    holds = partial(_relate, relate, (left, scales[left].decode), (right, scales[right].decode))
     try:
         holds(np.full((1, len(scales)), 0.5))
     except TypeError as error:
         raise SpaceError(f"expected parameters whose values can be compared, got '{clause}': {error}.") from error
     return Clause(str(clause), holds, max(left, right))
+
+
+def _relate(
+    relate: Callable[[Any, Any], Any],
+    left: tuple[int, Callable[[float], Any]],
+    right: tuple[int, Callable[[float], Any]],
+    vectors: Vectors,
+) -> Verdicts:
+    (left_column, decode_left), (right_column, decode_right) = left, right
+    pairs = zip(vectors[:, left_column].tolist(), vectors[:, right_column].tolist(), strict=True)
+    verdicts = [u == u and v == v and bool(relate(decode_left(u), decode_right(v))) for u, v in pairs]
+    return np.array(verdicts, dtype=bool)

@@ -27,7 +27,7 @@ class Decider:
         """Whether anything is left to evaluate."""
         if history.reissues or history.queue:
             return True
-        return any(history.brackets.has_room(level) for level in range(len(self.ladder)))
+        return any(map(history.brackets.has_room, history.brackets.levels))
 
     def decide(self, history: History, rng: np.random.Generator) -> Asked | Joined:
         """Returns the next event: a forgotten trial first, then what the user enqueued, then the schedule's word."""
@@ -62,7 +62,7 @@ class Decider:
         level = self._level(history, start)
         place: Start | None = start
         if not history.brackets.has_room(level):
-            level = next(level for level in range(len(self.ladder)) if history.brackets.has_room(level))
+            level = next(filter(history.brackets.has_room, history.brackets.levels))
             place = None
         vector, origin, why = select(
             self.model, history.observations, self.space, lambda vector: history.is_new(vector, level), rng

@@ -6,6 +6,7 @@ imported only for the ones that need it.
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import exp, log
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,9 @@ from bohb.scales import MAX_LOG_INTEGER, Choice, Integers, LogIntegers, Ordered,
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
-Quantile = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""From `(n,)` uniform numbers in [0, 1) to the `(n,)` positions of as many draws."""
+Floats = NDArray[np.float64]
+Quantile = Callable[[Floats], Floats]
+"""From `(n,)` uniform numbers in [0, 1) to the `(n,)` positions of as many draws; made so that it can be pickled."""
 
 
 def read_space(space: "ConfigurationSpace | Mapping[str, Any]") -> "ConfigurationSpace":
@@ -113,11 +115,15 @@ def read_quantile(parameter: Any, scale: Scale) -> Quantile | None:
     return continuous
 
 
-def _weighted(probabilities: NDArray[np.float64]) -> Quantile:
+def _weighted(probabilities: Floats) -> Quantile:
     cumulative = np.cumsum(probabilities)
     cumulative /= cumulative[-1]
     # To the right: the first choice whose cumulative probability exceeds q, which has a probability above 0.
-    return lambda q: np.searchsorted(cumulative, q, side="right").astype(float)
+    return partial(_count_exceeded, cumulative)
+
+
+def _count_exceeded(cumulative: Floats, q: Floats) -> Floats:
+    return np.searchsorted(cumulative, q, side="right").astype(float)
 
 
 def _normal_on_unit(parameter: Any) -> tuple[float, float]:
@@ -131,46 +137,56 @@ def _normal_on_unit(parameter: Any) -> tuple[float, float]:
 
 def _truncated_normal(mean: float, deviation: float) -> Quantile:
     """The normal distribution cut to [0, 1], in logarithms: the cut may lie far out in either tail."""
-    from scipy.special import log_ndtr, ndtri_exp
+    from scipy.special import log_ndtr
 
     low, high = -mean / deviation, (1.0 - mean) / deviation
-    sign = -1.0 if low > 0.0 else 1.0  # mirrored, so that the nearer tail is the one that is resolved
-    if sign < 0.0:
+    is_mirrored = low > 0.0  # so that the nearer tail is the one that is resolved
+    if is_mirrored:
         low, high = -high, -low
     log_low, log_high = float(log_ndtr(low)), float(log_ndtr(high))
-    ratio = exp(log_low - log_high)
+    return partial(_cut_normal, mean, -deviation if is_mirrored else deviation, (low, high), (log_low, log_high))
 
-    def quantile(q: NDArray[np.float64]) -> NDArray[np.float64]:
-        share = 1.0 - q if sign < 0.0 else q
-        z = ndtri_exp(np.minimum(log_high + np.log(ratio + share * (1.0 - ratio)), 0.0))
-        return np.asarray(np.clip(mean + sign * deviation * np.clip(z, low, high), 0.0, 1.0))
 
-    return quantile
+def _cut_normal(
+    mean: float, deviation: float, cuts: tuple[float, float], log_cuts: tuple[float, float], q: Floats
+) -> Floats:
+    """The quantiles of the normal distribution between two cuts; a negative deviation is a mirrored one."""
+    from scipy.special import ndtri_exp
+
+    share = 1.0 - q if deviation < 0.0 else q
+    ratio = exp(log_cuts[0] - log_cuts[1])
+    z = ndtri_exp(np.minimum(log_cuts[1] + np.log(ratio + share * (1.0 - ratio)), 0.0))
+    return np.asarray(np.clip(mean + deviation * np.clip(z, *cuts), 0.0, 1.0))
 
 
 def _beta(alpha: float, beta: float) -> Quantile:
+    return partial(_beta_quantile, alpha, beta)
+
+
+def _beta_quantile(alpha: float, beta: float, q: Floats) -> Floats:
     from scipy.special import betaincinv
 
-    return lambda q: np.asarray(betaincinv(alpha, beta, q))
+    return np.asarray(betaincinv(alpha, beta, q))
 
 
 def _log_uniform_integers(lower: int, upper: int, scale: Scale) -> Quantile:
+    return partial(_cut_values, lower, upper, scale)
+
+
+def _cut_values(lower: int, upper: int, scale: Scale, q: Floats) -> Floats:
     """Uniform in the logarithm, then cut into equal intervals of the value, as ConfigSpace does."""
     num, start, span = upper - lower + 1, log(lower), log(upper) - log(lower)
-
-    def place(q: float) -> float:
-        level = int((exp(start + q * span) - lower) / (upper - lower) * num)
-        return scale.place(lower + min(max(level, 0), num - 1))
-
-    return lambda q: np.array([place(one) for one in q.tolist()])
+    levels = (int((exp(start + one * span) - lower) / (upper - lower) * num) for one in q.tolist())
+    return np.array([scale.place(lower + min(max(level, 0), num - 1)) for level in levels])
 
 
 def _log_levels(continuous: Quantile, lower: int, upper: int, scale: Scale) -> Quantile:
+    return partial(_cut_positions, continuous, lower, upper, scale)
+
+
+def _cut_positions(continuous: Quantile, lower: int, upper: int, scale: Scale, q: Floats) -> Floats:
     """Cut into equal intervals of the position, whose values are then taken from the log scale, as ConfigSpace does."""
     num, start, span = upper - lower + 1, log(lower), log(upper) - log(lower)
-
-    def place(u: float) -> float:
-        level = min(int(u * num), num - 1)
-        return scale.place(min(max(round(exp(start + level / (num - 1) * span)), lower), upper))
-
-    return lambda q: np.array([place(u) for u in continuous(q).tolist()])
+    levels = (min(int(u * num), num - 1) for u in continuous(q).tolist())
+    values = (round(exp(start + level / (num - 1) * span)) for level in levels)
+    return np.array([scale.place(min(max(value, lower), upper)) for value in values])

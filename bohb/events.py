@@ -128,9 +128,7 @@ def told_from_json(data: Mapping[str, Any]) -> Told:
 def _from_json(data: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event:
     match data["kind"]:
         case "asked":
-            fields = {name: data[name] for name in Trial.__slots__}
-            fields |= {"config": ReadOnlyDict(space.unpack(data["config"])), "origin": Origin(data["origin"])}
-            return Asked(Trial(**fields | {"budget": ladder[ladder.level(data["budget"])]}), data["why"])
+            return Asked(_trial_from_json(data, space, ladder), data["why"])
         case "joined":
             return Joined(data["config_id"], data["bracket"], data["rung"])
         case "told":
@@ -147,6 +145,20 @@ def _from_json(data: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event
             )
         case kind:
             raise StateError(f"expected a known kind of event, got {kind!r}; a newer version of bohb may know it")
+
+
+def _trial_from_json(data: Mapping[str, Any], space: "Space", ladder: Ladder) -> Trial:
+    return Trial(
+        data["id"],
+        ReadOnlyDict(space.unpack(data["config"])),
+        ladder[ladder.level(data["budget"])],
+        data["config_id"],
+        data["bracket"],
+        data["rung"],
+        data["previous"],
+        data["checkpoint"],
+        Origin(data["origin"]),
+    )
 
 
 def _finite_or_none(loss: float, status: Status) -> float | None:

@@ -61,7 +61,7 @@ class History:
         self._ladder = ladder
         self._configs: list[Mapping[str, Any]] = []
         self._ids: dict[bytes, int] = {}
-        self._by_level: dict[tuple[int, int], Result] = {}
+        self._by_level: tuple[dict[int, Result], ...] = tuple({} for _ in ladder)
         self._in_flight: dict[tuple[int, int], int] = {}
         self._known_before: set[tuple[int, int, int]] = set()
 
@@ -82,7 +82,7 @@ class History:
 
     def result(self, config_id: int, level: int) -> Result | None:
         """Returns the result of a configuration at a level, or None."""
-        return self._by_level.get((config_id, level))
+        return self._by_level[level].get(config_id)
 
     def resumable(self, move: Promote) -> Result | None:
         """Returns the success that a promotion may resume from, the one in the rung below, or None.
@@ -92,7 +92,7 @@ class History:
         """
         level = self.brackets[move.bracket].rungs[move.rung - 1].level
         is_older = (move.bracket, move.rung - 1, move.config_id) in self._known_before
-        return None if is_older else self._by_level[move.config_id, level]
+        return None if is_older else self._by_level[level][move.config_id]
 
     def is_new(self, vector: NDArray[np.float64], level: int) -> bool:
         """Whether the configuration with this `(d,)` vector is neither evaluated nor pending at a level."""
@@ -118,7 +118,7 @@ class History:
     # The fold.
 
     def apply(self, event: Event) -> None:
-        """Makes an event part of the history."""
+        """Makes an event part of the history; one that is refused changes nothing."""
         match event:
             case Asked():
                 self._asked(event)
@@ -135,13 +135,16 @@ class History:
                 self._observed(event)
         self.events.append(event)
 
+    def sort(self) -> None:
+        """Sorts what is not sorted yet, so that the next look need not."""
+        self.brackets.sort()
+        self.observations.sort()
+
     def _asked(self, event: Asked) -> None:
         trial, level = event.trial, self._ladder.level(event.trial.budget)
-        if trial.id != len(self.trials):
-            raise StateError(f"expected trial {len(self.trials)} to be asked next, got trial {trial.id}")
-        is_known = trial.config_id < len(self._configs) and trial.config == self._configs[trial.config_id]
-        if not is_known and trial.config_id != self._identify(trial.config):
-            raise StateError(f"expected the configuration of trial {trial.id} under another id than {trial.config_id}")
+        vector = self._check_asked(trial, level, event.why)
+        if vector is not None:
+            self._learn(trial.config, vector)
         if "reissue_of" in event.why:
             self.reissues.remove(event.why["reissue_of"])
         else:
@@ -150,6 +153,27 @@ class History:
         self.trials.append(trial)
         self.whys.append(event.why)
         self.pending[trial.id] = trial
+
+    def _check_asked(self, trial: Trial, level: int, why: Mapping[str, Any]) -> NDArray[np.float64] | None:
+        """Returns the vector of the trial's configuration if that is new, before anything is changed.
+
+        Raises:
+            StateError: If the trial cannot follow those before.
+        """
+        if trial.id != len(self.trials):
+            raise StateError(f"expected trial {len(self.trials)} to be asked next, got trial {trial.id}")
+        if "reissue_of" in why and why["reissue_of"] not in self.reissues:
+            raise StateError(f"expected one of {self.reissues} to be asked again, got {why['reissue_of']}")
+        is_outside = trial.bracket is None or trial.rung is None
+        if not is_outside and not self.brackets.has_place(trial.bracket, trial.rung, level):
+            raise StateError(f"expected trial {trial.id} in an open bracket or the next, got {trial}")
+        if 0 <= trial.config_id < len(self._configs) and trial.config == self._configs[trial.config_id]:
+            return None
+        vector = self._space.encode(trial.config)
+        config_id = self.find(vector)
+        if trial.config_id != (len(self._configs) if config_id is None else config_id):
+            raise StateError(f"expected the configuration of trial {trial.id} under another id than {trial.config_id}")
+        return vector if config_id is None else None
 
     def _begin(self, trial: Trial, level: int) -> None:
         """Enters a trial that repeats no other one."""
@@ -160,8 +184,10 @@ class History:
         self.observations.ask(trial.config_id)
 
     def _joined(self, event: Joined) -> None:
+        if not (0 <= event.config_id < len(self._configs) and self.brackets.has_place(event.bracket, event.rung)):
+            raise StateError(f"expected a known configuration in an open bracket or the next, got {event}")
         rung = self.brackets.enter(event.bracket, event.rung, event.config_id)
-        known = self._by_level.get((event.config_id, rung.level))
+        known = self.result(event.config_id, rung.level)
         if known is not None:
             self._known_before.add((event.bracket, event.rung, event.config_id))
             self.brackets.finish(rung.level, event.config_id, known.loss)
@@ -173,7 +199,7 @@ class History:
             raise StateError(f"expected the outcome of one of the {len(self.trials)} asked trials, got {event}")
         trial = self.trials[event.trial_id]
         level = self._ladder.level(trial.budget)
-        is_late = (trial.config_id, level) in self._by_level
+        is_late = trial.config_id in self._by_level[level]
         status = Status.LATE if is_late else event.status
         result = Result(trial, event.loss, status, event.checkpoint, event.info)
         self.answers[trial.id] = result
@@ -181,7 +207,7 @@ class History:
             self._settle(level, result)
 
     def _observed(self, event: Observed) -> None:
-        config_id, level = self._identify(event.config), self._ladder.level(event.budget)
+        level, config_id = self._ladder.level(event.budget), self._identify(event.config)
         number, config = -1 - len(self.observed), self.config(config_id)
         trial = Trial(number, config, event.budget, config_id, None, None, None, None, Origin.OBSERVED)
         self.observed[number] = trial
@@ -196,7 +222,7 @@ class History:
             self.observations.settle(config_id)
             if self.pending.pop(in_flight, None) is None:
                 self.reissues.remove(in_flight)
-        self._by_level[config_id, level] = result
+        self._by_level[level][config_id] = result
         self.results.append(result)
         self.brackets.finish(level, config_id, result.loss)
         self.observations.tell(level, config_id, result.loss)
@@ -224,8 +250,12 @@ class History:
     def _identify(self, config: Mapping[str, Any]) -> int:
         """Returns the id of a configuration, a new one if need be."""
         vector = self._space.encode(config)
-        config_id = self._ids.setdefault(vector.tobytes(), len(self._configs))
-        if config_id == len(self._configs):
-            self._configs.append(config)  # an event's own, which is read-only
-            self.observations.add(vector)
+        config_id = self.find(vector)
+        return self._learn(config, vector) if config_id is None else config_id
+
+    def _learn(self, config: Mapping[str, Any], vector: NDArray[np.float64]) -> int:
+        """Returns the id of a configuration that is new."""
+        config_id = self._ids[vector.tobytes()] = len(self._configs)
+        self._configs.append(config)  # an event's own, which is read-only
+        self.observations.add(vector)
         return config_id

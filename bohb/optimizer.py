@@ -19,7 +19,7 @@ from bohb.errors import BohbError, ConfigError, SettingError, SpaceExhausted, St
 from bohb.events import Asked, Enqueued, Event, Forgotten, Observed, Told
 from bohb.history import History
 from bohb.models import Model
-from bohb.outcomes import conflict, is_same_outcome, read_checkpoint, read_outcome
+from bohb.outcomes import read_checkpoint, read_outcome, same_or_conflict
 from bohb.presets import choose
 from bohb.schedules import Brackets, Schedule
 from bohb.space import Space
@@ -84,12 +84,14 @@ class Optimizer:
         """Returns the next trial to evaluate; never blocks.
 
         Raises:
-            SpaceExhausted: If every configuration of a finite space is evaluated or pending at every budget.
+            SpaceExhausted: If every configuration of a finite space is evaluated or pending at every budget
+                of the schedule.
         """
         if not self._decider.has_work(self._history):
             raise SpaceExhausted(
                 f"all {self._space.size} configurations of the space are evaluated or pending at all "
-                f"{len(self._ladder)} budgets; tell the {len(self.pending)} pending trials and stop, or widen the space"
+                f"{len(self._history.brackets.levels)} budgets of the schedule; tell the {len(self.pending)} pending "
+                "trials and stop, or widen the space"
             )
         # The k-th ask draws from its own generator, so that neither asynchrony nor resuming can shift it.
         key = np.array([self._seed, len(self._history.trials)], dtype=np.uint64)
@@ -130,7 +132,7 @@ class Optimizer:
         event = Told(known.id, loss, status, read_checkpoint(checkpoint), facts)
         before = self._history.answers.get(known.id)
         if before is not None:
-            return _same_or_conflict(before, event)
+            return same_or_conflict(before, event)
         self._history.apply(event)
         return self._history.answers[known.id]
 
@@ -187,7 +189,7 @@ class Optimizer:
         config_id = self._history.find(self._space.encode(plain))
         before = None if config_id is None else self._history.result(config_id, level)
         if before is not None:
-            return _same_or_conflict(before, Told(before.trial.id, value, status, before.checkpoint, {}))
+            return same_or_conflict(before, Told(before.trial.id, value, status, before.checkpoint, {}))
         self._history.apply(Observed(plain, self._ladder[level], value, status))
         return self._history.results[-1]
 
@@ -240,7 +242,7 @@ class Optimizer:
         Raises:
             SettingError: If a number is not a positive integer.
         """
-        return planning.plan(self._decider.schedule, self._ladder, num_workers, cycles)
+        return planning.plan(self._decider.schedule, self._ladder, num_workers, cycles, capacity=self._space.size)
 
     def health(self) -> diagnostics.Health:
         """Returns how the search is doing: the model, the agreement of the budgets, failures, rejected candidates."""
@@ -280,6 +282,10 @@ class Optimizer:
             self._history.apply(event)
         except (LookupError, ValueError, StopIteration) as error:
             raise StateError(f"expected an event that can follow the {len(self.events)} before, got {event}") from error
+
+    def sort(self) -> None:
+        """Does at once, after many calls of `apply`, what otherwise the next ask would take its time for."""
+        self._history.sort()
 
     def to_state(self) -> dict[str, Any]:
         """Returns everything as plain JSON-able data."""
@@ -391,10 +397,3 @@ def _is_same(trial: Trial, known: Trial) -> bool:
 def _private_copy(trial: Trial) -> Trial:
     """Returns the record to hand out, so that whoever changes its dicts changes nothing here."""
     return replace(trial, config=dict(trial.config), budget=copy.deepcopy(trial.budget))
-
-
-def _same_or_conflict(before: Result, again: Told) -> Result:
-    """Returns the result that was told before, if this is the same tell."""
-    if is_same_outcome(before, again):
-        return before
-    raise conflict(before.trial.id, before, again)

@@ -83,6 +83,17 @@ def is_same_outcome(before: Result | Told, again: Told) -> bool:
     return before.loss == again.loss and same_status and before.checkpoint == again.checkpoint
 
 
+def same_or_conflict(before: Result, again: Told) -> Result:
+    """Returns the result that was told before, if this is the same tell.
+
+    Raises:
+        TellConflict: If it is another one.
+    """
+    if is_same_outcome(before, again):
+        return before
+    raise conflict(before.trial.id, before, again)
+
+
 def conflict(trial_id: int, before: Result | Told, again: Told) -> TellConflict:
     """Returns the error for a second tell that says something else."""
     return TellConflict(

@@ -1,8 +1,10 @@
 """What a schedule will cost, before anything is spent: the brackets counted, and a rehearsal on simulated workers."""
 
 import heapq
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bohb.budgets import Ladder
 from bohb.errors import SettingError
@@ -64,18 +66,23 @@ class Plan:
         return "\n".join(lines)
 
 
-def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int) -> Plan:
+def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, *, capacity: int | None = None) -> Plan:
     """Returns what `num_cycles` cycles of a schedule take on `num_workers` workers.
+
+    Args:
+        schedule: The schedule.
+        ladder: The ladder.
+        num_workers: At least 1.
+        num_cycles: At least 1.
+        capacity: How many configurations the space holds, or None for any number: at no budget more are planned.
 
     Raises:
         SettingError: If a number is not a positive integer.
     """
-    for name, number in (("num_workers", num_workers), ("cycles", num_cycles)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise SettingError(f"expected a positive integer as {name}, got {number!r}")
-    cycle = _rehearse(schedule, ladder, 1, 1, resumed=False)
+    num_workers, num_cycles = _check_count(num_workers, "num_workers"), _check_count(num_cycles, "cycles")
+    cycle = _rehearse(schedule, ladder, capacity, 1, 1, resumed=False)
     resumed, afresh = (
-        _rehearse(schedule, ladder, num_workers, num_cycles, resumed=resumed) for resumed in (True, False)
+        _rehearse(schedule, ladder, capacity, num_workers, num_cycles, resumed=resumed) for resumed in (True, False)
     )
     return Plan(
         brackets=tuple(_rungs(bracket, ladder) for bracket in cycle.brackets),
@@ -88,6 +95,13 @@ def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int) 
         makespan_resumed=resumed.makespan,
         makespan_afresh=afresh.makespan,
     )
+
+
+def _check_count(number: Any, name: str) -> int:
+    """Returns any kind of integer as Python's, if it is positive."""
+    if isinstance(number, bool) or not hasattr(number, "__index__") or operator.index(number) < 1:
+        raise SettingError(f"expected a positive integer as {name}, got {number!r}")
+    return operator.index(number)
 
 
 def _rungs(bracket: Bracket, ladder: Ladder) -> tuple[PlannedRung, ...]:
@@ -111,13 +125,16 @@ def _price(move: Start | Promote, brackets: Brackets, *, resumed: bool) -> float
     return costs[levels[move.rung]] - paid
 
 
-def _rehearse(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, *, resumed: bool) -> _Rehearsal:
+def _rehearse(
+    schedule: Schedule, ladder: Ladder, capacity: int | None, num_workers: int, num_cycles: int, *, resumed: bool
+) -> _Rehearsal:
     """Runs the cycles with the schedule itself, on simulated workers.
 
     Losses are the configurations' ids, so that of equals the first goes on. A worker idles where the schedule would
-    open a bracket beyond the planned ones, or start more in an endless bracket than its plan says.
+    open a bracket beyond the planned ones, start more in an endless bracket than its plan says, or start one that the
+    space does not hold.
     """
-    brackets = Brackets(ladder, schedule.cycle(ladder))
+    brackets = Brackets(ladder, schedule.cycle(ladder), capacity)
     running: list[tuple[float, int, int]] = []  # (end, configuration, level)
     now, spent, num_configs = 0.0, 0.0, 0
     while True:
@@ -140,8 +157,10 @@ def _rehearse(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: 
 
 
 def _is_beyond(start: Start, brackets: Brackets, num_cycles: int) -> bool:
-    """Whether a start lies beyond the planned cycles."""
+    """Whether a start lies beyond the planned cycles, or beyond the space."""
     plan = brackets.plan(start.bracket)
+    if not brackets.has_room(plan.levels[start.rung]):
+        return True
     if not plan.is_endless:
         return start.bracket >= num_cycles * len(brackets.cycle)
     return start.bracket < len(brackets) and len(brackets[start.bracket].rungs[0].entered) >= num_cycles * plan.sizes[0]

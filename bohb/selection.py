@@ -1,13 +1,14 @@
 """A configuration for a new start: the model's choice where it has one, always valid, never one that was had before."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb.errors import SpaceError, SpaceExhausted
-from bohb.models import Model, Observations
+from bohb.errors import SettingError, SpaceError, SpaceExhausted
+from bohb.models import Model, Observations, Proposal
 from bohb.space import Space
 from bohb.trials import Origin
 
@@ -24,15 +25,43 @@ def select(
 
     Raises:
         SpaceExhausted: If no configuration is new.
+        SettingError: If the model, a user's own, says something else than a proposal.
     """
     proposal = model.propose(observations, space, rng)
-    facts = {**proposal.why, "rejected": 0, "duplicates": 0}
+    _check_vectors(proposal, len(space.names))
+    facts = {**_read_facts(proposal.why, len(observations.levels)), "rejected": 0, "duplicates": 0}
     if len(proposal.vectors):
         vector = _first_new(space, proposal.vectors, is_new, facts)
         if vector is not None:
             return vector, Origin.MODEL, facts
         facts["reason"] = "every candidate was forbidden or had before"
     return _random(space, is_new, rng, facts), Origin.RANDOM, facts
+
+
+def _check_vectors(proposal: Any, num_dims: int) -> None:
+    if not isinstance(proposal, Proposal):
+        raise SettingError(f"expected the model to return a Proposal, got {proposal!r}")
+    shape = np.shape(proposal.vectors)
+    if len(shape) != 2 or (shape[0] and shape[1] != num_dims):
+        raise SettingError(f"expected a proposal of (n, {num_dims}) vectors from the model, got the shape {shape}")
+
+
+def _read_facts(why: Any, num_levels: int) -> dict[str, Any]:
+    """Returns a private copy of what a model notes, which has to go to JSON and to make sense to `explain`."""
+    try:
+        facts: dict[str, Any] = json.loads(json.dumps(dict(why), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise SettingError(f"expected JSON-able facts in the model's proposal, got {why!r:.200}: {error}") from error
+    numbers = [facts.get(name, 0) for name in ("level", "good", "bad")]
+    is_sound = set(map(type, numbers)) == {int} and type(facts.get("score", 0)) in (int, float)
+    if not is_sound or not 0 <= numbers[0] < num_levels or ("good" in facts) != ("bad" in facts):
+        raise SettingError(
+            "expected `level`, `good` and `bad` as integers, the latter two together, and `score` as a number in the "
+            f"facts of the model's proposal, got {facts}; note anything else under another name"
+        )
+    if "reissue_of" in facts:
+        raise SettingError(f"expected no `reissue_of` in the facts of the model's proposal, got {facts}; rename it")
+    return facts
 
 
 def _first_new(space: Space, vectors: Vector, is_new: Callable[[Vector], bool], facts: dict[str, Any]) -> Vector | None:

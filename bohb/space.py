@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bohb import declared
+from bohb.axes import Axes
 from bohb.clauses import Clause, compile_clause
 from bohb.errors import ConfigError, SpaceError
 from bohb.scales import Choice, Ordered, Scale
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
 Vectors = NDArray[np.float64]
-MAX_ENUMERATED = 2**20
-"""The largest number of configurations that are written out to be counted."""
+MAX_ENUMERATED = 2**15
+"""The largest number of configurations that are written out.
+
+That is how those of a space with conditions or forbidden clauses are counted, and how the last new ones of any space
+are found. Beyond, a new configuration is looked for by drawing until one is new.
+"""
 
 MAX_DRAWS = 10_000
 """How many draws `sample` may spend on each vector that it is to return."""
@@ -79,6 +84,11 @@ class Space:
 
     def _compile(self, clause: Any) -> Clause:
         return compile_clause(clause, self._columns, self._scales)
+
+    @cached_property
+    def axes(self) -> Axes:
+        """The columns without their names and values, as densities see them."""
+        return Axes(self.choices, self.edges)
 
     # Values and vectors
 
@@ -293,13 +303,13 @@ class Space:
                 if not _is_json(value):
                     raise SpaceError(
                         f"expected values that JSON carries exactly (str, int, float, bool, None), got {value!r} for "
-                        f"{name!r}; use names for such values, or pass the space itself when restoring."
+                        f"{name!r}; declare a name for each such value, and look the value up where it is used."
                     )
         try:
             data: dict[str, Any] = json.loads(json.dumps(self._serialised, default=declared.plain, allow_nan=False))
         except (TypeError, ValueError) as error:
             raise SpaceError(
-                f"expected a space that JSON can carry, but: {error}; pass the space itself when restoring."
+                f"expected a space that JSON can carry, but: {error}; declare names for what it cannot, as choices."
             ) from error
         return data
 
@@ -336,11 +346,12 @@ class Space:
         Raises:
             ConfigError: An unknown name, or an index that is not declared.
         """
-        return {name: self._unpack_value(name, value) for name, value in packed.items()}
+        return {
+            name: self._unpack_value(name, value) if isinstance(value, Mapping) else value
+            for name, value in packed.items()
+        }
 
-    def _unpack_value(self, name: str, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
+    def _unpack_value(self, name: str, value: Mapping[str, Any]) -> Any:
         values, index = self._scale_of(name).values, value.get("choice")
         if not isinstance(index, int) or not 0 <= index < len(values):
             raise ConfigError(f"expected {{'choice': index}} below {len(values)} for {name!r}, got {dict(value)}.")

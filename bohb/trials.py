@@ -76,6 +76,10 @@ class Trial:
     checkpoint: str | None
     origin: Origin
 
+    def __hash__(self) -> int:
+        """Returns a hash of the id: a mapping has none."""
+        return hash(self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -94,3 +98,7 @@ class Result:
     status: Status
     checkpoint: str | None
     info: Mapping[str, Any]
+
+    def __hash__(self) -> int:
+        """Returns a hash of the trial's id: a mapping has none."""
+        return hash(self.trial.id)

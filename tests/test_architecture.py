@@ -19,12 +19,13 @@ ROOT = Path(bohb.__file__).parent
 LAYERS = [
     # Each unit is one file, one package, or a few files that are one thing. A unit imports from lower layers only;
     # within a unit files may import each other, without cycles.
-    [{"bohb.errors"}],
+    [{"bohb.errors"}, {"bohb.axes"}],
     [
         {"bohb.trials"},
         {"bohb.budgets"},
+        {"bohb.sortedset"},
         {"bohb.space", "bohb.declared", "bohb.scales", "bohb.clauses"},
-        {"bohb.density", "bohb.axes", "bohb.bandwidths"},
+        {"bohb.density", "bohb.bandwidths"},
     ],
     [{"bohb.schedules"}, {"bohb.models"}],
     [

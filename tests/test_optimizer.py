@@ -5,7 +5,7 @@ import json
 import math
 import pickle
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +17,7 @@ from ConfigSpace import ConfigurationSpace, EqualsCondition, Float, Integer, Nor
 
 import bohb
 from bohb.budgets import BracketPlan, Ladder
+from bohb.events import Asked, Enqueued, Forgotten, Joined, Observed, Told
 from bohb.models import Observations, Proposal
 from bohb.schedules import Brackets, Promote, Start
 from bohb.space import Space
@@ -443,3 +444,100 @@ def test_health_of_a_ladder_with_numbers_and_dicts() -> None:
         trial = optimizer.ask()
         optimizer.tell(trial, trial.config["x"])
     assert (1, "{'epochs': 3}") in optimizer.health().rank_correlation
+
+
+@pytest.mark.parametrize("preset", ["default", "hpbandster", "hyperband"])
+def test_an_optimizer_can_be_pickled_and_copied(preset: str) -> None:
+    """The copy goes on alike, and neither changes the other."""
+    optimizer = make(preset)
+    for _ in range(60):
+        trial = optimizer.ask()
+        optimizer.tell(trial, loss_of(trial))
+    copies = [pickle.loads(pickle.dumps(optimizer)), copy.deepcopy(optimizer), optimizer]
+    asked = [[one.ask() for _ in range(20)] for one in copies]
+    assert asked[0] == asked[1] == asked[2]
+
+
+def test_records_can_be_keys() -> None:
+    """Although a configuration is a dict: equal records have equal hashes."""
+    optimizer = make()
+    trial = optimizer.ask()
+    result = optimizer.tell(trial, 1.0)
+    assert {trial: 1, result: 2} == {optimizer.trial(trial.id): 1, optimizer.results[0]: 2}
+
+
+def foreign_events(trial: bohb.Trial) -> list[Any]:
+    """Events that cannot follow the one in which a trial was asked in an optimizer without any other."""
+    new = replace(trial, id=1, config={**trial.config, "depth": 6 - trial.config["depth"] % 5}, config_id=1)
+    return [
+        *(Asked(replace(new, **change), {}) for change in [{"id": 2}, {"config_id": 5}, {"config_id": -1}]),
+        *(Asked(replace(new, **change), {}) for change in [{"bracket": 7}, {"bracket": -1}, {"rung": 9}, {"rung": -1}]),
+        *(Asked(replace(new, **change), {}) for change in [{"rung": 1}, {"budget": 27}, {"budget": 5}]),
+        Asked(replace(new, config={"depth": 99}), {}),
+        *(Asked(new, {"reissue_of": number}) for number in (0, None)),
+        *(Joined(*ids) for ids in [(3, 0, 0), (0, 5, 0), (0, 0, 9), (-1, 0, 0)]),
+        *(Told(number, 1.0, Status.OK, None, {}) for number in (1, -1)),
+        Forgotten(4),
+        Enqueued(new.config, 5),
+        Enqueued({"depth": 99}, None),
+        Observed(new.config, 5, 1.0, Status.OK),
+    ]
+
+
+def test_an_event_that_is_refused_changes_nothing() -> None:
+    """However far it was from fitting; the control is one that fits, and changes something."""
+    trial = make().ask()
+    for event in foreign_events(trial):
+        optimizer = make()
+        optimizer.ask()
+        before = pickle.dumps(optimizer)
+        with pytest.raises(bohb.StateError):
+            optimizer.apply(event)
+        assert pickle.dumps(optimizer) == before, event
+    optimizer.apply(Told(0, 1.0, Status.OK, None, {}))
+    assert pickle.dumps(optimizer) != before
+
+
+@dataclass(frozen=True)
+class Saying:
+    """A user's model that returns the same whatever happens."""
+
+    answer: Any
+
+    def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
+        return self.answer
+
+
+NOWHERE = np.empty((0, 3))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(None, [[0.5, 0.5, 0.5]], Proposal([0.5, 0.5, 0.5], {}), Proposal(np.zeros((1, 2)), {})),
+        *(
+            Proposal(NOWHERE, why)
+            for why in [None, {"a": {1}}, {"n": np.int64(1)}, {"score": math.nan}, {"score": "x"}]
+        ),
+        *(Proposal(NOWHERE, why) for why in [{"level": 2}, {"level": -1}, {"level": "0"}, {"good": 1}, {"bad": 1}]),
+        Proposal(NOWHERE, {"reissue_of": 0}),
+    ],
+    ids=repr,
+)
+def test_a_model_that_says_something_else_is_refused(answer: Any) -> None:
+    """When it says so, and nothing has changed by then."""
+    optimizer = bohb.Optimizer(SPACES["float"](), [1, 9], seed=0, model=Saying(answer))
+    with pytest.raises(bohb.SettingError, match="model"):
+        optimizer.ask()
+    assert not optimizer.events
+
+
+def test_what_a_users_model_notes_is_explained() -> None:
+    """And belongs to the optimizer from then on."""
+    why = {"level": 1, "good": 2, "bad": 3, "score": 1, "mood": ["high"]}
+    optimizer = bohb.Optimizer(SPACES["float"](), [1, 9], seed=0, model=Saying(Proposal(np.full((1, 3), 0.5), why)))
+    trial = optimizer.ask()
+    why["mood"].append("low")
+    explanation = optimizer.explain(trial)
+    assert explanation.facts["mood"] == ["high"]
+    assert "9, 2 good and 3 bad, score 1" in str(explanation)

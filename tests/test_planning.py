@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,3 +145,22 @@ def test_a_plan_can_be_read():
     assert "bracket 0: 81 x 1, 27 x 3, 9 x 9, 3 x 27, 1 x 81" in text
     assert "143 configurations, 206 trials; cost 1581 with checkpoints, 1902 without" in text
     assert text.splitlines()[-1].startswith("4 worker(s): done after")
+
+
+@every_schedule
+@given(rungs=LADDERS, workers=st.integers(1, 3), capacity=st.integers(1, 30))
+def test_no_more_is_planned_than_the_space_holds(schedule, rungs, workers, capacity):
+    it = plan(schedule, rungs, workers, 2, capacity=capacity)
+    at_budget = {}
+    for rung in itertools.chain.from_iterable(it.brackets):
+        at_budget[rung.budget] = at_budget.get(rung.budget, 0) + rung.num_configs
+    assert it.num_trials >= 1
+    assert max(at_budget.values()) <= capacity
+    assert plan(schedule, rungs, workers, 2, capacity=10**9) == plan(schedule, rungs, workers, 2)
+
+
+def test_any_integer_counts_workers_and_cycles():
+    assert plan(Hyperband(), FIVE, np.int64(3), np.uint8(2)) == plan(Hyperband(), FIVE, 3, 2)
+    for number in (0, -1, True, 1.0, "1", None):
+        with pytest.raises(SettingError, match="positive integer"):
+            plan(Hyperband(), FIVE, number, 1)

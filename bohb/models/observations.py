@@ -1,11 +1,10 @@
 """What a model sees, and what it says.
 
-The observations are kept sorted as they come in, so that a model never sorts. Every order is by (loss, configuration
+The observations are kept sorted, so that a model never sorts. Every order is by (loss, configuration
 id): it depends on what was told, never on the sequence of the tells, and on the losses only through their ranks.
 """
 
 import math
-from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bohb.sortedset import SortedSet
 from bohb.space import Space
 
 
@@ -32,32 +32,62 @@ class Proposal:
 
 @dataclass(slots=True)
 class Level:
-    """What is known at one budget. Lists of (loss, configuration id) are sorted, best first.
+    """What is known at one budget.
 
     Attributes:
-        told: Everything told; failures come last with an infinite loss.
-        highest: The successes whose configuration was told at no larger budget.
         losses: The loss by configuration id, infinite for failures.
-        shared: The ids of the configurations that succeeded here and at the level below, ascending.
-        num_failures: How many of `told` are failures.
+        num_failures: How many of them are failures.
+        standing: The successes whose configuration was told at no larger budget; `highest` lists them.
         agreement: What `concordance` found about `shared` since it last changed, or None.
     """
 
-    told: list[tuple[float, int]] = field(default_factory=list)
-    highest: list[tuple[float, int]] = field(default_factory=list)
     losses: dict[int, float] = field(default_factory=dict)
-    shared: list[int] = field(default_factory=list)
     num_failures: int = 0
+    standing: SortedSet[tuple[float, int]] = field(default_factory=SortedSet)
     agreement: tuple[float, int] | None = None
+    _told: SortedSet[tuple[float, int]] = field(default_factory=SortedSet)
+    _shared: SortedSet[int] = field(default_factory=SortedSet)
+
+    @property
+    def told(self) -> list[tuple[float, int]]:
+        """(loss, configuration id) of everything told, best first; failures come last with an infinite loss."""
+        return self._told.elements
+
+    @property
+    def highest(self) -> list[tuple[float, int]]:
+        """(loss, configuration id) of the successes whose configuration was told at no larger budget, best first."""
+        return self.standing.elements
+
+    @property
+    def shared(self) -> list[int]:
+        """The ids of the configurations that succeeded here and at the level below, ascending."""
+        return self._shared.elements
 
     @property
     def num_successes(self) -> int:
         """How many were told a finite loss."""
-        return len(self.told) - self.num_failures
+        return len(self.losses) - self.num_failures
 
     def is_success(self, config_id: int) -> bool:
         """Whether the configuration was told a finite loss."""
         return math.isfinite(self.losses.get(config_id, math.inf))
+
+    def tell(self, entry: tuple[float, int]) -> None:
+        """Records a (loss, configuration id)."""
+        loss, config_id = entry
+        self.losses[config_id] = loss
+        self._told.add(entry)
+        self.num_failures += not math.isfinite(loss)
+
+    def share(self, config_id: int) -> None:
+        """Records that a configuration succeeded here and at the level below."""
+        self._shared.add(config_id)
+        self.agreement = None
+
+    def sort(self) -> None:
+        """Sorts what is not sorted yet, so that the next look need not."""
+        for ordered in (self.standing, self._told, self._shared):
+            ordered.sort()
 
 
 class Observations:
@@ -69,12 +99,11 @@ class Observations:
 
     Attributes:
         levels: What is known at each budget, cheapest first.
-        failed: (inf, id) of the configurations that failed at the largest budget where they were told, by id.
     """
 
     def __init__(self, num_levels: int, num_dims: int) -> None:
         self.levels = tuple(Level() for _ in range(num_levels))
-        self.failed: list[tuple[float, int]] = []
+        self._failed: SortedSet[tuple[float, int]] = SortedSet()
         self._pending: dict[int, int] = {}
         self._largest: dict[int, int] = {}
         self._vectors = np.empty((64, num_dims))
@@ -92,9 +121,20 @@ class Observations:
         return self._vectors[np.asarray(config_ids, dtype=np.intp)]
 
     @property
+    def failed(self) -> list[tuple[float, int]]:
+        """(inf, id) of the configurations that failed at the largest budget where they were told, by id."""
+        return self._failed.elements
+
+    @property
     def pending(self) -> list[int]:
         """The ids of the configurations that are being evaluated, ascending."""
         return sorted(self._pending)
+
+    def sort(self) -> None:
+        """Sorts what is not sorted yet, so that the next look need not."""
+        self._failed.sort()
+        for level in self.levels:
+            level.sort()
 
     def ask(self, config_id: int) -> None:
         """Records that an evaluation of the configuration began."""
@@ -108,23 +148,21 @@ class Observations:
 
     def tell(self, level: int, config_id: int, loss: float) -> None:
         """Records a loss; an infinite one is a failure."""
-        here = self.levels[level]
-        here.losses[config_id] = loss
-        insort(here.told, (loss, config_id))
-        here.num_failures += not math.isfinite(loss)
+        entry = (loss, config_id)
+        self.levels[level].tell(entry)
         self._share(level, config_id)
         self._share(level + 1, config_id)
         largest = self._largest.get(config_id, -1)
         if level > largest:
             self._largest[config_id] = level
             if largest >= 0:
-                entry = (self.levels[largest].losses[config_id], config_id)
-                _remove(self._standing(largest, entry), entry)
-            insort(self._standing(level, (loss, config_id)), (loss, config_id))
+                before = (self.levels[largest].losses[config_id], config_id)
+                self._standing(largest, before).remove(before)
+            self._standing(level, entry).add(entry)
 
-    def _standing(self, level: int, entry: tuple[float, int]) -> list[tuple[float, int]]:
-        """Returns the list that an entry belongs to while this is the largest level of its configuration."""
-        return self.levels[level].highest if math.isfinite(entry[0]) else self.failed
+    def _standing(self, level: int, entry: tuple[float, int]) -> SortedSet[tuple[float, int]]:
+        """Returns the set that an entry belongs to while this is the largest level of its configuration."""
+        return self.levels[level].standing if math.isfinite(entry[0]) else self._failed
 
     def _share(self, level: int, config_id: int) -> None:
         """Records that a configuration succeeded at this level and at the one below, if it did."""
@@ -132,13 +170,7 @@ class Observations:
             return
         here = self.levels[level]
         if here.is_success(config_id) and self.levels[level - 1].is_success(config_id):
-            insort(here.shared, config_id)
-            here.agreement = None
-
-
-def _remove(entries: list[tuple[float, int]], entry: tuple[float, int]) -> None:
-    """Removes an entry that is in the sorted list."""
-    del entries[bisect_left(entries, entry)]
+            here.share(config_id)
 
 
 def ids(entries: Iterable[tuple[float, int]], count: int | None = None) -> list[int]:

@@ -7,7 +7,6 @@ all bandwidths widened.
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +17,9 @@ from bohb.models.observations import Proposal
 from bohb.space import Space
 
 
-@lru_cache(maxsize=8)
 def axes_of(space: Space) -> Axes:
     """Returns the shape of the space as densities see it, the same object for the same space."""
-    return Axes(space.choices, space.edges)
+    return space.axes
 
 
 def num_good(num_points: int, fraction: float, minimum: int) -> int:

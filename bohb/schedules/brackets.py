@@ -6,13 +6,15 @@ that it may do is to `close` a bracket that can never give work again, which onl
 """
 
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from bohb.budgets import BracketPlan, Ladder
+from bohb.errors import SettingError
+from bohb.sortedset import SortedSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +41,29 @@ class Rung:
     Attributes:
         level: The index of its budget on the ladder.
         entered: The ids of the configurations that were started or promoted into it.
-        finished: (loss, id) of those that were told, best first; failures come last with an infinite loss.
-        waiting: (loss, id) of those that finished without failure and were not promoted, best first.
+        losses: The loss by configuration id of those that were told, infinite for failures.
     """
 
     level: int
     entered: set[int] = field(default_factory=set)
-    finished: list[tuple[float, int]] = field(default_factory=list)
-    waiting: list[tuple[float, int]] = field(default_factory=list)
+    losses: dict[int, float] = field(default_factory=dict)
+    _finished: SortedSet[tuple[float, int]] = field(default_factory=SortedSet)
+    _waiting: SortedSet[tuple[float, int]] = field(default_factory=SortedSet)
+
+    @property
+    def finished(self) -> list[tuple[float, int]]:
+        """(loss, id) of those that were told, best first; failures come last with an infinite loss."""
+        return self._finished.elements
+
+    @property
+    def waiting(self) -> list[tuple[float, int]]:
+        """(loss, id) of those that finished without failure and were not promoted, best first."""
+        return self._waiting.elements
 
     @property
     def num_pending(self) -> int:
         """How many entered and are not told yet."""
-        return len(self.entered) - len(self.finished)
+        return len(self.entered) - len(self.losses)
 
     def rank(self, entry: tuple[float, int]) -> int:
         """Returns how many of the finished are better than this (loss, id)."""
@@ -59,20 +71,26 @@ class Rung:
 
     def is_waiting(self, entry: tuple[float, int]) -> bool:
         """Whether this (loss, id) waits for promotion."""
-        position = bisect_left(self.waiting, entry)
-        return self.waiting[position : position + 1] == [entry]
+        return entry in self._waiting
 
     def finish(self, config_id: int, loss: float) -> None:
         """Records the loss of one that entered."""
-        insort(self.finished, (loss, config_id))
+        entry = (loss, config_id)
+        self.losses[config_id] = loss
+        self._finished.add(entry)
         if math.isfinite(loss):
-            insort(self.waiting, (loss, config_id))
+            self._waiting.add(entry)
 
     def release(self, config_id: int) -> None:
         """Takes a promoted configuration off those that wait."""
-        position = next((i for i, entry in enumerate(self.waiting) if entry[1] == config_id), None)
-        if position is not None:
-            del self.waiting[position]
+        entry = (self.losses.get(config_id, math.inf), config_id)
+        if entry in self._waiting:
+            self._waiting.remove(entry)
+
+    def sort(self) -> None:
+        """Sorts what is not sorted yet, so that the next look need not."""
+        self._finished.sort()
+        self._waiting.sort()
 
 
 @dataclass(slots=True)
@@ -103,11 +121,18 @@ class Brackets:
         ladder: The ladder.
         cycle: The plans of one cycle; bracket i follows plan i modulo their number.
         capacity: How many configurations the space holds, or None if they cannot be counted.
+
+    Attributes:
+        levels: The levels at which the schedule evaluates anything, ascending.
+
+    Raises:
+        SettingError: If the cycle is empty, or holds something else than plans over the ladder.
     """
 
     def __init__(self, ladder: Ladder, cycle: Sequence[BracketPlan], capacity: int | None = None) -> None:
         self.ladder = ladder
-        self.cycle = tuple(cycle)
+        self.cycle = _check_cycle(cycle, len(ladder))
+        self.levels = tuple(sorted({level for plan in self.cycle for level in plan.levels}))
         self.capacity = capacity
         self._brackets: list[Bracket] = []
         self._open: list[Bracket] = []
@@ -142,6 +167,17 @@ class Brackets:
         """Records that a configuration is evaluated or pending at this level, in a bracket or outside."""
         self._taken[level].add(config_id)
 
+    def has_place(self, bracket: int | None, rung: int | None, level: int | None = None) -> bool:
+        """Whether there is such a rung in a bracket that is open or the next, at this level if one is given."""
+        if (
+            bracket is None
+            or rung is None
+            or not 0 <= bracket <= len(self._brackets)
+            or not 0 <= rung < len(self.plan(bracket).levels)
+        ):
+            return False
+        return level is None or self.plan(bracket).levels[rung] == level
+
     def enter(self, bracket: int, rung: int, config_id: int) -> Rung:
         """Records a start in a rung, or a promotion into it; opens the bracket if it is the next."""
         if bracket == len(self._brackets):
@@ -170,10 +206,29 @@ class Brackets:
             for number, rung in enumerate(bracket.rungs[:-1])
         )
 
+    def sort(self) -> None:
+        """Sorts what is not sorted yet, so that the next look need not."""
+        for bracket in self._open:
+            for rung in bracket.rungs:
+                rung.sort()
+
     def close(self, bracket: Bracket) -> None:
         """Takes a bracket that can never give work again off the open ones, so that nobody looks at it in vain."""
         bracket.is_closed = True
         self._open.remove(bracket)
+
+
+def _check_cycle(cycle: Sequence[BracketPlan], num_levels: int) -> tuple[BracketPlan, ...]:
+    """Returns the plans of a schedule, which may be a user's own."""
+    plans = tuple(cycle)
+    for plan in plans:
+        if not isinstance(plan, BracketPlan) or not plan.levels or len(plan.levels) != len(plan.sizes):
+            raise SettingError(f"expected plans with a size for each level from the schedule's cycle, got {plan!r}")
+        if list(plan.levels) != sorted(set(plan.levels) & set(range(num_levels))):
+            raise SettingError(f"expected ascending levels from 0 to {num_levels - 1} in a plan, got {plan}")
+    if not plans:
+        raise SettingError("expected at least one plan from the schedule's cycle, got none; return a BracketPlan")
+    return plans
 
 
 class Schedule(Protocol):

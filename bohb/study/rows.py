@@ -103,7 +103,9 @@ def read_facts(row: Row) -> dict[str, Any]:
         StudyCorrupt: If it is no plain JSON object: a number that is not finite, a name twice, too deep.
     """
     try:
-        facts = _decode(row.payload)
+        facts, end = _decode(row.payload)
+        if end != len(row.payload):
+            raise ValueError("something follows the object")
         if type(facts) is dict and row.payload.count(":") != _num_names(facts):
             facts = _decode_unique(row.payload)
     except (ValueError, RecursionError) as error:
@@ -136,5 +138,5 @@ def _num_names(facts: dict[str, Any]) -> int:
     return len(facts) + sum([len(value) for value in facts.values() if type(value) is dict])
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).decode
+_decode = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).raw_decode
 _decode_unique = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite).decode

@@ -2,10 +2,12 @@
 
 from math import inf
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bohb.budgets import BracketPlan, geometric
+from bohb.errors import SettingError
 from bohb.schedules import Brackets, Rung
 
 RESULTS = st.lists(st.one_of(st.integers(0, 3).map(float), st.floats(0, 1), st.just(inf)), max_size=30)
@@ -94,3 +96,16 @@ def test_a_closed_bracket_promotes_nobody():
     assert not record.may_promote(0, 7, 0.1)
     assert record[0].is_closed
     assert record.open == ()
+
+
+@pytest.mark.parametrize(
+    "cycle",
+    [
+        *([], [((0, 1), (3, 1))], [BracketPlan((), ())], [BracketPlan((0,), (3, 1))]),
+        *([BracketPlan((1, 0), (3, 1))], [BracketPlan((0, 2), (3, 1))], [BracketPlan((-1,), (3,))]),
+    ],
+)
+def test_a_cycle_that_is_none_is_refused(cycle):
+    """Whoever writes a schedule is told at once, and not by an index that is out of range later on."""
+    with pytest.raises(SettingError, match=r"schedule's cycle|ascending levels"):
+        Brackets(geometric(1, 3), cycle)
