@@ -147,7 +147,7 @@ class JobExecutor(Executor):
             SettingError: If the call cannot be pickled.
             RuntimeError: If the executor was shut down.
         """
-        folder = fn.directory / "output" if isinstance(fn, Evaluation) and fn.directory is not None else None
+        folder = fn.output if isinstance(fn, Evaluation) else None
         name = f"trial-{args[0].id}" if args and isinstance(args[0], Trial) else "job"
         packed = pack((fn, args, kwargs), "a call")
         return self._drivers.submit(

@@ -16,6 +16,7 @@ from bohb.errors import SettingError
 from bohb.runner.children import GRACE_SECONDS
 from bohb.runner.jobs import JobExecutor
 from bohb.runner.ranks import Rank
+from bohb.runner.scratch import Scratch
 from bohb.runner.slots import share_slots
 
 
@@ -53,13 +54,22 @@ class TorchrunExecutor(JobExecutor):
         if importlib.util.find_spec("torch") is None:
             raise SettingError("expected PyTorch to be installed, found none: pip install 'bohb[torch]'")
         shared = share_slots(slots, slots_per_trial, None)
-        super().__init__(TorchrunLaunch(), shared, gpus_per_trial=gpus_per_trial, gpus=gpus, output=output, grace=grace)
+        self._scratch = Scratch("bohb-torchrun-")
+        launch = TorchrunLaunch(self._scratch.path)
+        super().__init__(launch, shared, gpus_per_trial=gpus_per_trial, gpus=gpus, output=output, grace=grace)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Takes no more calls, and returns when the jobs there are have ended."""
+        super().shutdown(wait, cancel_futures=cancel_futures)
+        if wait:
+            self._scratch.drop()
 
 
 @dataclass(frozen=True, slots=True)
 class TorchrunLaunch:
-    """Starts a job with `elastic_launch`."""
+    """Starts a job with `elastic_launch`, which wants a folder for each job, inside `folder`."""
 
+    folder: Path
     rank_variable: str = "RANK"
     host_variable: str = "MASTER_ADDR"
 
@@ -68,7 +78,7 @@ class TorchrunLaunch:
         from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
         from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-        with tempfile.TemporaryDirectory(prefix="bohb-torchrun-") as folder:
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:  # a job that is ended leaves it behind
             config = LaunchConfig(
                 min_nodes=1,
                 max_nodes=1,
