@@ -1,11 +1,13 @@
 """What `ProcessExecutor` promises beyond the contract: devices, threads, reuse, and nothing left behind."""
 
+import fcntl
 import os
 import random
 import select
 import signal
 import subprocess
 import sys
+import termios
 import textwrap
 import threading
 import time
@@ -400,3 +402,34 @@ def test_no_two_live_trials_share_a_device(tmp_path: Path, warm: bool) -> None:
     assert (report.num_trials, report.num_failures) == (30, 0)
     assert report.num_lost > 5
     assert not list(tmp_path.glob("shared-*"))
+
+
+# The terminal.
+
+
+def test_a_trial_that_asks_at_the_terminal_fails_and_does_not_stand_still() -> None:
+    """As `ssh` does for a password: a process in the background of a terminal would be stopped by that, for ever."""
+    text = """
+import bohb
+
+def objective(trial):
+    with open("/dev/tty") as terminal:
+        return float(terminal.readline())
+
+optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, budgets=[1, 3, 9], seed=0)
+bohb.run(objective, optimizer, workers=2, max_trials=1, progress=False)
+print(optimizer.results[0].info["error"])
+"""
+    ours, theirs = os.openpty()
+    ended = subprocess.run(
+        [sys.executable, "-c", text],
+        stdin=theirs,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert ended.stdout == "OSError: [Errno 5] Input/output error\n", ended.stderr
