@@ -23,8 +23,6 @@ from tests.runner.engines import Engine
 
 SPACE = {"x": (0.0, 1.0)}
 HOUR = 3600
-MAX_KILLS = 3
-"""How often the storm kills workers under one configuration."""
 
 
 def make_optimizer() -> bohb.Optimizer:
@@ -279,7 +277,7 @@ def test_a_storm_of_kills_loses_nothing(engine: Engine, tmp_path: Path) -> None:
         return 0.5
 
     optimizer = make_optimizer()
-    thread = threading.Thread(target=kill_workers, args=(tmp_path, kills, is_over))
+    thread = threading.Thread(target=kill_workers, args=(tmp_path, kills, is_over, engine.trials(3, few=1)))
     thread.start()
     try:
         report = run(
@@ -296,15 +294,15 @@ def test_a_storm_of_kills_loses_nothing(engine: Engine, tmp_path: Path) -> None:
     assert report.num_lost <= kills.total()
 
 
-def kill_workers(folder: Path, kills: Counter[str], is_over: threading.Event) -> None:
+def kill_workers(folder: Path, kills: Counter[str], is_over: threading.Event, most: int) -> None:
     """Kills a worker that is at a trial, and half a second later the next; counts the kills by configuration.
 
-    No configuration is hit more often than `MAX_KILLS` times. The last one in a run is alone, and whatever is killed at
+    No configuration is hit more often than `most` times. The last one in a run is alone, and whatever is killed at
     fixed intervals and begins anew at once may be killed for ever, always at the same moment of its life.
     """
     rng, killed = random.Random(0), set()
     while not is_over.wait(0.5):
-        while not (alive := [mark for mark in at_work(folder, killed) if kills[config_of(mark)] < MAX_KILLS]):
+        while not (alive := [mark for mark in at_work(folder, killed) if kills[config_of(mark)] < most]):
             if is_over.wait(0.01):
                 return
         mark = rng.choice(alive)
