@@ -81,15 +81,16 @@ class HorovodExecutor(JobExecutor):
             )
         identity = None if ssh_identity_file is None else str(ssh_identity_file)
         interfaces = None if network_interfaces is None else tuple(network_interfaces)
-        self._scratch = Scratch("bohb-horovod-")
-        launch = HorovodLaunch(self._scratch.path, interfaces, ssh_port, identity)
-        super().__init__(launch, shared, gpus_per_trial=gpus_per_trial, gpus=gpus, output=output, grace=grace)
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Takes no more calls, and returns when the jobs there are have ended."""
-        super().shutdown(wait, cancel_futures=cancel_futures)
-        if wait:
-            self._scratch.drop()
+        scratch = Scratch("bohb-horovod-")
+        super().__init__(
+            HorovodLaunch(scratch.path, interfaces, ssh_port, identity),
+            shared,
+            gpus_per_trial=gpus_per_trial,
+            gpus=gpus,
+            output=output,
+            grace=grace,
+            scratch=scratch,
+        )
 
 
 @dataclass(frozen=True, slots=True)

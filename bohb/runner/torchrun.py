@@ -54,15 +54,16 @@ class TorchrunExecutor(JobExecutor):
         if importlib.util.find_spec("torch") is None:
             raise SettingError("expected PyTorch to be installed, found none: pip install 'bohb[torch]'")
         shared = share_slots(slots, slots_per_trial, None)
-        self._scratch = Scratch("bohb-torchrun-")
-        launch = TorchrunLaunch(self._scratch.path)
-        super().__init__(launch, shared, gpus_per_trial=gpus_per_trial, gpus=gpus, output=output, grace=grace)
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Takes no more calls, and returns when the jobs there are have ended."""
-        super().shutdown(wait, cancel_futures=cancel_futures)
-        if wait:
-            self._scratch.drop()
+        scratch = Scratch("bohb-torchrun-")
+        super().__init__(
+            TorchrunLaunch(scratch.path),
+            shared,
+            gpus_per_trial=gpus_per_trial,
+            gpus=gpus,
+            output=output,
+            grace=grace,
+            scratch=scratch,
+        )
 
 
 @dataclass(frozen=True, slots=True)
