@@ -219,7 +219,7 @@ def test_a_time_out_ends_the_whole_tree(engine: Engine, tmp_path: Path) -> None:
         return 0.5
 
     optimizer = make_optimizer()
-    report = run(objective, optimizer, engine, max_trials=5, trial_seconds=engine.trials(3, few=20))
+    report = run(objective, optimizer, engine, max_trials=5, trial_seconds=engine.trials(3, few=30))
     assert (report.num_trials, report.num_failures, report.num_lost) == (5, 1, 0)
     (failure,) = (result for result in optimizer.results if result.status is Status.ERROR)
     assert failure.trial.id == 1
