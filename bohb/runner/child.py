@@ -3,7 +3,7 @@
 Only the standard library is loaded before the first call, and the environment is complete before the process starts;
 so what must be set before numpy or CUDA is loaded, is. The other end is `children.Child`.
 
-    parent                                         child (a session, so also a process group, of its own)
+    parent                                         child (a process group of its own)
     Child.call(token, packed, args)  --- pipe -->  main: load what is called once per token, call it
                                      <-- pipe ---  ("result", value, left processes?) or ("error", exception, ...)
     the parent dies                  -- hang-up->  watch: end the whole group
@@ -30,6 +30,8 @@ def main(descriptor: int, output: str | None) -> None:
     """Serves calls until the parent says stop, or is gone."""
     global _is_child, _default_output
     _is_child, _default_output = True, None if output is None else Path(output)
+    for number in (signal.SIGTTIN, signal.SIGTTOU):  # who asks at the terminal for a password gets an error, no halt
+        signal.signal(number, signal.SIG_IGN)
     pipe = Connection(descriptor)
     threading.Thread(target=_watch, args=(descriptor,), daemon=True).start()
     # What the call forks must not hold our end: the parent would not see that we are gone.

@@ -2,8 +2,11 @@
 
 The process is started with `subprocess` and spoken to over `multiprocessing.connection`. `multiprocessing.Process`
 would import the user's main script again, hence needs a guard in it and fails in `python -c` and notebooks; it may not
-be used in a worker that is itself a daemon; and it can give a process neither an environment nor a session of its own
+be used in a worker that is itself a daemon; and it can give a process neither an environment nor a group of its own
 before Python starts, which is when BLAS, CUDA and process groups need them.
+
+A group, and not a session: Linux shares the processor out by sessions first, so on a busy machine a worker in a session
+of its own would wait for its turn between any two trials, and most of a short trial would be that.
 """
 
 import json
@@ -37,7 +40,7 @@ START = (
 
 
 class Child:
-    """One worker process, the leader of a session and of a process group.
+    """One worker process, the leader of a process group.
 
     `interrupt` may be called from any thread; everything else from the one that owns the child.
 
@@ -65,7 +68,7 @@ class Child:
             pass_fds=[theirs.fileno()],
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
-            start_new_session=True,
+            process_group=0,
         )
         theirs.close()
         self._ended = os.pidfd_open(self._process.pid) if hasattr(os, "pidfd_open") else None

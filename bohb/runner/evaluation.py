@@ -114,11 +114,12 @@ class Evaluation:
         except Exception as error:
             return _failed(error, is_loaded=False)
         placed = _place(trial, self.directory)
-        with child.output_kept(self._output, f"trial-{trial.id}"):
+        with child.output_kept(self.output, f"trial-{trial.id}"):
             return _call(objective, placed)
 
     @property
-    def _output(self) -> Path | None:
+    def output(self) -> Path | None:
+        """The folder for what trials print, if there is a directory."""
         return None if self.directory is None else self.directory / "output"
 
     def _load(self) -> Objective:

@@ -18,6 +18,7 @@ from bohb.errors import SettingError
 from bohb.runner.children import GRACE_SECONDS
 from bohb.runner.jobs import JobExecutor
 from bohb.runner.ranks import Rank
+from bohb.runner.scratch import Scratch
 from bohb.runner.slots import share_slots
 
 
@@ -80,14 +81,27 @@ class HorovodExecutor(JobExecutor):
             )
         identity = None if ssh_identity_file is None else str(ssh_identity_file)
         interfaces = None if network_interfaces is None else tuple(network_interfaces)
-        launch = HorovodLaunch(interfaces, ssh_port, identity)
-        super().__init__(launch, shared, gpus_per_trial=gpus_per_trial, gpus=gpus, output=output, grace=grace)
+        scratch = Scratch("bohb-horovod-")
+        super().__init__(
+            HorovodLaunch(scratch.path, interfaces, ssh_port, identity),
+            shared,
+            gpus_per_trial=gpus_per_trial,
+            gpus=gpus,
+            output=output,
+            grace=grace,
+            scratch=scratch,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class HorovodLaunch:
-    """Starts a job with `horovod.run`, in the main thread of a driver process."""
+    """Starts a job with `horovod.run`, in the main thread of a driver process.
 
+    Horovod looks whether it has Gloo before every job, and loads the whole of PyTorch for that, some seconds of CPU. A
+    file in `folder` notes that a job ran, and so that the ones after it need not look.
+    """
+
+    folder: Path
     network_interfaces: tuple[str, ...] | None = None
     ssh_port: int | None = None
     ssh_identity_file: str | None = None
@@ -97,7 +111,11 @@ class HorovodLaunch:
     def __call__(self, rank: Rank, place: str, size: int) -> None:
         """Runs the job and waits for its end."""
         import horovod
+        from horovod.runner import launch
 
+        has_gloo = self.folder / "has-gloo"
+        if has_gloo.exists():
+            launch.gloo_built = _is_known
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             horovod.run(
@@ -112,9 +130,16 @@ class HorovodLaunch:
             )
         except RuntimeError as error:
             raise RuntimeError(_explain(str(error))) from error
+        else:
+            has_gloo.touch()
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)  # Horovod replaces them for good
+
+
+def _is_known(verbose: bool = False) -> bool:  # noqa: ARG001
+    """Answers Horovod's own question for Gloo."""
+    return True
 
 
 def _explain(text: str) -> str:

@@ -24,6 +24,7 @@ from bohb.runner.evaluation import Evaluation
 from bohb.runner.packing import pack
 from bohb.runner.processes import ProcessExecutor
 from bohb.runner.ranks import Rank, Reports
+from bohb.runner.scratch import Scratch
 from bohb.runner.slots import Slots
 from bohb.trials import Trial
 
@@ -105,6 +106,7 @@ class JobExecutor(Executor):
         gpus: Which there are.
         output: The folder for what the ranks print.
         grace: Seconds between SIGTERM and SIGKILL.
+        scratch: The folder of the launcher, if it has one; it is dropped when the jobs have ended.
     """
 
     def __init__(
@@ -116,10 +118,12 @@ class JobExecutor(Executor):
         gpus: Sequence[int | str] | None,
         output: str | Path | None,
         grace: float,
+        scratch: Scratch | None = None,
     ) -> None:
         threads = devices.share_threads(len(slots.places) * slots.per_trial)
         self._launch = launch
         self._slots = slots
+        self._scratch = scratch
         self._drivers = ProcessExecutor(
             len(slots.places),
             gpus_per_trial=gpus_per_trial,
@@ -147,7 +151,7 @@ class JobExecutor(Executor):
             SettingError: If the call cannot be pickled.
             RuntimeError: If the executor was shut down.
         """
-        folder = fn.directory / "output" if isinstance(fn, Evaluation) and fn.directory is not None else None
+        folder = fn.output if isinstance(fn, Evaluation) else None
         name = f"trial-{args[0].id}" if args and isinstance(args[0], Trial) else "job"
         packed = pack((fn, args, kwargs), "a call")
         return self._drivers.submit(
@@ -161,3 +165,5 @@ class JobExecutor(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more calls, and returns when the jobs there are have ended."""
         self._drivers.shutdown(wait, cancel_futures=cancel_futures)
+        if wait and self._scratch is not None:
+            self._scratch.drop()

@@ -4,6 +4,7 @@ What an engine may offer beyond PEP 3148, each found by its name:
 
 * `workers`: how many trials it runs at the same time.
 * `end(future)`: ends a running trial with all its processes; its future is done soon after, with `WorkerLost`.
+* `output`: the folder, a path, for what trials print if the run has no directory.
 * `in_process`: it does not pickle what is submitted. `is_blocking`: it evaluates inside `submit`.
 
 An exception in a future is the engine's, since the objective's own come back as data (see `evaluation.py`).
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bohb.errors import ExecutorBroken, SettingError, SpaceExhausted
 from bohb.runner.evaluation import Evaluation, Outcome
@@ -207,9 +209,17 @@ class Loop:
         """How long the run has lasted."""
         return time.monotonic() - self.started_at
 
+    @property
+    def output(self) -> Path | None:
+        """The folder of what the trials printed, if the engine kept it and there was anything."""
+        folder: Path | None = self.evaluation.output or getattr(self.engine, "output", None)
+        return folder if folder is not None and folder.exists() else None
+
     def report(self, stopped_by: str) -> Report:
         """Returns what the run did."""
-        return self.tally.report(self.search, seconds=self.seconds, workers=self.workers, stopped_by=stopped_by)
+        return self.tally.report(
+            self.search, seconds=self.seconds, workers=self.workers, stopped_by=stopped_by, output=self.output
+        )
 
 
 def _engine_error(future: Future[Outcome]) -> BaseException | None:

@@ -7,7 +7,6 @@ when nothing of a dead trial is left, takes the next. So a device is never in tw
 
 import itertools
 import queue
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -19,6 +18,7 @@ from bohb.errors import SettingError, WorkerLost
 from bohb.runner import devices
 from bohb.runner.children import GRACE_SECONDS, Child
 from bohb.runner.packing import pack
+from bohb.runner.scratch import Scratch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +73,8 @@ class ProcessExecutor(Executor):
         warm: Whether to use a process for several trials; by default if trials have no GPU, whose memory a process
             seldom gives back before it ends.
         output: The folder for what trials print, `trial-<id>.out` and `trial-<id>.err`; empty ones are removed. `run`
-            uses `output` in its directory instead, if it has one. By default, a new folder for temporary files.
+            uses `output` in its directory instead, if it has one. By default, a temporary folder, which is deleted when
+            this program ends.
         grace: Seconds between SIGTERM and SIGKILL.
         environments: For each worker, environment variables to set beside all others; by default none.
 
@@ -102,9 +103,12 @@ class ProcessExecutor(Executor):
         if environments is not None:
             for own, more in zip(self._environments, environments, strict=True):
                 own.update(more)
-        folder = tempfile.mkdtemp(prefix="bohb-output-") if output is None else output
+        self._scratch: Scratch | None = None
+        if output is None:
+            self._scratch = Scratch("bohb-output-")
+            output = self._scratch.path
         is_warm = not gpus_per_trial if warm is None else warm
-        self._shop = Workshop(is_warm, Path(folder).absolute(), grace)
+        self._shop = Workshop(is_warm, Path(output).absolute(), grace)
         self._threads: list[threading.Thread] = []
         self._tokens = itertools.count()
         self._called: tuple[Any, int, bytes] = (None, -1, b"")
@@ -156,6 +160,8 @@ class ProcessExecutor(Executor):
         if wait:
             for thread in self._threads:
                 thread.join()
+            if self._scratch is not None:
+                self._scratch.drop_if_empty()
 
     def _hire(self) -> None:
         environment = self._environments[len(self._threads)]

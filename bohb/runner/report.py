@@ -3,6 +3,7 @@
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bohb.trials import Result
 
@@ -23,6 +24,9 @@ class Report:
         idle_seconds: How long they were not.
         stopped_by: Why it ended: the name of the limit, `"space exhausted"`, `"interrupted"` or `"terminated"`.
         first_failure: What the first failed trial said, or None.
+        output: The folder of what the trials printed, `trial-<id>.out` and `trial-<id>.err`, or None if they printed
+            nothing, or to where this program prints. Without a directory it is temporary, and gone when this program
+            ends.
     """
 
     incumbent: Result | None
@@ -36,6 +40,7 @@ class Report:
     idle_seconds: float
     stopped_by: str
     first_failure: str | None
+    output: Path | None = None
 
     def __str__(self) -> str:
         """Returns the report as a few lines of text."""
@@ -61,6 +66,8 @@ class Report:
         ]
         if self.first_failure is not None:
             rows.append(("1st failure", _one_line(self.first_failure)))
+        if self.first_failure is not None and self.output is not None:
+            rows.append(("output", _one_line(str(self.output))))
         return rows
 
     def _incumbent_rows(self) -> list[tuple[str, str]]:

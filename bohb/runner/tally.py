@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bohb.runner.report import Report
 from bohb.runner.search import Search
@@ -24,8 +25,8 @@ class Tally:
     busy_seconds: float = 0.0
     losses: Counter[tuple[int, int]] = field(default_factory=Counter)
 
-    def report(self, search: Search, *, seconds: float, workers: int, stopped_by: str) -> Report:
-        """Returns what the run did, in so many seconds with so many workers."""
+    def report(self, search: Search, *, seconds: float, workers: int, stopped_by: str, output: Path | None) -> Report:
+        """Returns what the run did, in so many seconds with so many workers, and where the trials printed."""
         failures = [result for result in self.results if result.status not in (Status.OK, Status.LATE)]
         return Report(
             incumbent=search.incumbent,
@@ -39,6 +40,7 @@ class Tally:
             idle_seconds=max(0.0, seconds * workers - self.busy_seconds),
             stopped_by=stopped_by,
             first_failure=_describe(failures[0]) if failures else None,
+            output=output,
         )
 
 

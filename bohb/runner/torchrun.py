@@ -16,6 +16,7 @@ from bohb.errors import SettingError
 from bohb.runner.children import GRACE_SECONDS
 from bohb.runner.jobs import JobExecutor
 from bohb.runner.ranks import Rank
+from bohb.runner.scratch import Scratch
 from bohb.runner.slots import share_slots
 
 
@@ -53,13 +54,23 @@ class TorchrunExecutor(JobExecutor):
         if importlib.util.find_spec("torch") is None:
             raise SettingError("expected PyTorch to be installed, found none: pip install 'bohb[torch]'")
         shared = share_slots(slots, slots_per_trial, None)
-        super().__init__(TorchrunLaunch(), shared, gpus_per_trial=gpus_per_trial, gpus=gpus, output=output, grace=grace)
+        scratch = Scratch("bohb-torchrun-")
+        super().__init__(
+            TorchrunLaunch(scratch.path),
+            shared,
+            gpus_per_trial=gpus_per_trial,
+            gpus=gpus,
+            output=output,
+            grace=grace,
+            scratch=scratch,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class TorchrunLaunch:
-    """Starts a job with `elastic_launch`."""
+    """Starts a job with `elastic_launch`, which wants a folder for each job, inside `folder`."""
 
+    folder: Path
     rank_variable: str = "RANK"
     host_variable: str = "MASTER_ADDR"
 
@@ -68,7 +79,7 @@ class TorchrunLaunch:
         from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
         from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-        with tempfile.TemporaryDirectory(prefix="bohb-torchrun-") as folder:
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:  # a job that is ended leaves it behind
             config = LaunchConfig(
                 min_nodes=1,
                 max_nodes=1,

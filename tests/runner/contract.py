@@ -9,6 +9,8 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -217,7 +219,7 @@ def test_a_time_out_ends_the_whole_tree(engine: Engine, tmp_path: Path) -> None:
         return 0.5
 
     optimizer = make_optimizer()
-    report = run(objective, optimizer, engine, max_trials=5, trial_seconds=engine.trials(3, few=20))
+    report = run(objective, optimizer, engine, max_trials=5, trial_seconds=engine.trials(3, few=30))
     assert (report.num_trials, report.num_failures, report.num_lost) == (5, 1, 0)
     (failure,) = (result for result in optimizer.results if result.status is Status.ERROR)
     assert failure.trial.id == 1
@@ -264,26 +266,18 @@ def test_a_storm_of_kills_loses_nothing(engine: Engine, tmp_path: Path) -> None:
     """
     usual, trial_seconds = (200, None) if engine.survives else (40, HOUR)
     num_trials = engine.trials(usual, few=8)
-    folder, is_over, killed = str(tmp_path), threading.Event(), set()
+    folder, is_over, kills = str(tmp_path), threading.Event(), Counter()
     pause = engine.trials(0.1, few=0.4)  # so that about every other one of a few is hit
 
     def objective(trial):
-        mark = Path(folder, f"{trial.id}.{os.getpid()}")
+        mark = Path(folder, f"{trial.config_id}-{trial.id}.{os.getpid()}")
         mark.touch()
         time.sleep(pause)
         mark.unlink()
         return 0.5
 
-    def storm() -> None:
-        rng = random.Random(0)
-        while not is_over.wait(0.5):
-            alive = [pid for pid in pids(tmp_path) if pid not in killed and is_running(pid)]
-            if alive:
-                killed.add(pid := rng.choice(alive))
-                os.kill(pid, signal.SIGKILL)
-
     optimizer = make_optimizer()
-    thread = threading.Thread(target=storm)
+    thread = threading.Thread(target=kill_workers, args=(tmp_path, kills, is_over, engine.trials(3, few=1)))
     thread.start()
     try:
         report = run(
@@ -297,4 +291,32 @@ def test_a_storm_of_kills_loses_nothing(engine: Engine, tmp_path: Path) -> None:
     assert not optimizer.pending
     # Siblings are untouched: no more trials were lost than workers were killed (a worker may be killed between trials).
     assert engine.reruns or report.num_lost > 0
-    assert report.num_lost <= len(killed)
+    assert report.num_lost <= kills.total()
+
+
+def kill_workers(folder: Path, kills: Counter[str], is_over: threading.Event, most: int) -> None:
+    """Kills a worker that is at a trial, and half a second later the next; counts the kills by configuration.
+
+    No configuration is hit more often than `most` times. The last one in a run is alone, and whatever is killed at
+    fixed intervals and begins anew at once may be killed for ever, always at the same moment of its life.
+    """
+    rng, killed = random.Random(0), set()
+    while not is_over.wait(0.5):
+        while not (alive := [mark for mark in at_work(folder, killed) if kills[config_of(mark)] < most]):
+            if is_over.wait(0.01):
+                return
+        mark = rng.choice(alive)
+        kills[config_of(mark)] += 1
+        killed.add(pid := int(mark.suffix[1:]))
+        with suppress(ProcessLookupError):  # it ended in this moment
+            os.kill(pid, signal.SIGKILL)
+
+
+def at_work(folder: Path, killed: set[int]) -> list[Path]:
+    """Returns the marks of the workers that are at a trial."""
+    marks = sorted(folder.glob("*.[0-9]*"))
+    return [mark for mark in marks if (pid := int(mark.suffix[1:])) not in killed and is_running(pid)]
+
+
+def config_of(mark: Path) -> str:
+    return mark.name.partition("-")[0]

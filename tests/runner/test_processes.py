@@ -1,11 +1,13 @@
-"""What `ProcessExecutor` promises beyond the contract: devices, threads, output, reuse, and nothing left behind."""
+"""What `ProcessExecutor` promises beyond the contract: devices, threads, reuse, and nothing left behind."""
 
+import fcntl
 import os
 import random
 import select
 import signal
 import subprocess
 import sys
+import termios
 import textwrap
 import threading
 import time
@@ -402,36 +404,32 @@ def test_no_two_live_trials_share_a_device(tmp_path: Path, warm: bool) -> None:
     assert not list(tmp_path.glob("shared-*"))
 
 
-# Output.
+# The terminal.
 
 
-def test_what_a_trial_prints_is_kept_by_trial(tmp_path: Path) -> None:
-    """Also what its children and C code write, and what it wrote before it was killed; empty files are not."""
+def test_a_trial_that_asks_at_the_terminal_fails_and_does_not_stand_still() -> None:
+    """As `ssh` does for a password: a process in the background of a terminal would be stopped by that, for ever."""
+    text = """
+import bohb
 
-    def objective(trial):
-        if trial.id == 1:
-            return 0.5
-        print("from python", trial.id)
-        subprocess.run(["sh", "-c", "echo from a child; echo to stderr >&2"], check=True)
-        if trial.id == 2:
-            sys.stdout.flush()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return 0.5
+def objective(trial):
+    with open("/dev/tty") as terminal:
+        return float(terminal.readline())
 
-    optimizer = make_optimizer()
-    bohb.run(objective, optimizer, workers=2, max_trials=4, directory=tmp_path, progress=False)
-    kept = {path.name: sorted(path.read_text().splitlines()) for path in (tmp_path / "output").iterdir()}
-    assert kept == {
-        f"trial-{trial}.{ending}": lines
-        for trial in (0, 2, 3)
-        for ending, lines in (("out", ["from a child", f"from python {trial}"]), ("err", ["to stderr"]))
-    }
-
-
-def test_without_a_directory_output_is_kept_too(tmp_path: Path) -> None:
-    with ProcessExecutor(1, output=tmp_path / "here") as executor:
-        bohb.run(
-            lambda trial: print(trial.id) or 0.5, make_optimizer(), executor=executor, max_trials=2, progress=False
-        )
-        assert executor.output == tmp_path / "here"
-    assert (tmp_path / "here" / "trial-1.out").read_text() == "1\n"
+optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, budgets=[1, 3, 9], seed=0)
+bohb.run(objective, optimizer, workers=2, max_trials=1, progress=False)
+print(optimizer.results[0].info["error"])
+"""
+    ours, theirs = os.openpty()
+    ended = subprocess.run(
+        [sys.executable, "-c", text],
+        stdin=theirs,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert ended.stdout == "OSError: [Errno 5] Input/output error\n", ended.stderr

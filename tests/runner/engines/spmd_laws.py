@@ -15,14 +15,16 @@ from tests.runner.contract import is_running, pids
 from tests.runner.engines.examples import run_example
 
 PROGRAM = Path(__file__).with_name("spmd_program.py")
+LEASE = 4.0
+"""Seconds, as in the program."""
 Start = Callable[[list[str]], list[str]]
 
 
-def run(start: Start, wrong: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(start: Start, wrong: str, folder: Path, *study: str, num_trials: int = 6) -> subprocess.CompletedProcess[str]:
     """Runs the program on two ranks; it ends by itself, or this fails."""
     paths = [str(Path(bohb.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    command = start([sys.executable, str(PROGRAM), wrong, str(folder)])
+    command = start([sys.executable, str(PROGRAM), wrong, str(folder), str(num_trials), *study])
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     until = time.monotonic() + 10  # launchers may leave a moment before the last rank is gone
     while any(is_running(pid) for pid in pids(folder)) and time.monotonic() < until:
@@ -35,14 +37,36 @@ def test_all_ranks_evaluate_the_trials_that_one_worker_would(start: Start, tmp_p
     """The same trials in the same order as the plain loop; the report is the same on every rank."""
     ended = run(start, "nothing", tmp_path)
     assert ended.returncode == 0, ended.stderr
-    plain = bohb.Optimizer({"x": (0.0, 1.0)}, budgets=[1, 3, 9], seed=5)
-    for _ in range(6):
-        trial = plain.ask()
-        plain.tell(trial, trial.config["x"])
     facts = json.loads((tmp_path / "facts").read_text())
-    assert [config for config, _, _ in facts] == [result.trial.config["x"] for result in plain.results]
+    assert [config for config, _, _ in facts] == plain_configs()
     assert all(info["sum"] == pytest.approx(2 * config, rel=1e-6) for config, _, info in facts)
     assert (tmp_path / "report-0").read_text() == (tmp_path / "report-1").read_text() != "None"
+
+
+def test_a_program_that_was_killed_goes_on_with_its_study(start: Start, tmp_path: Path) -> None:
+    """Rank 0, which owns the study, is killed in a trial: that trial is asked again, and nothing else."""
+    study = str(tmp_path / "study.db")
+    assert run(start, "kill-0", tmp_path, study).returncode != 0
+    with bohb.Study.open(study) as opened:
+        assert (len(opened.results), len(opened.pending)) == (1, 1)
+        time.sleep(LEASE)
+    ended = run(start, "nothing", tmp_path, study, num_trials=5)
+    assert ended.returncode == 0, ended.stderr
+    with bohb.Study.open(study) as opened:
+        assert [result.trial.config["x"] for result in opened.results] == plain_configs(cut_off=1)
+        assert not opened.pending
+
+
+def plain_configs(cut_off: int | None = None) -> list[float]:
+    """Returns the configurations that the plain loop of ask and tell evaluates, in its order, one trial in vain."""
+    plain = bohb.Optimizer({"x": (0.0, 1.0)}, budgets=[1, 3, 9], seed=5)
+    while len(plain.results) < 6:
+        trial = plain.ask()
+        if trial.id == cut_off:
+            plain.forget(trial)
+        else:
+            plain.tell(trial, trial.config["x"])
+    return [result.trial.config["x"] for result in plain.results]
 
 
 def test_an_exception_on_every_rank_fails_the_trial_alone(start: Start, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A program for several ranks, started by the tests under `horovodrun`, `torchrun` or `mpirun`.
 
-Arguments: what goes wrong in trial 1 (`nothing`, `all`, `one`, `kill`, `hang`) or before (`search`), and a folder for
-what the tests look at.
+Arguments: what goes wrong in trial 1 (`nothing`, `all`, `one`, `kill`, `kill-0`, `hang`) or before (`search`), a folder
+for what the tests look at, how many trials to run, and the file of a study if the search is one.
 """
 
 import json
@@ -14,8 +14,9 @@ from pathlib import Path
 import bohb
 from bohb.runner import spmd
 
-WRONG, FOLDER = sys.argv[1], Path(sys.argv[2])
+WRONG, FOLDER, NUM_TRIALS, STUDY = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
 VARIABLES = ("HOROVOD_RANK", "RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
+LEASE = 4.0
 RANK = int(next(os.environ[name] for name in VARIABLES if name in os.environ))
 
 
@@ -43,23 +44,24 @@ def objective(trial):
     if trial.id == 1:
         if WRONG == "all" or (WRONG == "one" and RANK == 1):
             raise ValueError(f"wrong on {WRONG}")
-        if WRONG == "kill" and RANK == 1:
+        if (WRONG, RANK) in (("kill", 1), ("kill-0", 0)):
             os.kill(os.getpid(), signal.SIGKILL)
         if WRONG == "hang" and RANK == 1:
             time.sleep(3600)
     return {"loss": trial.config["x"], "info": {"sum": sum_over_ranks(trial.config["x"])}}
 
 
-def make() -> bohb.Optimizer:
+def make() -> bohb.Optimizer | bohb.Study:
     assert RANK == 0, "only rank 0 has a search"
     if WRONG == "search":
         raise OSError("no such database")
-    made.append(bohb.Optimizer({"x": (0.0, 1.0)}, budgets=[1, 3, 9], seed=5))
+    arguments = {"space": {"x": (0.0, 1.0)}, "budgets": [1, 3, 9], "seed": 5}
+    made.append(bohb.Study.open(STUDY[0], **arguments, lease=LEASE) if STUDY else bohb.Optimizer(**arguments))
     return made[0]
 
 
-made: list[bohb.Optimizer] = []
-report = spmd.run(objective, make, max_trials=6, progress=False, patience=3, trial_seconds=15)
+made: list[bohb.Optimizer | bohb.Study] = []
+report = spmd.run(objective, make, max_trials=NUM_TRIALS, progress=False, patience=3, trial_seconds=15)
 (FOLDER / f"report-{RANK}").write_text(str(report.incumbent))
 if RANK == 0:
     facts = [[result.trial.config["x"], str(result.status), dict(result.info)] for result in made[0].results]

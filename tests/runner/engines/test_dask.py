@@ -20,9 +20,13 @@ pytestmark = [
 
 @contextmanager
 def dask_executor(workers: int) -> Iterator[object]:
+    import dask
     from distributed import Client, LocalCluster
 
+    # A local cluster looks 15 s after a death whether the worker is back, and gives its place up for good if it just
+    # died again; a storm of kills leaves no place in the end, and Dask waits for ever.
     with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"}),
         LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster) as client,
         client.get_executor(pure=False) as executor,

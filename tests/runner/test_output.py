@@ -1,0 +1,92 @@
+"""What trials print: kept by trial, found through the report, and no folder left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import bohb
+from bohb.runner import ProcessExecutor
+
+ROOT = Path(bohb.__file__).parents[1]
+
+
+def make_optimizer() -> bohb.Optimizer:
+    return bohb.Optimizer({"x": (0.0, 1.0)}, budgets=bohb.geometric(1, 9, eta=3), seed=0, preset="hyperband")
+
+
+def test_what_a_trial_prints_is_kept_by_trial(tmp_path: Path) -> None:
+    """Also what its children and C code write, and what it wrote before it was killed; empty files are not."""
+
+    def objective(trial):
+        if trial.id == 1:
+            return 0.5
+        print("from python", trial.id)
+        subprocess.run(["sh", "-c", "echo from a child; echo to stderr >&2"], check=True)
+        if trial.id == 2:
+            sys.stdout.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 0.5
+
+    optimizer = make_optimizer()
+    bohb.run(objective, optimizer, workers=2, max_trials=4, directory=tmp_path, progress=False)
+    kept = {path.name: sorted(path.read_text().splitlines()) for path in (tmp_path / "output").iterdir()}
+    assert kept == {
+        f"trial-{trial}.{ending}": lines
+        for trial in (0, 2, 3)
+        for ending, lines in (("out", ["from a child", f"from python {trial}"]), ("err", ["to stderr"]))
+    }
+
+
+def test_without_a_directory_output_is_kept_too(tmp_path: Path) -> None:
+    with ProcessExecutor(1, output=tmp_path / "here") as executor:
+        bohb.run(
+            lambda trial: print(trial.id) or 0.5, make_optimizer(), executor=executor, max_trials=2, progress=False
+        )
+        assert executor.output == tmp_path / "here"
+    assert (tmp_path / "here" / "trial-1.out").read_text() == "1\n"
+
+
+def test_without_a_directory_output_can_be_read_after_the_run_and_goes_with_the_program(tmp_path: Path) -> None:
+    """The report says where it is. Nothing is left behind, and a fork that ends earlier takes nothing along."""
+    text = """
+import os, sys, bohb
+
+def objective(trial):
+    if trial.id == 1:
+        print("before the end", flush=True)
+        os.abort()
+    return 0.5
+
+optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, budgets=[1, 3, 9], seed=0)
+report = bohb.run(objective, optimizer, workers=2, max_trials=3, progress=False)
+if os.fork() == 0:
+    sys.exit(0)
+os.wait()
+assert report.num_failures == 1
+assert str(report.output) in str(report)
+print([(path.name, path.read_text()) for path in report.output.glob("*.out")])
+"""
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    arguments = {"capture_output": True, "text": True, "env": environment, "timeout": 60}
+    ended = subprocess.run([sys.executable, "-c", text], check=False, **arguments)
+    assert ended.stdout == "[('trial-1.out', 'before the end\\n')]\n", ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_temporary_folder_without_output_goes_with_the_executor() -> None:
+    with ProcessExecutor(1) as executor:
+        report = bohb.run(lambda _: 0.5, make_optimizer(), executor=executor, max_trials=2, progress=False)
+        assert report.output == executor.output
+    assert not executor.output.exists()
+    assert bohb.run(lambda _: 0.5, make_optimizer(), workers=2, max_trials=2, progress=False).output is None
+
+
+def test_the_report_says_where_the_output_is(tmp_path: Path) -> None:
+    """In the directory, if there is one; nowhere, if trials print where this program does."""
+    arguments = {"max_trials": 2, "directory": tmp_path, "progress": False}
+    assert bohb.run(lambda _: print("here") or 0.5, make_optimizer(), workers=2, **arguments).output == (
+        tmp_path / "output"
+    )
+    assert bohb.run(lambda _: 0.5, make_optimizer(), max_trials=2, progress=False).output is None
