@@ -89,8 +89,9 @@ def explain(trial: Trial, facts: Mapping[str, Any], ladder: Ladder) -> Explanati
             # A user's own model notes what it likes.
             learned = f" from the results at {ladder[facts['level']]!r}" if "level" in facts else ""
             sets = f", {facts['good']} good and {facts['bad']} bad" if "good" in facts else ""
+            kind = f", {facts['surrogate']} over {facts['points']} results" if "surrogate" in facts else ""
             score = f", score {facts['score']:.3g}" if "score" in facts else ""
-            text = f"proposed by the model{learned}{sets}{score}"
+            text = f"proposed by the model{learned}{kind}{sets}{score}"
         case Origin.PROMOTED:
             text = f"promoted: rank {facts['rank'] + 1} of {facts['finished']} in the rung below"
         case Origin.ENQUEUED:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from bohb.errors import SettingError
-from bohb.models import HpBandSterModel, Model, PaperModel, PooledModel, UniformModel
+from bohb.models import HpBandSterModel, Model, PaperModel, PooledModel, ProcessModel, UniformModel
 from bohb.schedules import AsynchronousHalving, FullBudget, HpBandSterHyperband, Hyperband, Schedule
 
 PRESETS: dict[str, Callable[[], tuple[Schedule, Model]]] = {
-    "default": lambda: (AsynchronousHalving(), PooledModel()),
+    "default": lambda: (Hyperband(), ProcessModel()),
+    "fast": lambda: (AsynchronousHalving(), PooledModel()),
     "paper": lambda: (Hyperband(), PaperModel()),
     "hpbandster": lambda: (HpBandSterHyperband(), HpBandSterModel()),
     "hyperband": lambda: (Hyperband(), UniformModel()),
@@ -17,7 +18,10 @@ PRESETS: dict[str, Callable[[], tuple[Schedule, Model]]] = {
 }
 """What each preset stands for:
 
-* `default`: the best we know; asynchronous halving with a cap on promotions, and a density ratio over all budgets.
+* `default`: the best we know; the paper's Hyperband, with a Gaussian process over all budgets for the first 2,000
+  results and a density ratio after them.
+* `fast`: asynchronous halving with a cap on promotions, and a density ratio over all budgets; for evaluations that are
+  over in milliseconds.
 * `paper`: BOHB as published (Falkner et al. 2018).
 * `hpbandster`: BOHB as HpBandSter codes it, for comparison with published curves.
 * `hyperband`, `asha`: the two schedules with random configurations.

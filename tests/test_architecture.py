@@ -26,6 +26,7 @@ LAYERS = [
         {"bohb.sortedset"},
         {"bohb.space", "bohb.declared", "bohb.scales", "bohb.clauses"},
         {"bohb.density", "bohb.bandwidths"},
+        {"bohb.process"},
     ],
     [{"bohb.schedules"}, {"bohb.models"}],
     [
@@ -62,7 +63,7 @@ HARMLESS = {
 }
 HOMES = {
     "ConfigSpace": {"bohb.declared", "bohb.cli.short_spaces"},
-    "scipy": {"bohb.density", "bohb.declared", "bohb.models.hpbandster"},
+    "scipy": {"bohb.density", "bohb.process", "bohb.declared", "bohb.models.hpbandster"},
     "statsmodels": {"bohb.bandwidths"},
 }
 """Where the packages that the core needs may be imported; others have one home each, at layer 4 or 5."""

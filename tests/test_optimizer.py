@@ -235,9 +235,10 @@ def test_a_checkpoint_shared_by_the_trials_of_a_configuration_is_kept() -> None:
         optimizer.tell(trial, loss_of(trial), checkpoint=f"config-{trial.config_id}")
 
 
-def test_explain_and_health_say_what_happened() -> None:
+@pytest.mark.parametrize(("preset", "words"), [("default", "Gaussian process over"), ("fast", "good and")])
+def test_explain_and_health_say_what_happened(preset: str, words: str) -> None:
     """Random, model, promoted and enqueued are told apart, in words."""
-    optimizer = make()
+    optimizer = make(preset)
     for k in range(300):
         if k == 250:
             optimizer.enqueue(GOOD)
@@ -245,7 +246,7 @@ def test_explain_and_health_say_what_happened() -> None:
         optimizer.tell(trial, loss_of(trial))
     texts = {str(optimizer.trial(i).origin): str(optimizer.explain(i)) for i in range(300)}
     assert texts["random"].startswith("random (")
-    assert "good and" in texts["model"]
+    assert words in texts["model"]
     assert "rank" in texts["promoted"]
     assert texts["enqueued"] == "enqueued by the user"
     health = optimizer.health()
@@ -370,7 +371,7 @@ def test_a_dict_is_a_space_and_a_list_is_a_ladder() -> None:
 
 def test_budgets_that_are_dicts_reach_the_trial_as_given() -> None:
     """The trial carries the value; the plan counts the costs."""
-    optimizer = bohb.Optimizer(SPACES["float"](), LADDERS["dicts"], seed=0)
+    optimizer = bohb.Optimizer(SPACES["float"](), LADDERS["dicts"], seed=0, preset="asha")
     assert optimizer.ask().budget == {"epochs": 1}
     assert optimizer.plan().cost_afresh == 9 * 1 + 3 * 3 + 1 * 9
 

@@ -129,7 +129,9 @@ def test_resumed_equals_uninterrupted(preset: str, space: str, ladder: str, seed
     assert copy.to_state() == optimizer.to_state()
 
 
-@given(presets, spaces, seeds, st.lists(losses, min_size=40, max_size=40))
+@given(
+    st.sampled_from(sorted(set(PRESET_NAMES) - {"default"})), spaces, seeds, st.lists(losses, min_size=40, max_size=40)
+)
 @COMMON
 def test_only_the_order_of_the_losses_matters(preset: str, space: str, seed: int, values: list[float]) -> None:
     """Asks are the same under a strictly increasing transform of the loss."""
@@ -143,6 +145,23 @@ def test_only_the_order_of_the_losses_matters(preset: str, space: str, seed: int
         assert trial == other
         plain.tell(trial, value)
         bent.tell(other, 7.0**3 + math.exp(ranks[value + 0.0] / 8) if math.isfinite(value) else value)
+
+
+@given(spaces, seeds, st.lists(losses, min_size=40, max_size=40), st.integers(-9, 9))
+@COMMON
+def test_the_unit_of_the_losses_does_not_matter_to_the_default(
+    space: str, seed: int, values: list[float], exponent: int
+) -> None:
+    """A Gaussian process sees more than ranks; powers of two change no rounding."""
+    plain, scaled = make(space=space, seed=seed), make(space=space, seed=seed)
+    for value in values:
+        try:
+            trial, other = plain.ask(), scaled.ask()
+        except bohb.SpaceExhausted:
+            return
+        assert trial == other
+        plain.tell(trial, value)
+        scaled.tell(other, math.ldexp(value, exponent))
 
 
 @given(presets, spaces, seeds, st.randoms(use_true_random=False))

@@ -108,7 +108,8 @@ def test_the_optimizer_plans_with_its_own_schedule_and_spends_nothing():
     for preset, schedule in (
         ("paper", Hyperband()),
         ("hpbandster", HpBandSterHyperband()),
-        ("default", AsynchronousHalving()),
+        ("default", Hyperband()),
+        ("fast", AsynchronousHalving()),
     ):
         optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, FIVE, seed=0, preset=preset)
         before = optimizer.to_state()

@@ -7,6 +7,16 @@ from bohb.models.hpbandster import HpBandSterModel
 from bohb.models.observations import Model, Observations, Proposal
 from bohb.models.paper import PaperModel
 from bohb.models.pooled import PooledModel
+from bohb.models.process import ProcessModel
 from bohb.models.uniform import UniformModel
 
-__all__ = ["HpBandSterModel", "Model", "Observations", "PaperModel", "PooledModel", "Proposal", "UniformModel"]
+__all__ = [
+    "HpBandSterModel",
+    "Model",
+    "Observations",
+    "PaperModel",
+    "PooledModel",
+    "ProcessModel",
+    "Proposal",
+    "UniformModel",
+]

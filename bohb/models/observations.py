@@ -99,10 +99,12 @@ class Observations:
 
     Attributes:
         levels: What is known at each budget, cheapest first.
+        memo: What models worked out from the losses told so far, by model; emptied whenever a loss is told.
     """
 
     def __init__(self, num_levels: int, num_dims: int) -> None:
         self.levels = tuple(Level() for _ in range(num_levels))
+        self.memo: dict[Any, Any] = {}
         self._failed: SortedSet[tuple[float, int]] = SortedSet()
         self._pending: dict[int, int] = {}
         self._largest: dict[int, int] = {}
@@ -148,6 +150,7 @@ class Observations:
 
     def tell(self, level: int, config_id: int, loss: float) -> None:
         """Records a loss; an infinite one is a failure."""
+        self.memo.clear()
         entry = (loss, config_id)
         self.levels[level].tell(entry)
         self._share(level, config_id)

@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bohb.models import HpBandSterModel, PaperModel, PooledModel, UniformModel
+from bohb.models import HpBandSterModel, PaperModel, PooledModel, ProcessModel, UniformModel
 from bohb.space import Space
 from tests.models.told import floats, sampled, tellings, told
 from tests.strategies import SPACES
 
-FITTED = [HpBandSterModel(random_fraction=0), PaperModel(random_fraction=0), PooledModel(random_fraction=0)]
+RATIOS = [HpBandSterModel(random_fraction=0), PaperModel(random_fraction=0), PooledModel(random_fraction=0)]
+FITTED = [*RATIOS, ProcessModel(random_fraction=0)]
+by_ranks = pytest.mark.parametrize("model", [*RATIOS, UniformModel()], ids=lambda model: type(model).__name__)
+ratios = pytest.mark.parametrize("model", RATIOS, ids=lambda model: type(model).__name__)
 fitted = pytest.mark.parametrize("model", FITTED, ids=lambda model: type(model).__name__)
 every_model = pytest.mark.parametrize("model", [*FITTED, UniformModel()], ids=lambda model: type(model).__name__)
 MIXED = Space(SPACES["mixed"]())
@@ -54,7 +57,7 @@ def test_proposals_do_not_depend_on_the_order_of_the_tells(model, tells, random)
     )
 
 
-@every_model
+@by_ranks
 @given(tellings(max_configs=40, min_size=20), st.lists(st.floats(0.1, 100), min_size=60, max_size=60))
 def test_proposals_depend_on_ranks_alone(model, tells, steps):
     """Under any strictly increasing transform of the losses; ties stay ties and failures failures."""
@@ -106,7 +109,7 @@ def test_candidates_lie_in_the_space(model, name):
     for seed in range(5):
         observations = sampled(space, rng.random(60).tolist(), seed=seed)
         vectors = proposal(model, observations, space, seed).vectors
-        assert len(vectors) == model.num_candidates
+        assert 0 < len(vectors) <= model.num_candidates
         snapped = space.deactivate(space.snap(space.deactivate(vectors)))
         for vector in snapped[space.is_allowed(snapped)]:
             config = space.decode(vector)
@@ -116,12 +119,17 @@ def test_candidates_lie_in_the_space(model, name):
 
 
 @fitted
-def test_the_first_candidate_has_the_score_that_is_reported(model):
+def test_the_score_of_the_first_candidate_is_reported(model):
     observations = sampled(MIXED, np.random.default_rng(0).random(60).tolist())
     why = proposal(model, observations, MIXED).why
     assert json.loads(json.dumps(why)) == why
-    assert {"level", "good", "bad", "score"} <= why.keys()
     assert isfinite(why["score"])
+
+
+@ratios
+def test_a_ratio_says_what_it_rests_on(model):
+    observations = sampled(MIXED, np.random.default_rng(0).random(60).tolist())
+    assert {"level", "good", "bad"} <= proposal(model, observations, MIXED).why.keys()
 
 
 @fitted
@@ -137,7 +145,7 @@ def test_the_uniform_model_never_has_a_candidate():
     assert not len(proposal(UniformModel(), sampled(FLOATS, [0.1] * 100), FLOATS).vectors)
 
 
-@pytest.mark.parametrize("kind", [HpBandSterModel, PaperModel, PooledModel])
+@pytest.mark.parametrize("kind", [HpBandSterModel, PaperModel, PooledModel, ProcessModel])
 @pytest.mark.parametrize("share", [0.0, 1 / 3, 1.0])
 def test_the_random_share_is_as_set(kind, share):
     space, model = floats(1), kind(random_fraction=share)

@@ -1,0 +1,227 @@
+"""Gaussian processes over mixed points: what is expected of a point that nobody has tried, and how surely.
+
+Arrays in, arrays out. This file knows neither configurations nor budgets: a point is a row of floats, NaN
+where a dimension is inactive, and a mask says which columns are categorical.
+
+The covariance is Matern 5/2 with one length for each dimension (Rasmussen and Williams 2006, equation 4.17, section
+5.1). A categorical dimension is one-hot: two different choices lie at distance 1. An inactive value is a place of its
+own: a choice more for a categorical, and for a number a point beside the middle of the interval, so that distances stay
+Euclidean and covariances positive definite. Lengths, variance and noise maximise the posterior under priors that let
+the lengths grow with the square root of the number of dimensions (Hvarfner et al. 2024, arXiv 2402.02229).
+"""
+
+import importlib
+import math
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+SQRT5 = math.sqrt(5.0)
+INACTIVE = 0.25
+"""The squared distance of an inactive number from the middle of its interval."""
+JITTER = 1e-6
+"""The least noise, in units of the variance; it keeps the covariance of equal points invertible."""
+BOUND = 5.0
+"""No hyperparameter strays further from its prior mean, in standard deviations."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Normal priors of the logarithms of the hyperparameters: (mean, standard deviation).
+
+    Attributes:
+        length: Of each length, at one dimension; the mean grows with the square root of their number.
+        variance: Of the variance of the values.
+        noise: Of the variance of the noise where the values are most reliable.
+        decline: By how much the logarithm of the noise grows from the most reliable values to the least.
+    """
+
+    length: tuple[float, float] = (math.log(0.5), 1.0)
+    variance: tuple[float, float] = (0.0, 1.0)
+    noise: tuple[float, float] = (math.log(1e-2), 2.0)
+    decline: tuple[float, float] = (0.0, 1.0)
+
+    def moments(self, num_dims: int) -> tuple[Floats, Floats]:
+        """Returns the `(d + 3,)` means and deviations of log 1/length^2, log variance, log noise and the decline."""
+        mean, deviation = self.length
+        inverse = -2 * (mean + 0.5 * math.log(num_dims)), 2 * deviation
+        moments = np.array([inverse] * num_dims + [self.variance, self.noise, self.decline])
+        return moments[:, 0], moments[:, 1]
+
+
+class GaussianProcess:
+    """A posterior over functions, given values at points.
+
+    Args:
+        points: `(n, d)`, n >= 1; NaN = inactive.
+        values: `(n,)`, centred and of unit scale, as the priors expect.
+        categorical: `(d,)` which columns are categorical.
+        unreliability: `(n,)` in [0, 1]: 0 for the most reliable values, 1 for the least.
+        prior: Of the hyperparameters.
+        chosen: `(m,)` the rows from which the hyperparameters are learned, because that costs m^3 many times; all of
+            them by default.
+        num_steps: How many steps the search for the hyperparameters may take.
+    """
+
+    def __init__(
+        self,
+        points: Floats,
+        values: Floats,
+        categorical: Mask,
+        unreliability: Floats,
+        *,
+        prior: Prior | None = None,
+        chosen: NDArray[np.intp] | None = None,
+        num_steps: int = 15,
+    ) -> None:
+        self._categorical = categorical
+        self._points, self._values = points, values
+        rows = np.arange(len(points)) if chosen is None else chosen
+        fit = _Fit(
+            squared_distances(points[rows], points[rows], categorical),
+            values[rows],
+            unreliability[rows],
+            *(prior or Prior()).moments(points.shape[1]),
+        )
+        found = fit.search(num_steps)
+        self.scales, self.variance = np.exp(found[:-3]), math.exp(found[-3])
+        self._noise = np.exp(found[-2] + found[-1] * unreliability) + JITTER * self.variance
+        self._condition()
+
+    def predict(self, points: Floats) -> tuple[Floats, Floats]:
+        """Returns the means and standard deviations, each `(m,)`, of the function at `(m, d)` points, without noise."""
+        covariances = self._covariances(points)
+        spread = _scipy("linalg").solve_triangular(self._factor, covariances.T, lower=True, check_finite=False)
+        variances = np.maximum(self.variance - (spread * spread).sum(axis=0), 1e-12 * self.variance)
+        return covariances @ self._weights, np.sqrt(variances)
+
+    def believing(self, points: Floats) -> "GaussianProcess":
+        """Returns the process as if its own mean had been observed at `(k, d)` points: there is nothing to learn there.
+
+        Ginsbourger et al. 2010, the kriging believer.
+        """
+        other = object.__new__(GaussianProcess)
+        other._categorical, other.scales, other.variance = self._categorical, self.scales, self.variance
+        other._points = np.concatenate([self._points, points])
+        other._values = np.concatenate([self._values, self._covariances(points) @ self._weights])
+        other._noise = np.concatenate([self._noise, np.full(len(points), self._noise.min())])
+        other._condition()
+        return other
+
+    def _covariances(self, points: Floats) -> Floats:
+        """Returns the `(m, n)` covariances of the function at `(m, d)` points and at the known ones."""
+        distances = squared_distances(points, self._points, self._categorical)
+        return self.variance * matern(np.tensordot(self.scales, distances, axes=1))[0]
+
+    def _condition(self) -> None:
+        covariances = self._covariances(self._points)
+        covariances.flat[:: len(covariances) + 1] += self._noise
+        self._factor, failed = _scipy("linalg.lapack").dpotrf(covariances, lower=1, clean=1)
+        if failed:
+            raise np.linalg.LinAlgError(f"expected a positive definite covariance; leading minor {failed} is not")
+        self._weights = _scipy("linalg.lapack").dpotrs(self._factor, self._values, lower=1)[0]
+
+
+def squared_distances(first: Floats, second: Floats, categorical: Mask) -> Floats:
+    """Returns the `(d, m, n)` squared distances of `(m, d)` and `(n, d)` points, dimension by dimension, at most 1."""
+    distances = np.empty((len(categorical), len(first), len(second)))
+    for dimension, is_categorical in enumerate(categorical):
+        a, b = first[:, dimension], second[:, dimension]
+        if is_categorical:  # inactive: a choice more
+            distances[dimension] = np.nan_to_num(a, nan=-1.0)[:, None] != np.nan_to_num(b, nan=-1.0)
+            continue
+        away, off = np.isnan(a), np.isnan(b)
+        np.subtract(np.where(away, 0.5, a)[:, None], np.where(off, 0.5, b), out=distances[dimension])
+        distances[dimension] *= distances[dimension]
+        if away.any() or off.any():
+            distances[dimension] += INACTIVE * (away[:, None] != off)
+    return distances
+
+
+def matern(squares: Floats) -> tuple[Floats, Floats]:
+    """Returns the Matern 5/2 correlation at squared scaled distances, and its derivative with respect to them."""
+    roots = SQRT5 * np.sqrt(np.maximum(squares, 0.0))
+    decay = np.exp(-roots)
+    return (1 + roots + 5 / 3 * squares) * decay, -5 / 6 * (1 + roots) * decay
+
+
+def standardise(losses: Floats) -> Floats:
+    """Returns `(n,)` losses as a process expects values: the mean of their normal scores and of what they are.
+
+    Normal scores (the quantiles of their ranks) tame any distribution; the losses themselves, with all beyond twice the
+    median's distance from the best cut off, keep how far the best are apart.
+    """
+    _, places, counts = np.unique(losses, return_inverse=True, return_counts=True)
+    normal = _scipy("special").ndtri(
+        ((np.cumsum(counts) - counts / 2) / len(losses))[places]
+    )  # equal losses share their middle rank
+    scaled = losses / max(np.abs(losses).max(), np.finfo(float).tiny)  # so that differences do not overflow
+    scaled = np.minimum(scaled, 2 * np.median(scaled) - scaled.min())
+    spread = scaled.std()
+    centred = (scaled - scaled.mean()) / spread if spread > 0 else np.zeros_like(scaled)
+    return np.asarray(0.5 * (normal + centred))
+
+
+def log_expected_improvement(means: Floats, deviations: Floats, best: float) -> Floats:
+    """Returns the logarithm of how much lower than `best` a normal value is on average (Jones et al. 1998, eq. 15)."""
+    ahead = (best - means) / deviations
+    log_density = -0.5 * ahead * ahead - 0.5 * math.log(2 * math.pi)
+    # Far behind, the two terms cancel; there the first term of the asymptotic series is exact enough.
+    near = np.maximum(ahead, -5.0)
+    exact = np.log(np.exp(-0.5 * near * near) / math.sqrt(2 * math.pi) + near * _scipy("special").ndtr(near))
+    far = np.where(ahead < -5.0, log_density - 2 * np.log(np.maximum(-ahead, 1.0)), exact)
+    return np.asarray(far + np.log(deviations))
+
+
+class _Fit:
+    """The negative log posterior of theta: log 1/length^2 of each dimension, log variance, log noise, decline."""
+
+    def __init__(self, distances: Floats, values: Floats, unreliability: Floats, means: Floats, sds: Floats) -> None:
+        num_dims, self.num, _ = distances.shape
+        self.distances = distances.reshape(num_dims, -1)
+        self.values, self.unreliability, self.means, self.sds = values, unreliability, means, sds
+
+    def search(self, num_steps: int) -> Floats:
+        """Returns the best theta found from the prior means."""
+        bounds = np.column_stack([self.means - BOUND * self.sds, self.means + BOUND * self.sds])
+        options = {"maxiter": num_steps, "maxfun": 2 * num_steps}
+        found = _scipy("optimize").minimize(
+            self, self.means, jac=True, method="L-BFGS-B", bounds=bounds, options=options
+        )
+        return np.asarray(found.x)
+
+    def __call__(self, theta: Floats) -> tuple[float, Floats]:
+        """Returns the negative log posterior and its gradient (Rasmussen and Williams 2006, equations 2.30, 5.9)."""
+        scales, variance = np.exp(theta[:-3]), math.exp(theta[-3])
+        noise = np.exp(theta[-2] + theta[-1] * self.unreliability)
+        correlations, slopes = matern(scales @ self.distances)
+        covariance = (variance * correlations).reshape(self.num, self.num)
+        covariance.flat[:: self.num + 1] += noise + JITTER * variance
+        factor, failed = _scipy("linalg.lapack").dpotrf(covariance, lower=1, clean=1)
+        if failed:  # beyond what floats can tell apart: a wall for the search
+            return 1e10, np.zeros_like(theta)
+        weights = _scipy("linalg.lapack").dpotrs(factor, self.values, lower=1)[0]
+        inverse = _scipy("linalg.lapack").dpotri(factor, lower=1)[0]
+        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        sensitivity = inverse - np.outer(weights, weights)
+        flat, diagonal = sensitivity.ravel(), sensitivity.diagonal()
+        gradient = np.empty_like(theta)
+        gradient[:-3] = 0.5 * variance * scales * (self.distances @ (flat * slopes))
+        gradient[-3] = 0.5 * variance * (flat @ correlations + JITTER * diagonal.sum())
+        gradient[-2] = 0.5 * (diagonal @ noise)
+        gradient[-1] = 0.5 * (diagonal @ (noise * self.unreliability))
+        standing = (theta - self.means) / self.sds
+        loss = 0.5 * (self.values @ weights) + np.log(factor.diagonal()).sum() + 0.5 * (standing @ standing)
+        return float(loss), gradient + standing / self.sds
+
+
+@cache
+def _scipy(part: str) -> ModuleType:
+    """Returns a part of scipy, which loads on first use."""
+    return importlib.import_module(f"scipy.{part}")

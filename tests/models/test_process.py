@@ -1,0 +1,131 @@
+"""The model of expected improvement under a Gaussian process."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bohb.models import PooledModel, ProcessModel
+from bohb.space import Space
+from tests.models.told import floats, sampled, told
+from tests.strategies import SPACES
+
+MODEL = ProcessModel(random_fraction=0)
+
+
+def bowl(vectors):
+    return ((vectors - 0.37) ** 2).sum(axis=1)
+
+
+def observations_of(space, num, *, num_levels=1, seed=0, bias=0.0, pending=()):
+    """Every configuration at the lowest level, a third at each further one, where the truth is seen with less bias."""
+    rng = np.random.default_rng(seed)
+    vectors, _ = space.sample(rng, num)
+    wrong = rng.permutation(num)
+    tells = [
+        (level, i, float(bowl(vectors[i : i + 1])[0] + bias * (num_levels - 1 - level) * wrong[i] / num))
+        for i in range(num)
+        for level in range(num_levels)
+        if i % 3**level == 0
+    ]
+    return told(vectors, tells, num_levels=num_levels, pending=pending)
+
+
+def first(model, observations, space, seed=0):
+    return model.propose(observations, space, np.random.default_rng(seed)).vectors[0]
+
+
+def test_proposals_come_far_closer_to_the_best_than_a_density_ratio():
+    space = floats(4)
+    gains = []
+    for seed in range(10):
+        observations = observations_of(space, 40, seed=seed)
+        one, other = (first(model, observations, space, seed) for model in (MODEL, PooledModel(random_fraction=0)))
+        gains.append(bowl(other[None])[0] / bowl(one[None])[0])
+    assert np.median(gains) > 10
+
+
+def test_cheap_results_help_where_they_agree():
+    space = floats(3)
+    with_cheap = [
+        bowl(first(MODEL, observations_of(space, 54, num_levels=3, seed=s), space)[None])[0] for s in range(8)
+    ]
+    few = [
+        bowl(first(replace(MODEL, min_results=2), observations_of(space, 6, seed=s), space)[None])[0] for s in range(8)
+    ]
+    assert np.median(with_cheap) < 0.2 * np.median(few)
+
+
+def test_cheap_results_that_mislead_do_little_harm():
+    """27 honest results at the full budget stay worth more than 243 of noise below them."""
+    space = floats(2)
+    misled = [
+        bowl(first(MODEL, observations_of(space, 243, num_levels=3, seed=s, bias=1.0), space)[None])[0]
+        for s in range(10)
+    ]
+    random = [bowl(space.sample(np.random.default_rng(s), 1)[0])[0] for s in range(10)]
+    assert np.median(misled) < 0.2 * np.median(random)
+
+
+def test_parallel_proposals_keep_apart():
+    space = floats(2)
+    vectors, _ = space.sample(np.random.default_rng(0), 20)
+    tells = [(0, i, float(value)) for i, value in enumerate(bowl(vectors))]
+    alone = told(vectors, tells)
+    proposed = first(MODEL, alone, space)
+    together = told(np.concatenate([vectors, proposed[None]]), tells, pending=[20])
+    assert (
+        np.abs(first(MODEL, together, space) - proposed).max()
+        > 10 * np.abs(first(MODEL, alone, space, 1) - proposed).max()
+    )
+
+
+def test_failures_keep_it_away():
+    """Where everything fails nothing is proposed, although the successes point there."""
+    space = floats(1)
+    positions = np.linspace(0, 1, 30)[:, None]
+    tells = [(0, i, float("inf") if x > 0.6 else 1 - float(x)) for i, (x,) in enumerate(positions)]
+    assert first(MODEL, told(positions, tells), space)[0] < 0.65
+    harmless = [(0, i, 1 - float(x)) for i, (x,) in enumerate(positions)]
+    assert first(MODEL, told(positions, harmless), space)[0] > 0.9  # the control
+
+
+def test_the_density_ratio_takes_over_when_results_are_many():
+    space = floats(2)
+    observations = observations_of(space, 51)
+    model = replace(MODEL, max_results=50, many=PooledModel(random_fraction=0))
+    rng = np.random.default_rng(0)
+    assert model.propose(observations, space, rng).why.keys() >= {"good", "bad"}
+    assert replace(model, max_results=51).propose(observations, space, rng).why["surrogate"] == "Gaussian process"
+
+
+@pytest.mark.parametrize("num", [10, 160, 1000])
+def test_the_process_sees_a_bounded_number_of_results_the_best_of_each_budget_among_them(num):
+    observations = observations_of(floats(2), num, num_levels=3)
+    points = MODEL._points(observations)
+    assert len(points) <= MODEL.max_points
+    assert len({(level, config_id) for level, config_id, _ in points}) == len(points)
+    for number, level in enumerate(observations.levels):
+        assert (number, level.told[0][1], level.told[0][0]) in points
+
+
+def test_the_process_is_fitted_once_between_two_tells():
+    space = floats(2)
+    observations = observations_of(space, 30)
+    first(MODEL, observations, space)
+    (kept,) = observations.memo.values()
+    first(MODEL, observations, space, 1)
+    assert list(observations.memo.values()) == [kept]
+    observations.add(np.array([0.5, 0.5]))
+    observations.tell(0, 30, 0.1)
+    assert not observations.memo
+
+
+def test_a_space_of_choices_and_conditions():
+    """Candidates are what would be evaluated: allowed, on the grid, without values where a parameter is inactive."""
+    space = Space(SPACES["mixed"]())
+    for seed in range(3):
+        observations = sampled(space, np.random.default_rng(seed).random(40).tolist(), seed=seed)
+        vectors = MODEL.propose(observations, space, np.random.default_rng(seed)).vectors
+        assert np.array_equal(space.deactivate(space.snap(vectors)), vectors, equal_nan=True)
+        assert space.is_allowed(vectors).all()

@@ -1,0 +1,153 @@
+"""Gaussian processes against scikit-learn, quadrature and finite differences."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
+from scipy.optimize import approx_fprime
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+
+from bohb.process import (
+    JITTER,
+    GaussianProcess,
+    Prior,
+    _Fit,
+    log_expected_improvement,
+    matern,
+    squared_distances,
+    standardise,
+)
+
+MIXED = np.array([False, True, False, True])
+
+
+def mixed_points(rng, num):
+    """Two numbers and two categoricals of three choices, a quarter of each inactive."""
+    points = rng.random((num, 4))
+    points[:, MIXED] = np.floor(3 * points[:, MIXED])
+    points[rng.random((num, 4)) < 0.25] = np.nan
+    return points
+
+
+def smooth(points):
+    return np.sin(5 * points[:, 0]) + points[:, 1] ** 2
+
+
+def fitted(num=30, seed=0, noise=0.0):
+    rng = np.random.default_rng(seed)
+    points = rng.random((num, 3))
+    values = smooth(points) + noise * rng.standard_normal(num)
+    values = (values - values.mean()) / values.std()
+    return GaussianProcess(points, values, np.zeros(3, dtype=bool), np.zeros(num)), points, values
+
+
+def test_predictions_are_those_of_scikit_learn_with_the_same_hyperparameters():
+    process, points, values = fitted(noise=0.1)
+    kernel = ConstantKernel(process.variance) * Matern(process.scales**-0.5, nu=2.5)
+    peer = GaussianProcessRegressor(kernel, alpha=process._noise, optimizer=None).fit(points, values)
+    queries = np.random.default_rng(1).random((50, 3))
+    for mine, theirs in zip(process.predict(queries), peer.predict(queries, return_std=True), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_gradient_is_that_of_finite_differences(seed):
+    rng = np.random.default_rng(seed)
+    points = mixed_points(rng, 25)
+    distances = squared_distances(points, points, MIXED)
+    fit = _Fit(distances, rng.standard_normal(25), rng.random(25), *Prior().moments(4))
+    theta = fit.means + 0.5 * rng.standard_normal(7)
+    numeric = approx_fprime(theta, lambda t: fit(t)[0], 1e-6)
+    np.testing.assert_allclose(fit(theta)[1], numeric, rtol=1e-3, atol=1e-3)
+
+
+def test_learning_finds_likelier_hyperparameters_than_the_prior_means():
+    rng = np.random.default_rng(0)
+    points = rng.random((40, 4))
+    fit = _Fit(
+        squared_distances(points, points, np.zeros(4, dtype=bool)), smooth(points), np.zeros(40), *Prior().moments(4)
+    )
+    found = fit.search(15)
+    assert fit(found)[0] < fit(fit.means)[0] - 5
+    assert found[:2].min() > found[2:4].max()  # the two dimensions that matter have the shorter lengths
+
+
+@given(st.integers(0, 2**32), st.integers(2, 40))
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_covariances_are_positive_definite_whatever_is_inactive(seed, num):
+    rng = np.random.default_rng(seed)
+    points = mixed_points(rng, num)
+    distances = squared_distances(points, points, MIXED)
+    assert (distances >= 0).all()
+    assert (distances <= 1).all()
+    np.testing.assert_array_equal(distances, distances.transpose(0, 2, 1))
+    correlations = matern(np.tensordot(rng.uniform(0.01, 30, 4), distances, axes=1))[0]
+    assert np.linalg.eigvalsh(correlations).min() > -JITTER / 10
+
+
+def test_a_constant_distance_of_inactive_values_would_not_be_positive_definite():
+    """The control: what goes wrong if an inactive number is as far from the ends as from the middle."""
+    points = np.array([[0.0], [1.0], [np.nan]])
+    distances = squared_distances(points, points, np.array([False]))
+    distances[0, 2, :2] = distances[0, :2, 2] = 0.01
+    assert np.linalg.eigvalsh(matern(distances[0])[0]).min() < -0.01
+
+
+def test_a_noise_free_process_goes_through_its_values_and_is_unsure_elsewhere():
+    process, points, values = fitted()
+    means, deviations = process.predict(points)
+    np.testing.assert_allclose(means, values, atol=0.05)
+    _, elsewhere = process.predict(np.full((1, 3), 3.0))
+    assert elsewhere[0] > 10 * deviations.max()
+
+
+def test_believing_leaves_the_mean_and_takes_the_doubt():
+    process, _, _ = fitted(noise=0.3)
+    queries = np.random.default_rng(5).random((20, 3))
+    before, after = process.predict(queries), process.believing(queries[:5]).predict(queries)
+    np.testing.assert_allclose(after[0], before[0], atol=1e-6)
+    assert (after[1] <= before[1] + 1e-9).all()
+    assert (after[1][:5] < 0.8 * before[1][:5]).all()
+
+
+@given(st.floats(-30, 30), st.floats(1e-3, 1e3), st.floats(-8, 8))
+@settings(deadline=None)
+def test_expected_improvement_is_the_integral(mean, deviation, ahead):
+    best = mean + ahead * deviation
+    score = log_expected_improvement(np.array([mean]), np.array([deviation]), best)[0]
+    expected, _ = integrate.quad(lambda z: z * stats.norm.pdf(ahead - z), 0, ahead + 40 if ahead > 0 else 40, limit=200)
+    assert score - math.log(deviation) == pytest.approx(math.log(expected), abs=0.2 if ahead < -4.9 else 1e-4)
+
+
+def test_expected_improvement_is_finite_far_behind_and_falls_with_the_mean():
+    scores = log_expected_improvement(np.linspace(-3, 300, 1000), np.ones(1000), 0.0)
+    assert np.isfinite(scores).all()
+    assert (np.diff(scores) < 0).all()
+
+
+@given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=60))
+def test_standard_scores_keep_the_order_and_are_finite(losses):
+    values = np.array(losses)
+    scores = standardise(values)
+    assert np.isfinite(scores).all()
+    assert np.abs(scores).max() < 10
+    order = np.argsort(values, kind="stable")
+    assert (np.diff(scores[order]) >= -1e-9).all()
+    np.testing.assert_array_equal(scores[values == values[0]], scores[0])
+
+
+def test_standard_scores_do_not_depend_on_the_unit():
+    losses = np.random.default_rng(0).lognormal(size=50)
+    np.testing.assert_array_equal(standardise(losses), standardise(1024 * losses))
+    np.testing.assert_allclose(standardise(losses), standardise(3 * losses + 100), atol=1e-9)
+
+
+def test_standard_scores_know_how_far_the_best_is_ahead():
+    """The control of what ranks cannot tell."""
+    close, far = np.arange(20.0), np.arange(20.0)
+    far[0] = -15.0
+    assert np.diff(standardise(far))[0] > 1.5 * np.diff(standardise(close))[0]
