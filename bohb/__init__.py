@@ -1,6 +1,6 @@
 """BOHB as a small ask/tell object.
 
-Hyperband decides how long to train, a density-ratio model decides what to train next (Falkner, Klein, Hutter 2018). See
+Hyperband decides how long to train, a model of the losses decides what to train next (Falkner, Klein, Hutter 2018). See
 `Optimizer` for the loop. Importing this package loads nothing but itself; every name below loads on first use.
 """
 

@@ -92,7 +92,7 @@ def _add_create(commands: Any) -> None:
     parser.add_argument("--max-budget", type=number, help="the largest budget")
     parser.add_argument("--eta", type=number, help="the factor between budgets (3)")
     parser.add_argument("--seed", type=int, help="makes the search repeatable")
-    parser.add_argument("--preset", help="default, paper, hpbandster, hyperband, asha or random")
+    parser.add_argument("--preset", help="default, fast, paper, hpbandster, hyperband, asha or random")
 
 
 def _add_asking(commands: Any) -> None:

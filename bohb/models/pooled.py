@@ -1,4 +1,4 @@
-"""The default model: one density ratio over the results of all budgets.
+"""One density ratio over the results of all budgets: cheap at any number of results.
 
 BOHB learns from the largest budget with enough results and forgets the rest. Here every configuration counts once, at
 the largest budget where it was told: larger budgets come first, and within a budget the lower loss. (Optuna orders

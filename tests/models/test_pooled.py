@@ -1,4 +1,4 @@
-"""The default model: one pool over all budgets, with a guard, and with the pending configurations in it."""
+"""The pooled model: one pool over all budgets, with a guard, and with the pending configurations in it."""
 
 from dataclasses import dataclass, field
 from math import inf
