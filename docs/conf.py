@@ -31,10 +31,12 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_attr_annotations = False  # the signatures of the records show the types
 
-# The build needs no network, so types of Python's own library, of numpy and of ConfigSpace cannot be linked.
+# The build needs no network, so types of Python's own library, of numpy and of ConfigSpace cannot be linked; and two
+# types of our own, which records hold, are no part of the reference.
 nitpick_ignore_regex = [
     ("py:class", r"(collections\.abc|concurrent\.futures|fractions|numpy|os|pathlib)\..*"),
     ("py:class", r"ConfigurationSpace"),
+    ("py:class", r"bohb\.(axes\.Axes|sortedset\.SortedSet)"),
 ]
 
 
