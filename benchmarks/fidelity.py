@@ -74,7 +74,8 @@ def our_brackets(smallest: float, largest: float, eta: float) -> list[dict[str, 
 
 def check_brackets() -> bool:
     """Compares one cycle of brackets for several ladders."""
-    return all([_same_brackets(ladder, theirs) for ladder, theirs in zip(LADDERS, _their_brackets(), strict=True)])
+    passed = [_same_brackets(ladder, theirs) for ladder, theirs in zip(LADDERS, _their_brackets(), strict=True)]
+    return all(passed)  # after all of them were printed
 
 
 def _their_brackets() -> list[list[dict[str, list[float]]]]:
@@ -100,9 +101,14 @@ def spaces() -> dict[str, ConfigurationSpace]:
     With three choices or more HpBandSter's categorical kernel is broken: its bandwidth comes from the codes of the
     choices and can exceed its valid range, so that some weights are negative; the preset keeps that.
     """
+    return {"binary": _space("ab"), "five choices": _space("abcde")}
+
+
+def _space(kinds: str) -> ConfigurationSpace:
+    space = ConfigurationSpace()
     numbers = [Float("x", (0, 1)), Float("y", (0, 1)), Float("rate", (1e-4, 1), log=True), Integer("layers", (1, 12))]
-    named = {"binary": Categorical("kind", ["a", "b"]), "five choices": Categorical("kind", list("abcde"))}
-    return {name: ConfigurationSpace(space={p.name: p for p in [*numbers, kind]}) for name, kind in named.items()}
+    space.add([*numbers, Categorical("kind", list(kinds))])
+    return space
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +210,15 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
 # Curves.
 
 
-def check_curves(path: Path) -> bool:
-    """Compares the final regrets on Counting Ones 8+8, every evaluation paid from scratch as in the paper's figure 3."""
+def check_curves(path: Path, *, seeds: int = NUM_SEEDS) -> bool:
+    """Compares the final regrets on Counting Ones 8+8, as in the paper's figure 3: every evaluation from scratch.
+
+    Args:
+        path: The results file; what it has is not run again.
+        seeds: How many.
+    """
     setting = setting_of("1-scratch")
-    runs = protocol.plan(["counting-ones-8-8"], CURVES, NUM_SEEDS, [setting])
+    runs = protocol.plan(["counting-ones-8-8"], CURVES, seeds, [setting])
     for outcome in protocol.perform_all(runs, path):
         if not isinstance(outcome, results.Record) or outcome.error:
             return _say(f"curves: {outcome}", same=False)
@@ -248,7 +259,8 @@ def main(words: Sequence[str] | None = None) -> int:
     }
     if unknown := set(options.checks) - set(checks):
         parser.error(f"expected some of {', '.join(checks)}, got {', '.join(sorted(unknown))}")
-    return int(not all([checks[name]() for name in options.checks or checks]))
+    passed = [checks[name]() for name in options.checks or checks]
+    return int(not all(passed))
 
 
 if __name__ == "__main__":

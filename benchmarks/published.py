@@ -1,9 +1,9 @@
 """Our copies of Counting Ones and of the Hartmann functions against the tables that DEHB's authors keep of theirs.
 
 automl/DEHB, benchmarking/results/benchmark_results.md, version 0.1.2: the lowest value observed at any budget after 60,
-120, ..., 300 evaluations; mean and (population) standard deviation over 5 seeds. Here the same version of DEHB is driven
-through the suite's adapter on our copies, with budgets cut to whole numbers as there. A copy with another bias or noise
-would be told apart, which a control shows.
+120, ..., 300 evaluations; mean and (population) standard deviation over 5 seeds. Here the same version of DEHB is
+driven through the suite's adapter on our copies, with budgets cut to whole numbers as there. A copy with another bias
+or noise would be told apart, which a control shows.
 """
 
 from collections.abc import Mapping
@@ -101,7 +101,8 @@ def agreement(ours: Floats, row: Published) -> Floats:
 def check_published() -> bool:
     """Prints our values beside the published ones; returns whether they agree, and the controls do not."""
     rows = [(name, name) for name in TABLE] + list(CONTROLS.items())
-    return all([_check(name, TABLE[of], is_control=name != of) for name, of in rows])
+    passed = [_check(name, TABLE[of], is_control=name != of) for name, of in rows]
+    return all(passed)
 
 
 def _check(name: str, row: Published, *, is_control: bool) -> bool:

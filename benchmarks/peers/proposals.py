@@ -41,14 +41,16 @@ def brackets(smallest: float, largest: float, eta: float) -> list[dict[str, Any]
     """Returns the budgets and sizes of one cycle of brackets for these very three numbers."""
     master = make_master(ConfigurationSpace({"x": (0.0, 1.0)}), smallest, largest, eta)
     cycle = [master.get_next_iteration(i, {"result_logger": None}) for i in range(master.max_SH_iter)]
-    return [{"budgets": [float(b) for b in each.budgets], "sizes": [int(n) for n in each.num_configs]} for each in cycle]
+    return [
+        {"budgets": [float(b) for b in each.budgets], "sizes": [int(n) for n in each.num_configs]} for each in cycle
+    ]
 
 
 def proposals(case: dict[str, Any]) -> dict[str, Any]:
     """Returns configurations as numbers, which of them came from the model, and the number of warnings."""
     space = read_space(case["description"], case["seed"])
     np.random.seed(case["seed"])  # noqa: NPY002 - the generator that HpBandSter draws from
-    complaints, logger = Complaints(), logging.Logger("proposals")  # noqa: LOG001 - its own, with nothing above it
+    complaints, logger = Complaints(), logging.Logger("proposals")
     logger.addHandler(complaints)
     generator = BOHB(space, logger=logger)
     for config, loss in case["results"]:
