@@ -106,7 +106,12 @@ def spaces() -> dict[str, ConfigurationSpace]:
 
 def _space(kinds: str) -> ConfigurationSpace:
     space = ConfigurationSpace()
-    numbers = [Float("x", (0, 1)), Float("y", (0, 1)), Float("rate", (1e-4, 1), log=True), Integer("layers", (1, 12))]
+    numbers: list[Any] = [
+        Float("x", (0, 1)),
+        Float("y", (0, 1)),
+        Float("rate", (1e-4, 1), log=True),
+        Integer("layers", (1, 12)),
+    ]
     space.add([*numbers, Categorical("kind", list(kinds))])
     return space
 
@@ -185,7 +190,9 @@ def check_proposals() -> bool:
     for (name, case), theirs in zip(cases.items(), answer["proposals"], strict=True):
         sample = case.sample(theirs["configs"], theirs["from_model"])
         passed &= _say(f"proposals, {name}: HpBandSter warned {theirs['warnings']} times", same=not theirs["warnings"])
-        tested = compare(our_proposals(case, preset="hpbandster"), sample, case.choices, case.seed)
+        ours = our_proposals(case, preset="hpbandster")
+        print(f"proposals, {name}: {ours[:, -1].sum():g} of ours and {sample[:, -1].sum():g} of theirs from the model")
+        tested = compare(ours, sample, case.choices, case.seed)
         passed &= _say(_line(f"proposals, {name}", tested), same=tested.p_value >= LEVEL)
         for label, control in CONTROLS.items():
             tested = compare(our_proposals(case, **control), sample, case.choices, case.seed)
