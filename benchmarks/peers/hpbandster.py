@@ -13,6 +13,7 @@ from typing import Any
 
 import hpbandster.core.master
 import numpy as np
+from ConfigSpace import ConfigurationSpace
 from hpbandster.core.dispatcher import Job
 from hpbandster.optimizers import BOHB
 
@@ -33,6 +34,19 @@ class Dispatcher:
         self.submitted.append(Job(config_id, **kwargs))
 
 
+def make_master(space: ConfigurationSpace, smallest: float, largest: float, eta: float) -> BOHB:
+    """Returns HpBandSter's master with its default settings, which will not look for workers."""
+    hpbandster.core.master.Dispatcher = Dispatcher
+    return BOHB(
+        configspace=space,
+        run_id="benchmark",
+        working_directory=tempfile.gettempdir(),
+        eta=eta,
+        min_budget=smallest,
+        max_budget=largest,
+    )
+
+
 class HpBandSter:
     """`BOHB` with its default settings."""
 
@@ -40,15 +54,8 @@ class HpBandSter:
         self.indexed = ordinals_as_integers(task.description)
         self.sequences = {each["name"]: each["sequence"] for each in _ordinals(task.description)}
         np.random.seed(task.seed)  # noqa: NPY002 - the generator that HpBandSter draws from
-        hpbandster.core.master.Dispatcher = Dispatcher
-        self.master = BOHB(
-            configspace=read_space(self.indexed, task.seed),
-            run_id="benchmark",
-            working_directory=tempfile.gettempdir(),
-            eta=task.eta,
-            min_budget=task.smallest,
-            max_budget=task.budgets[-1],
-        )
+        space = read_space(self.indexed, task.seed)
+        self.master = make_master(space, task.smallest, task.budgets[-1], task.eta)
         self.jobs: list[Job] = self.master.dispatcher.submitted
 
     def ask(self) -> Asked:
