@@ -22,12 +22,12 @@ from bohb.errors import (
 )
 from bohb.schedules import AsynchronousHalving
 from bohb.study import light
-from tests.study.common import BUDGETS, SPACE, loss_of, open_new, replayed, rows_of
+from tests.study.common import BUDGETS, PRESET, SPACE, loss_of, open_new, replayed, rows_of
 
 
 def test_a_study_is_the_optimizer(target):
     """The same calls get the same answers, from one study and from several that take turns."""
-    optimizer = bohb.Optimizer(SPACE, bohb.ladder(BUDGETS), seed=0)
+    optimizer = bohb.Optimizer(SPACE, bohb.ladder(BUDGETS), seed=0, preset=PRESET)
     studies = [open_new(target) for _ in range(3)]
     for i in range(90):
         study, trial = studies[i % 3], optimizer.ask()
@@ -124,7 +124,7 @@ def test_an_exhausted_space_says_so_and_expired_trials_come_first(target):
         ({"budgets": [1, 3, 9]}, r"ladder\.budgets\[3\]"),
         ({"budgets": bohb.geometric(1, 27)}, r"ladder\.eta is null; got 3"),
         ({"seed": 1}, "seed is 0; got 1"),
-        ({"preset": "paper"}, 'preset is "default"; got "paper"'),
+        ({"preset": "paper"}, 'preset is "fast"; got "paper"'),
         ({"schedule": AsynchronousHalving()}, "schedule"),
     ],
 )
