@@ -81,10 +81,10 @@ class GaussianProcess:
         num_steps: int = 15,
     ) -> None:
         self._categorical = categorical
-        self._points, self._values = points, values
+        self._points, self._values = _with_inactive_choices(points, categorical), values
         rows = np.arange(len(points)) if chosen is None else chosen
         fit = _Fit(
-            squared_distances(points[rows], points[rows], categorical),
+            squared_distances(points[rows], categorical),
             values[rows],
             unreliability[rows],
             *(prior or Prior()).moments(points.shape[1]),
@@ -108,7 +108,7 @@ class GaussianProcess:
         """
         other = object.__new__(GaussianProcess)
         other._categorical, other.scales, other.variance = self._categorical, self.scales, self.variance
-        other._points = np.concatenate([self._points, points])
+        other._points = np.concatenate([self._points, _with_inactive_choices(points, self._categorical)])
         other._values = np.concatenate([self._values, self._covariances(points) @ self._weights])
         other._noise = np.concatenate([self._noise, np.full(len(points), self._noise.min())])
         other._condition()
@@ -116,8 +116,13 @@ class GaussianProcess:
 
     def _covariances(self, points: Floats) -> Floats:
         """Returns the `(m, n)` covariances of the function at `(m, d)` points and at the known ones."""
-        distances = squared_distances(points, self._points, self._categorical)
-        return self.variance * matern(np.tensordot(self.scales, distances, axes=1))[0]
+        squares = np.zeros((len(points), len(self._points)))
+        named = _with_inactive_choices(points, self._categorical)
+        columns = zip(named.T, self._points.T, self.scales.tolist(), self._categorical.tolist(), strict=True)
+        for one, other, scale, is_categorical in columns:
+            distances = _squared_distances(one, other, is_categorical=is_categorical)
+            squares += np.multiply(distances, scale, out=distances)
+        return self.variance * matern(squares)[0]
 
     def _condition(self) -> None:
         covariances = self._covariances(self._points)
@@ -128,20 +133,27 @@ class GaussianProcess:
         self._weights = _scipy("linalg.lapack").dpotrs(self._factor, self._values, lower=1)[0]
 
 
-def squared_distances(first: Floats, second: Floats, categorical: Mask) -> Floats:
-    """Returns the `(d, m, n)` squared distances of `(m, d)` and `(n, d)` points, dimension by dimension, at most 1."""
-    distances = np.empty((len(categorical), len(first), len(second)))
-    for dimension, is_categorical in enumerate(categorical):
-        a, b = first[:, dimension], second[:, dimension]
-        if is_categorical:  # inactive: a choice more
-            distances[dimension] = np.nan_to_num(a, nan=-1.0)[:, None] != np.nan_to_num(b, nan=-1.0)
-            continue
-        away, off = np.isnan(a), np.isnan(b)
-        np.subtract(np.where(away, 0.5, a)[:, None], np.where(off, 0.5, b), out=distances[dimension])
-        distances[dimension] *= distances[dimension]
-        if away.any() or off.any():
-            distances[dimension] += INACTIVE * (away[:, None] != off)
-    return distances
+def squared_distances(points: Floats, categorical: Mask) -> Floats:
+    """Returns the `(d, n, n)` squared distances of `(n, d)` points to one another, by dimension, at most 1."""
+    columns = zip(_with_inactive_choices(points, categorical).T, categorical.tolist(), strict=True)
+    return np.array([_squared_distances(column, column, is_categorical=kind) for column, kind in columns])
+
+
+def _with_inactive_choices(points: Floats, categorical: Mask) -> Floats:
+    """Returns the points with inactive categoricals as a choice more, -1."""
+    return np.where(categorical & np.isnan(points), -1.0, points)
+
+
+def _squared_distances(first: Floats, second: Floats, *, is_categorical: bool) -> Floats:
+    """Returns the `(m, n)` squared distances of `(m,)` and `(n,)` values of one dimension."""
+    if is_categorical:
+        return np.not_equal.outer(first, second).astype(np.float64)
+    away, off = np.isnan(first), np.isnan(second)
+    squares: Floats = np.subtract.outer(np.where(away, 0.5, first), np.where(off, 0.5, second))
+    squares *= squares
+    if away.any() or off.any():
+        squares += INACTIVE * (away[:, None] != off)
+    return squares
 
 
 def matern(squares: Floats) -> tuple[Floats, Floats]:
@@ -162,7 +174,8 @@ def standardise(losses: Floats) -> Floats:
         ((np.cumsum(counts) - counts / 2) / len(losses))[places]
     )  # equal losses share their middle rank
     scaled = losses / max(np.abs(losses).max(), np.finfo(float).tiny)  # so that differences do not overflow
-    scaled = np.minimum(scaled, 2 * np.median(scaled) - scaled.min())
+    scaled -= scaled.min()  # equal losses are exactly 0, without a rounding error to be blown up
+    scaled = np.minimum(scaled, 2 * np.median(scaled))
     spread = scaled.std()
     centred = (scaled - scaled.mean()) / spread if spread > 0 else np.zeros_like(scaled)
     return np.asarray(0.5 * (normal + centred))
@@ -170,13 +183,15 @@ def standardise(losses: Floats) -> Floats:
 
 def log_expected_improvement(means: Floats, deviations: Floats, best: float) -> Floats:
     """Returns the logarithm of how much lower than `best` a normal value is on average (Jones et al. 1998, eq. 15)."""
+    special = _scipy("special")
     ahead = (best - means) / deviations
-    log_density = -0.5 * ahead * ahead - 0.5 * math.log(2 * math.pi)
-    # Far behind, the two terms cancel; there the first term of the asymptotic series is exact enough.
-    near = np.maximum(ahead, -5.0)
-    exact = np.log(np.exp(-0.5 * near * near) / math.sqrt(2 * math.pi) + near * _scipy("special").ndtr(near))
-    far = np.where(ahead < -5.0, log_density - 2 * np.log(np.maximum(-ahead, 1.0)), exact)
-    return np.asarray(far + np.log(deviations))
+    density = -0.5 * ahead * ahead - 0.5 * math.log(2 * math.pi)
+    near, behind = np.maximum(ahead, -1.0), np.clip(ahead, -1e3, -1.0)
+    plain = np.log(np.exp(-0.5 * near * near) / math.sqrt(2 * math.pi) + near * special.ndtr(near))
+    # Behind, the two terms cancel; the scaled error function does not, until the asymptotic series is exact.
+    scaled = density + np.log1p(behind * math.sqrt(math.pi / 2) * special.erfcx(-behind / math.sqrt(2)))
+    series = density - 2 * np.log(np.maximum(-ahead, 1.0))
+    return np.asarray(np.where(ahead > -1, plain, np.where(ahead > -1e3, scaled, series)) + np.log(deviations))
 
 
 class _Fit:

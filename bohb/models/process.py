@@ -55,7 +55,7 @@ class ProcessModel:
     max_points: int = 160
     max_learned: int = 64
     num_candidates: int = 32
-    many: Model = field(default_factory=PooledModel)
+    many: Model = field(default_factory=PooledModel, hash=False)
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
         """Returns candidates by expected improvement, or none for the random share and before there is a model."""
@@ -68,29 +68,32 @@ class ProcessModel:
         if len(points) < self.min_results:
             return random_proposal(space, "too few results", results=len(points), needed=self.min_results)
         process = self._process(points, observations, space)
-        tried = _at_full_budget(observations.vectors(list(dict.fromkeys(config_id for _, config_id, _ in points))))
-        search = _Search(self._with_pending(process, observations), space, rng, tried)
+        pending = observations.pending[-self.max_points :]
+        if pending:
+            process = process.believing(_at_full_budget(observations.vectors(pending)))
+        known = dict.fromkeys([*(config_id for _, config_id, _ in points), *pending])
+        search = _Search(process, space, rng, _at_full_budget(observations.vectors(list(known))))
         candidates, scores = search.run(self.num_candidates)
+        if not len(candidates):
+            return random_proposal(space, "every candidate was forbidden", results=num_results)
         facts = {"surrogate": "Gaussian process", "results": num_results, "points": len(points)}
-        return Proposal(candidates, {**facts, "score": float(scores[0])})
+        return Proposal(candidates, {**facts, "score": float(f"{scores[0]:.6g}")})
 
     def _points(self, observations: Observations) -> list[tuple[int, int, float]]:
-        """Returns (level, configuration id, loss) of what the process sees; failures are as bad as the worst success.
+        """Returns (level, configuration id, loss) of what the process sees; failures are as bad as the worst of them.
 
         Larger budgets come first and take up to 60 % of what is left; of a level that has more, half are the best and
         half are spread evenly over the rest.
         """
-        points: list[tuple[int, int, float]] = []
+        chosen: list[tuple[int, int, float]] = []
         for number in reversed(range(len(observations.levels))):
-            here = observations.levels[number]
-            room = self.max_points - len(points)
-            told = _spread(here.told, max(math.ceil(0.6 * room), 1) if number else room)
-            worst = max((loss for loss, _ in here.told[: here.num_successes]), default=math.inf)
-            points += [(number, config_id, min(loss, worst)) for loss, config_id in told]
-        finite = [loss for _, _, loss in points if math.isfinite(loss)]
-        if not finite:
+            room = self.max_points - len(chosen)
+            told = _spread(observations.levels[number].told, min(math.ceil(0.6 * room), room) if number else room)
+            chosen += [(number, config_id, loss) for loss, config_id in told]
+        worst = max((loss for _, _, loss in chosen if math.isfinite(loss)), default=None)
+        if worst is None:
             return []
-        return [(number, config_id, min(loss, max(finite))) for number, config_id, loss in points]
+        return [(number, config_id, min(loss, worst)) for number, config_id, loss in chosen]
 
     def _process(
         self, points: list[tuple[int, int, float]], observations: Observations, space: Space
@@ -110,19 +113,15 @@ class ProcessModel:
             )
         return known
 
-    def _with_pending(self, process: GaussianProcess, observations: Observations) -> GaussianProcess:
-        pending = observations.pending[: self.max_points]
-        return process.believing(_at_full_budget(observations.vectors(pending))) if pending else process
-
 
 class _Search:
     """The search for the highest expected improvement at the full budget."""
 
-    def __init__(self, process: GaussianProcess, space: Space, rng: np.random.Generator, tried: Floats) -> None:
+    def __init__(self, process: GaussianProcess, space: Space, rng: np.random.Generator, known: Floats) -> None:
         self._process, self._space, self._rng = process, space, rng
-        means, _ = process.predict(tried)
+        means, _ = process.predict(known)
         self._best = float(means.min())
-        self._tried = tried[np.argsort(means, kind="stable"), :-1]
+        self._known = known[np.argsort(means, kind="stable"), :-1]
 
     def run(self, count: int) -> tuple[Floats, Floats]:
         """Returns at most `(count, d)` different candidates, the best first, and their scores."""
@@ -138,23 +137,27 @@ class _Search:
 
     def _drawn(self) -> Iterator[Floats]:
         axes = self._space.axes
-        widths = scott_bandwidths(self._tried[: max(8, len(self._tried) // 7)], axes, minimum=0.01)
-        near = Density(self._tried[:8], widths, axes)
+        widths = scott_bandwidths(self._known[: max(8, len(self._known) // 7)], axes, minimum=0.01)
+        near = Density(self._known[:8], widths, axes)
         yield near.sample(self._rng, NUM_NEAR_BEST)
         yield near.sample(self._rng, NUM_WIDE, widening=3.0)
-        yield self._space.sample(self._rng, NUM_RANDOM)[0]
+        yield self._anything((NUM_RANDOM, len(axes.choices)))
 
     def _moved(self, vectors: Floats, step: float) -> Floats:
         """Returns the vectors with some numbers moved by about a step, and seldom a choice changed."""
         choices, (num, dims) = self._space.choices, vectors.shape
-        anything = self._rng.random((num, dims))
-        anything = np.where(choices > 0, np.floor(anything * choices), anything)
+        anything = self._anything((num, dims))
         values = np.where(np.isnan(vectors), anything, vectors)
         some = self._rng.random((num, dims)) < max(2 / dims, 0.3)
         some[np.arange(num), self._rng.integers(dims, size=num)] = True
         shifted = np.clip(values + step * self._rng.standard_normal((num, dims)), 0.0, 1.0)
         changed = self._rng.random((num, dims)) < 1.5 / dims
         return np.where(choices > 0, np.where(changed, anything, values), np.where(some, shifted, values))
+
+    def _anything(self, shape: tuple[int, int]) -> Floats:
+        """Returns uniform vectors, forbidden ones among them."""
+        values, choices = self._rng.random(shape), self._space.choices
+        return np.where(choices > 0, np.floor(values * choices), values)
 
     def _valid(self, vectors: Floats) -> Floats:
         """Returns those vectors that are allowed, as they would be evaluated: on the grid, nothing where inactive."""

@@ -68,16 +68,32 @@ def test_cheap_results_that_mislead_do_little_harm():
 
 
 def test_parallel_proposals_keep_apart():
+    """Sixteen asks without a tell; blind to what is pending they would fall on one spot."""
     space = floats(2)
     vectors, _ = space.sample(np.random.default_rng(0), 20)
-    tells = [(0, i, float(value)) for i, value in enumerate(bowl(vectors))]
-    alone = told(vectors, tells)
-    proposed = first(MODEL, alone, space)
-    together = told(np.concatenate([vectors, proposed[None]]), tells, pending=[20])
-    assert (
-        np.abs(first(MODEL, together, space) - proposed).max()
-        > 10 * np.abs(first(MODEL, alone, space, 1) - proposed).max()
-    )
+    values = np.sin(9 * vectors).sum(axis=1) + bowl(vectors)
+    tells = [(0, i, float(value)) for i, value in enumerate(values)]
+
+    def num_different(is_blind):
+        known, found = vectors, []
+        for seed in range(16):
+            pending = () if is_blind else range(20, len(known))
+            found.append(first(MODEL, told(known, tells, pending=pending), space, seed))
+            known = np.concatenate([known, found[-1][None]])
+        return sum(all(np.abs(x - y).max() > 0.02 for y in found[:i]) for i, x in enumerate(found))
+
+    assert num_different(is_blind=True) == 1
+    assert num_different(is_blind=False) >= 4
+
+
+def test_the_newest_of_many_pending_configurations_count():
+    space = floats(2)
+    vectors, _ = space.sample(np.random.default_rng(0), 400)
+    tells = [(0, i, float(value)) for i, value in enumerate(bowl(vectors[:20]))]
+    proposed = first(MODEL, told(vectors, tells, pending=range(20, 400)), space)
+    crowded = np.concatenate([vectors, proposed[None]])
+    again = first(MODEL, told(crowded, tells, pending=range(20, 401)), space)
+    assert not np.array_equal(again, proposed)
 
 
 def test_failures_keep_it_away():
@@ -97,6 +113,32 @@ def test_the_density_ratio_takes_over_when_results_are_many():
     rng = np.random.default_rng(0)
     assert model.propose(observations, space, rng).why.keys() >= {"good", "bad"}
     assert replace(model, max_results=51).propose(observations, space, rng).why["surrogate"] == "Gaussian process"
+
+
+def test_a_ladder_of_many_budgets_does_not_overfill_it():
+    vectors, _ = floats(2).sample(np.random.default_rng(0), 100)
+    tells = [(level, i, i + 1 / (level + 1)) for level in range(20) for i in range(100)]
+    points = MODEL._points(told(vectors, tells, num_levels=20))
+    assert len(points) == MODEL.max_points
+    assert {level for level, _, _ in points} >= set(range(14, 20))
+
+
+def test_failures_are_never_the_best():
+    """Not even where the one success at the largest budget is."""
+    positions = np.linspace(0, 1, 12)[:, None]
+    tells = [(0, i, 1.0 + i) for i in range(12)] + [(1, 0, 0.5)] + [(1, i, float("inf")) for i in range(1, 6)]
+    points = MODEL._points(told(positions, tells, num_levels=2))
+    assert {loss for level, config_id, loss in points if level == 1 and config_id > 0} == {12.0}
+
+
+def test_a_model_of_the_users_own_takes_over_too():
+    class Mine:
+        __hash__ = None
+
+        def propose(self, observations, space, rng):
+            raise NotImplementedError
+
+    assert len(first(replace(MODEL, many=Mine()), observations_of(floats(2), 20), floats(2)))
 
 
 @pytest.mark.parametrize("num", [10, 160, 1000])
