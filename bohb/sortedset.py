@@ -13,7 +13,7 @@ T = TypeVar("T", int, tuple[float, int])
 FEW = 100
 """Up to so many changes are put in place one by one; a sort of 100,000 elements takes as long as a few hundred."""
 
-MANY = 10_000
+MANY = 30_000
 """More changes than this do not wait for a look, because a set takes ten times the memory of a list."""
 
 

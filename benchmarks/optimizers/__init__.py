@@ -15,6 +15,7 @@ __all__ = ["ENVIRONMENTS", "OPTIMIZERS", "Job", "Optimizer", "PeerBroke", "make"
 
 PRESETS: Mapping[str, str] = {
     "bohb-default": "default",
+    "bohb-fast": "fast",
     "bohb-paper": "paper",
     "bohb-hpbandster": "hpbandster",
     "bohb-hyperband": "hyperband",

@@ -29,6 +29,7 @@ class Style:
 
 _STYLES = {
     "bohb-default": Style(_VERMILION, width=2.8),
+    "bohb-fast": Style(_VERMILION, _DASHED),
     "bohb-paper": Style(_BLUE),
     "bohb-hpbandster": Style(_SKY),
     "bohb-hyperband": Style(_GREEN),

@@ -32,7 +32,7 @@ def grow(target):
     from bohb import events
 
     optimizer = Optimizer(SPACE, BUDGETS, seed=0, preset="asha")
-    header = headers.describe(Optimizer(SPACE, BUDGETS, seed=0))
+    header = headers.describe(Optimizer(SPACE, BUDGETS, seed=0, preset="fast"))
     create(target, lambda at: seal(None, headers.KIND, header, at))
     for _ in range(NUM_TRIALS):
         trial = optimizer.ask()
