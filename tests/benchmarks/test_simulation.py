@@ -182,9 +182,9 @@ def test_the_incumbent_is_the_best_at_the_largest_budget() -> None:
 
 
 def test_a_finite_space_that_is_used_up_ends_the_search() -> None:
-    """Three configurations at three budgets: the full ones cost three, the others one together."""
+    """Random search knows three configurations, at the full budget alone."""
     problem = Line()
     problem.space = ConfigurationSpace({"x": (1, 3)})
     optimizer = Preset(problem.space, problem.ladder, 0, preset="random")
     trace = simulate(optimizer, problem, Setting(total=100.0), 0)
-    assert (trace.evaluations, trace.ended) == (9, pytest.approx(4))
+    assert (trace.evaluations, trace.ended) == (3, pytest.approx(3))
