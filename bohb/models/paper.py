@@ -16,7 +16,7 @@ from bohb.axes import Axes
 from bohb.bandwidths import scott_bandwidths, statsmodels_bandwidths
 from bohb.density import Density
 from bohb.models.observations import Level, Observations, Proposal, ids
-from bohb.models.ratio import DensityRatio, axes_of, num_good, random_proposal
+from bohb.models.ratio import DensityRatio, num_good, random_proposal
 from bohb.space import Space
 
 
@@ -47,7 +47,7 @@ class PaperModel:
         if level is None:
             return random_proposal(space, "too few results", needed=min_points + 2)
         good, bad = split(observations.levels[level], self.good_fraction, min_points)
-        ratio = self._fit(observations.vectors(good), observations.vectors(bad), axes_of(space))
+        ratio = self._fit(observations.vectors(good), observations.vectors(bad), space.axes)
         return ratio.propose(space, rng, self.num_candidates, level=level, good=len(good), bad=len(bad))
 
     def _fit(self, good: NDArray[np.float64], bad: NDArray[np.float64], axes: Axes) -> DensityRatio:

@@ -23,7 +23,7 @@ from bohb.bandwidths import scott_bandwidths
 from bohb.density import Density
 from bohb.models.concordance import concordance, is_clearly_below
 from bohb.models.observations import Observations, Proposal, ids
-from bohb.models.ratio import DensityRatio, axes_of, random_proposal
+from bohb.models.ratio import DensityRatio, random_proposal
 from bohb.space import Space
 
 
@@ -85,7 +85,7 @@ class PooledModel:
         return rest + observations.pending[: self.max_bad]
 
     def _fit(self, observations: Observations, good: list[int], bad: list[int], space: Space) -> DensityRatio:
-        good_density, bad_density = (self._density(observations.vectors(part), axes_of(space)) for part in (good, bad))
+        good_density, bad_density = (self._density(observations.vectors(part), space.axes) for part in (good, bad))
         return DensityRatio(good_density, bad_density, self.bandwidth_factor)
 
     def _density(self, points: NDArray[np.float64], axes: Axes) -> Density:

@@ -11,15 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb.axes import Axes
 from bohb.density import Density
 from bohb.models.observations import Proposal
 from bohb.space import Space
-
-
-def axes_of(space: Space) -> Axes:
-    """Returns the shape of the space as densities see it, the same object for the same space."""
-    return space.axes
 
 
 def num_good(num_points: int, fraction: float, minimum: int) -> int:
