@@ -93,8 +93,7 @@ def _draws(space: Space, rng: np.random.Generator, facts: dict[str, Any]) -> Ite
         facts["rejected"] += rejected
         yield vectors
     for _ in range(MAX_BATCHES):
-        positions = rng.random((BATCH, len(space.names)))
-        yield np.where(space.choices > 0, np.floor(positions * space.choices), positions)
+        yield space.scatter(rng, BATCH)
 
 
 def _everything(space: Space) -> Vector:

@@ -200,6 +200,11 @@ class Space:
 
     # Random and all configurations
 
+    def scatter(self, rng: np.random.Generator, num: int) -> Vectors:
+        """Returns `(num, d)` vectors drawn evenly, whatever the space declares; forbidden and inactive values too."""
+        positions = rng.random((num, len(self.names)))
+        return np.where(self.choices > 0, np.floor(positions * self.choices), positions)
+
     def sample(self, rng: np.random.Generator, num: int) -> tuple[Vectors, int]:
         """Draws from the distribution that the space declares: weights, normal, beta, uniform, log-uniform.
 

@@ -141,23 +141,18 @@ class _Search:
         near = Density(self._known[:8], widths, axes)
         yield near.sample(self._rng, NUM_NEAR_BEST)
         yield near.sample(self._rng, NUM_WIDE, widening=3.0)
-        yield self._anything((NUM_RANDOM, len(axes.choices)))
+        yield self._space.scatter(self._rng, NUM_RANDOM)
 
     def _moved(self, vectors: Floats, step: float) -> Floats:
         """Returns the vectors with some numbers moved by about a step, and seldom a choice changed."""
         choices, (num, dims) = self._space.choices, vectors.shape
-        anything = self._anything((num, dims))
+        anything = self._space.scatter(self._rng, num)
         values = np.where(np.isnan(vectors), anything, vectors)
         some = self._rng.random((num, dims)) < max(2 / dims, 0.3)
         some[np.arange(num), self._rng.integers(dims, size=num)] = True
         shifted = np.clip(values + step * self._rng.standard_normal((num, dims)), 0.0, 1.0)
         changed = self._rng.random((num, dims)) < 1.5 / dims
         return np.where(choices > 0, np.where(changed, anything, values), np.where(some, shifted, values))
-
-    def _anything(self, shape: tuple[int, int]) -> Floats:
-        """Returns uniform vectors, forbidden ones among them."""
-        values, choices = self._rng.random(shape), self._space.choices
-        return np.where(choices > 0, np.floor(values * choices), values)
 
     def _valid(self, vectors: Floats) -> Floats:
         """Returns those vectors that are allowed, as they would be evaluated: on the grid, nothing where inactive."""
