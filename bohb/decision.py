@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bohb.budgets import Ladder
+from bohb.errors import SettingError
 from bohb.events import Asked, Joined
 from bohb.history import History, Queued
-from bohb.models import Model
-from bohb.schedules import Promote, Schedule, Start
+from bohb.models import Judge, Model, Proposal
+from bohb.schedules import Contest, OpenSchedule, Promote, Schedule, Start
 from bohb.selection import select
 from bohb.space import Space
 from bohb.trials import Origin, ReadOnlyDict, Trial
@@ -35,8 +36,37 @@ class Decider:
             return self._reissue(history, history.reissues[0])
         if history.queue:
             return self._queued(history, history.queue[0])
+        if isinstance(self.schedule, OpenSchedule) and isinstance(self.model, Judge):
+            event = self._judge(self.model, self.schedule.contest(history.brackets), history, rng)
+            if event is not None:
+                return event
         move = self.schedule.next(history.brackets)
-        return self._promote(history, move) if isinstance(move, Promote) else self._start(history, move, rng)
+        if isinstance(move, Promote):
+            return self._promote(history, move)
+        return self._start(history, move, self.model.propose(history.observations, self.space, rng), rng)
+
+    def _judge(
+        self, model: Judge, contest: Contest, history: History, rng: np.random.Generator
+    ) -> Asked | Joined | None:
+        """Returns what the model chose, or None if it leaves it to the schedule."""
+        chosen = model.choose(
+            history.observations,
+            self.space,
+            rng,
+            waiting=[move.config_id for move in contest.promotions],
+            to_pay=[self._to_pay(history, move) for move in contest.promotions],
+            start=None if contest.start is None else self._level(history, contest.start),
+        )
+        if chosen is None:
+            return None
+        if contest.start is not None and isinstance(chosen, Proposal):
+            return self._start(history, contest.start, chosen, rng)
+        if isinstance(chosen, Proposal) or not 0 <= chosen < len(contest.promotions):
+            raise SettingError(
+                f"expected one of {len(contest.promotions)} places in `waiting` from the model's `choose`"
+                f"{', or a proposal' if contest.start is not None else ''}, got {chosen!r}"
+            )
+        return self._promote(history, contest.promotions[chosen])
 
     def _reissue(self, history: History, trial_id: int) -> Asked:
         trial = replace(history.trials[trial_id], id=len(history.trials))
@@ -57,7 +87,7 @@ class Decider:
         trial = self._trial(history, move.config_id, level, move, Origin.PROMOTED)
         return Asked(trial, {"rank": rank, "finished": len(below.finished)})
 
-    def _start(self, history: History, start: Start, rng: np.random.Generator) -> Asked:
+    def _start(self, history: History, start: Start, proposal: Proposal, rng: np.random.Generator) -> Asked:
         """Returns a trial of a configuration that is new at the level, outside the brackets if there is none for it."""
         level = self._level(history, start)
         place: Start | None = start
@@ -65,7 +95,7 @@ class Decider:
             level = next(filter(history.brackets.has_room, history.brackets.levels))
             place = None
         vector, origin, why = select(
-            self.model, history.observations, self.space, lambda vector: history.is_new(vector, level), rng
+            proposal, len(self.ladder), self.space, lambda vector: history.is_new(vector, level), rng
         )
         config_id = history.find(vector)
         if config_id is not None:
@@ -74,6 +104,11 @@ class Decider:
             history, history.num_configs, level, place, origin, config=ReadOnlyDict(self.space.decode(vector))
         )
         return Asked(trial, why)
+
+    def _to_pay(self, history: History, move: Promote) -> float:
+        """Returns what training in full still costs, as a share of a full training, if the checkpoint is resumed."""
+        costs = self.ladder.costs
+        return 1 - costs[history.brackets.plan(move.bracket).levels[move.rung - 1]] / costs[-1]
 
     def _level(self, history: History, move: Start | Promote) -> int:
         return history.brackets.plan(move.bracket).levels[move.rung]

@@ -60,7 +60,6 @@ class History:
         self._space = space
         self._ladder = ladder
         self._configs: list[Mapping[str, Any]] = []
-        self._ids: dict[bytes, int] = {}
         self._by_level: tuple[dict[int, Result], ...] = tuple({} for _ in ladder)
         self._in_flight: dict[tuple[int, int], int] = {}
         self._known_before: set[tuple[int, int, int]] = set()
@@ -78,7 +77,7 @@ class History:
 
     def find(self, vector: NDArray[np.float64]) -> int | None:
         """Returns the id of the configuration with this `(d,)` vector, or None if it is new."""
-        return self._ids.get(vector.tobytes())
+        return self.observations.find(vector)
 
     def result(self, config_id: int, level: int) -> Result | None:
         """Returns the result of a configuration at a level, or None."""
@@ -255,7 +254,7 @@ class History:
 
     def _learn(self, config: Mapping[str, Any], vector: NDArray[np.float64]) -> int:
         """Returns the id of a configuration that is new."""
-        config_id = self._ids[vector.tobytes()] = len(self._configs)
+        config_id = len(self._configs)
         self._configs.append(config)  # an event's own, which is read-only
         self.observations.add(vector)
         return config_id

@@ -5,10 +5,10 @@ from typing import Any
 
 from bohb.errors import SettingError
 from bohb.models import HpBandSterModel, Model, PaperModel, PooledModel, ProcessModel, UniformModel
-from bohb.schedules import AsynchronousHalving, FullBudget, HpBandSterHyperband, Hyperband, Schedule
+from bohb.schedules import AsynchronousHalving, FreezeThaw, FullBudget, HpBandSterHyperband, Hyperband, Schedule
 
 PRESETS: dict[str, Callable[[], tuple[Schedule, Model]]] = {
-    "default": lambda: (Hyperband(), ProcessModel()),
+    "default": lambda: (FreezeThaw(), ProcessModel()),
     "fast": lambda: (AsynchronousHalving(), PooledModel()),
     "paper": lambda: (Hyperband(), PaperModel()),
     "hpbandster": lambda: (HpBandSterHyperband(), HpBandSterModel()),

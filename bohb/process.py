@@ -45,7 +45,7 @@ class Prior:
     length: tuple[float, float] = (math.log(0.5), 1.0)
     variance: tuple[float, float] = (0.0, 1.0)
     noise: tuple[float, float] = (math.log(1e-2), 2.0)
-    decline: tuple[float, float] = (0.0, 1.0)
+    decline: tuple[float, float] = (0.0, 2.0)
 
     def moments(self, num_dims: int) -> tuple[Floats, Floats]:
         """Returns the `(d + 3,)` means and deviations of log 1/length^2, log variance, log noise and the decline."""
@@ -100,6 +100,15 @@ class GaussianProcess:
         spread = _scipy("linalg").solve_triangular(self._factor, covariances.T, lower=True, check_finite=False)
         variances = np.maximum(self.variance - (spread * spread).sum(axis=0), 1e-12 * self.variance)
         return covariances @ self._weights, np.sqrt(variances)
+
+    def log_predictive(self, rows: NDArray[np.intp]) -> Floats:
+        """Returns the `(k,)` log densities of k of the values, each predicted from all the others.
+
+        Rasmussen and Williams 2006, equations 5.10 to 5.12; the hyperparameters are not learned again.
+        """
+        precisions = _scipy("linalg.lapack").dpotri(self._factor, lower=1)[0].diagonal()[rows]
+        errors = self._weights[rows] / precisions
+        return np.asarray(0.5 * (np.log(precisions / (2 * math.pi)) - errors * errors * precisions))
 
     def believing(self, points: Floats) -> "GaussianProcess":
         """Returns the process as if its own mean had been observed at `(k, d)` points: there is nothing to learn there.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bohb.errors import SettingError, SpaceError, SpaceExhausted
-from bohb.models import Model, Observations, Proposal
+from bohb.models import Proposal
 from bohb.space import Space
 from bohb.trials import Origin
 
@@ -19,17 +19,16 @@ Vector = NDArray[np.float64]
 
 
 def select(
-    model: Model, observations: Observations, space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator
+    proposal: Proposal, num_levels: int, space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator
 ) -> tuple[Vector, Origin, dict[str, Any]]:
     """Returns the `(d,)` vector of a new configuration, where it came from, and JSON-able facts about the choice.
 
     Raises:
         SpaceExhausted: If no configuration is new.
-        SettingError: If the model, a user's own, says something else than a proposal.
+        SettingError: If the model, a user's own, said something else than a proposal.
     """
-    proposal = model.propose(observations, space, rng)
     _check_vectors(proposal, len(space.names))
-    facts = {**_read_facts(proposal.why, len(observations.levels)), "rejected": 0, "duplicates": 0}
+    facts = {**_read_facts(proposal.why, num_levels), "rejected": 0, "duplicates": 0}
     if len(proposal.vectors):
         vector = _first_new(space, proposal.vectors, is_new, facts)
         if vector is not None:

@@ -11,7 +11,7 @@ import bohb
 from bohb.budgets import geometric, ladder
 from bohb.errors import SettingError
 from bohb.planning import plan
-from bohb.schedules import AsynchronousHalving, FullBudget, HpBandSterHyperband, Hyperband
+from bohb.schedules import AsynchronousHalving, FreezeThaw, FullBudget, HpBandSterHyperband, Hyperband
 from tests.schedules.test_laws import LADDERS
 
 FIVE = geometric(1, 81)
@@ -108,7 +108,7 @@ def test_the_optimizer_plans_with_its_own_schedule_and_spends_nothing():
     for preset, schedule in (
         ("paper", Hyperband()),
         ("hpbandster", HpBandSterHyperband()),
-        ("default", Hyperband()),
+        ("default", FreezeThaw()),
         ("fast", AsynchronousHalving()),
     ):
         optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, FIVE, seed=0, preset=preset)

@@ -4,7 +4,7 @@ Write your own: an object with `propose` is a model (see `Model`).
 """
 
 from bohb.models.hpbandster import HpBandSterModel
-from bohb.models.observations import Model, Observations, Proposal
+from bohb.models.observations import Judge, Model, Observations, Proposal
 from bohb.models.paper import PaperModel
 from bohb.models.pooled import PooledModel
 from bohb.models.process import ProcessModel
@@ -12,6 +12,7 @@ from bohb.models.uniform import UniformModel
 
 __all__ = [
     "HpBandSterModel",
+    "Judge",
     "Model",
     "Observations",
     "PaperModel",

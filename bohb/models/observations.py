@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +108,7 @@ class Observations:
         self._failed: SortedSet[tuple[float, int]] = SortedSet()
         self._pending: dict[int, int] = {}
         self._largest: dict[int, int] = {}
+        self._ids: dict[bytes, int] = {}
         self._vectors = np.empty((64, num_dims))
         self._num_configs = 0
 
@@ -116,7 +117,12 @@ class Observations:
         if self._num_configs == len(self._vectors):
             self._vectors = np.concatenate([self._vectors, np.empty_like(self._vectors)])
         self._vectors[self._num_configs] = vector
+        self._ids[vector.tobytes()] = self._num_configs
         self._num_configs += 1
+
+    def find(self, vector: NDArray[np.float64]) -> int | None:
+        """Returns the id of the configuration with this `(d,)` vector, or None if it is new."""
+        return self._ids.get(vector.tobytes())
 
     def vectors(self, config_ids: Sequence[int]) -> NDArray[np.float64]:
         """Returns the `(len(config_ids), d)` vectors of these configurations, a copy."""
@@ -189,5 +195,34 @@ class Model(Protocol):
 
         The optimizer takes the first candidate that lies in the space and is new at its budget, and a random
         configuration where there is none; inactive parameters of a candidate may hold any value.
+        """
+        ...
+
+
+@runtime_checkable
+class Judge(Model, Protocol):
+    """A model that also decides between configurations that could go on and a new one; see `OpenSchedule`."""
+
+    def choose(
+        self,
+        observations: Observations,
+        space: Space,
+        rng: np.random.Generator,
+        waiting: Sequence[int],
+        to_pay: Sequence[float],
+        start: int | None,
+    ) -> int | Proposal | None:
+        """Returns who goes on, by its place in `waiting`, or a proposal for a new configuration.
+
+        Args:
+            observations: What was told.
+            space: The search space.
+            rng: The only source of randomness.
+            waiting: The ids of the configurations that could go on.
+            to_pay: What it still costs to train each of them in full, as a share of a full training, in (0, 1).
+            start: The level at which a new configuration would start; None if one of the waiting has to go on.
+
+        Returns:
+            A place in `waiting`, a proposal as in `propose`, or None to leave it to the schedule.
         """
         ...

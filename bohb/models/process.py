@@ -1,17 +1,22 @@
-"""A Gaussian process over configurations and budgets: what to train next while results are few.
+"""A Gaussian process over configurations and budgets: what to train next, and what to train on, while results are few.
 
 One process is fitted to the results of all budgets, with the budget as a further dimension, so that it learns by itself
-how far a cheap result speaks for a full training (Klein et al. 2017, Fabolas; Klein et al. 2020, MOBSTER). The
-configuration with the highest expected improvement at the full budget comes next (Jones et al. 1998), wherever on the
-ladder it starts. It costs some ten milliseconds an ask, at any number of results, and finds what a density ratio
-does not; once results are many, the density ratio is as good and much cheaper, and takes over.
+how far a cheap result speaks for a full training (Klein et al. 2017, Fabolas; Klein et al. 2020, MOBSTER). It values a
+configuration by its expected improvement at the full budget (Jones et al. 1998), a new one and one that is half trained
+alike, and divides by what is left to pay. It costs some ten milliseconds an ask, at any number of results, and finds
+what a density ratio does not; once results are many, the density ratio is as good and much cheaper, and takes over.
+
+Small budgets can mislead, and the process then trusts them longest where it has no full training to teach it better.
+Two things guard against that. What starts at a larger budget is proposed from the results there and above alone. And
+when the results at the full budget are predicted clearly better from one another than with the help of all the rest,
+the rest is left out.
 
 Proposals are the same for losses that are scaled and shifted, but not under every increasing transform: how far the
 best is ahead counts, not only that it is.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +32,8 @@ from bohb.space import Space
 
 Floats = NDArray[np.float64]
 
+LARGER = 0.6
+"""The results at a budget may take this share of the places that larger budgets leave, those at the smallest all."""
 NUM_NEAR_BEST, NUM_WIDE, NUM_RANDOM = 100, 60, 100
 """How many candidates are drawn around the best, widely around them, and anywhere."""
 STEPS = (0.1, 0.03, 0.01, 0.003)
@@ -40,100 +47,182 @@ class ProcessModel:
     """Expected improvement under a Gaussian process over all budgets.
 
     Attributes:
-        random_fraction: The share of random configurations, in [0, 1]; any positive one keeps BOHB's guarantee.
+        random_fraction: The share of random configurations among the new, in [0, 1]; any positive one keeps BOHB's
+            guarantee.
         min_results: Before there are so many, configurations are random.
-        max_results: Beyond so many, `many` proposes.
+        min_full: The same for those that start at the full budget, where results are dear.
+        max_results: Beyond so many, `many` proposes, and nothing is chosen.
         max_points: The process is conditioned on at most so many results, and on as many pending configurations.
         max_learned: Its hyperparameters are learned from at most so many of them.
         num_candidates: How many different candidates are proposed at most, of all that were looked at.
+        doubt: By how many standard errors the full results have to be predicted better without the others before those
+            are left out.
         many: The model for more results.
     """
 
     random_fraction: float = 0.1
     min_results: int = 8
+    min_full: int = 3
     max_results: int = 2000
     max_points: int = 160
     max_learned: int = 64
     num_candidates: int = 32
+    doubt: float = 2.0
     many: Model = field(default_factory=PooledModel, hash=False)
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
         """Returns candidates by expected improvement, or none for the random share and before there is a model."""
+        chosen = self.choose(observations, space, rng, (), (), 0)
+        return chosen if isinstance(chosen, Proposal) else self.many.propose(observations, space, rng)
+
+    def choose(
+        self,
+        observations: Observations,
+        space: Space,
+        rng: np.random.Generator,
+        waiting: Sequence[int],
+        to_pay: Sequence[float],
+        start: int | None,
+    ) -> int | Proposal | None:
+        """Returns who has the highest expected improvement for what is left to pay; a new one has all to pay."""
         num_results = sum(len(level.losses) for level in observations.levels)
         if num_results > self.max_results:
-            return self.many.propose(observations, space, rng)
-        if rng.random() < self.random_fraction:
+            return None
+        if start is not None and rng.random() < self.random_fraction:
             return random_proposal(space, "random share")
-        points = self._points(observations)
-        if len(points) < self.min_results:
-            return random_proposal(space, "too few results", results=len(points), needed=self.min_results)
-        process = self._process(points, observations, space)
-        pending = observations.pending[-self.max_points :]
-        if pending:
-            process = process.believing(_at_full_budget(observations.vectors(pending)))
-        known = dict.fromkeys([*(config_id for _, config_id, _ in points), *pending])
-        search = _Search(process, space, rng, _at_full_budget(observations.vectors(list(known))))
+        points = self._points(observations, start or 0)
+        needed = min(self.min_results, self.min_full) if start else self.min_results
+        if len(points) < needed:
+            few = random_proposal(space, "too few results", results=len(points), needed=needed)
+            return 0 if start is None else few
+        search = self._search(points, start or 0, observations, space, rng)
+        worth = search.score(observations.vectors(waiting)) - np.log(to_pay)
+        if start is None:
+            return int(np.argmax(worth))
         candidates, scores = search.run(self.num_candidates)
+        if len(waiting):
+            is_new = [observations.find(candidate) is None for candidate in candidates]
+            candidates, scores = candidates[is_new], scores[is_new]
+            if not len(scores) or worth.max() >= scores[0]:
+                return int(np.argmax(worth))
         if not len(candidates):
             return random_proposal(space, "every candidate was forbidden", results=num_results)
         facts = {"surrogate": "Gaussian process", "results": num_results, "points": len(points)}
         return Proposal(candidates, {**facts, "score": float(f"{scores[0]:.6g}")})
 
-    def _points(self, observations: Observations) -> list[tuple[int, int, float]]:
+    def _points(self, observations: Observations, lowest: int) -> list[tuple[int, int, float]]:
         """Returns (level, configuration id, loss) of what the process sees; failures are as bad as the worst of them.
 
-        Larger budgets come first and take up to 60 % of what is left; of a level that has more, half are the best and
-        half are spread evenly over the rest.
+        Larger budgets come first; of a level that has more than its share, half are the best and half are spread evenly
+        over the rest.
         """
         chosen: list[tuple[int, int, float]] = []
-        for number in reversed(range(len(observations.levels))):
-            room = self.max_points - len(chosen)
-            told = _spread(observations.levels[number].told, min(math.ceil(0.6 * room), room) if number else room)
-            chosen += [(number, config_id, loss) for loss, config_id in told]
+        for number in reversed(range(lowest, len(observations.levels))):
+            room = _room(self.max_points - len(chosen), is_last=number == lowest)
+            chosen += [(number, config_id, loss) for loss, config_id in _spread(observations.levels[number].told, room)]
         worst = max((loss for _, _, loss in chosen if math.isfinite(loss)), default=None)
         if worst is None:
             return []
         return [(number, config_id, min(loss, worst)) for number, config_id, loss in chosen]
 
+    def _search(
+        self,
+        points: list[tuple[int, int, float]],
+        lowest: int,
+        observations: Observations,
+        space: Space,
+        rng: np.random.Generator,
+    ) -> "_Search":
+        """Returns the search under the process given the points, the one from before if nothing was told since."""
+        process = observations.memo.get((self, lowest))
+        if process is None:
+            process = observations.memo[self, lowest] = self._process(points, observations, space)
+        pending = observations.pending[-self.max_points :]
+        if pending:
+            process = process.believing(_at_full_budget(observations.vectors(pending)))
+        top = len(observations.levels) - 1
+        known = list(dict.fromkeys([*(config_id for _, config_id, _ in points), *pending]))
+        full = [config_id for level, config_id, _ in points if level == top]
+        # What is pending counts as done, or parallel proposals would all fall on one spot.
+        goals = [*full, *pending] if full else known
+        return _Search(process, space, rng, observations.vectors(known), observations.vectors(goals))
+
     def _process(
         self, points: list[tuple[int, int, float]], observations: Observations, space: Space
     ) -> GaussianProcess:
-        """Returns the process, the one from before if nothing was told since."""
-        known = observations.memo.get(self)
-        if known is None:
-            top = max(len(observations.levels) - 1, 1)
-            below = np.array([len(observations.levels) - 1 - number for number, _, _ in points]) / top
-            vectors = observations.vectors([config_id for _, config_id, _ in points])
-            known = observations.memo[self] = GaussianProcess(
-                np.column_stack([vectors, 1 - below]),
-                standardise(np.array([loss for _, _, loss in points])),
-                np.append(space.choices > 0, False),
-                below,
-                chosen=np.unique(np.linspace(0, len(points) - 1, self.max_learned).astype(np.intp)),
-            )
-        return known
+        """Returns the process of all the points, or of those at the full budget if these do better alone."""
+        levels = np.array([level for level, _, _ in points])
+        vectors = observations.vectors([config_id for _, config_id, _ in points])
+        values = standardise(np.array([loss for _, _, loss in points]))
+        top = len(observations.levels) - 1
+        process, _ = self._fit(vectors, values, levels, top, space)
+        full = np.flatnonzero(levels == top)
+        if len(full) < len(points) and len(full) >= max(self.min_full, 2) * 2:
+            alone, scale = self._fit(vectors[full], values[full], levels[full], top, space)
+            densities = alone.log_predictive(np.arange(len(full))) - math.log(scale)
+            if _is_clearly_positive(densities - process.log_predictive(full), self.doubt):
+                return alone
+        return process
+
+    def _fit(
+        self, vectors: Floats, values: Floats, levels: NDArray[np.intp], top: int, space: Space
+    ) -> tuple[GaussianProcess, float]:
+        """Returns the process, and the unit of its values."""
+        scale = float(values.std()) or 1.0
+        below = (top - levels) / max(top, 1)
+        process = GaussianProcess(
+            np.column_stack([vectors, 1 - below]),
+            (values - values.mean()) / scale,
+            np.append(space.choices > 0, False),
+            below,
+            chosen=self._learned(levels),
+        )
+        return process, scale
+
+    def _learned(self, levels: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Returns the rows to learn from, evenly spread over each level; larger budgets come first, as in `_points`."""
+        rows: list[int] = []
+        for level in reversed(range(levels.min(), levels.max() + 1)):
+            here = np.flatnonzero(levels == level)
+            room = min(len(here), _room(self.max_learned - len(rows), is_last=level == levels.min()))
+            rows += here[np.linspace(0, len(here) - 1, room).astype(np.intp)].tolist()
+        return np.array(rows)
 
 
 class _Search:
-    """The search for the highest expected improvement at the full budget."""
+    """The search for the highest expected improvement at the full budget.
 
-    def __init__(self, process: GaussianProcess, space: Space, rng: np.random.Generator, known: Floats) -> None:
+    Args:
+        process: What is expected of a configuration.
+        space: The search space.
+        rng: The only source of randomness.
+        known: `(n, d)` configurations that were tried.
+        goals: `(m, d)` those of them whose best is to be improved on.
+    """
+
+    def __init__(
+        self, process: GaussianProcess, space: Space, rng: np.random.Generator, known: Floats, goals: Floats
+    ) -> None:
         self._process, self._space, self._rng = process, space, rng
-        means, _ = process.predict(known)
-        self._best = float(means.min())
-        self._known = known[np.argsort(means, kind="stable"), :-1]
+        means, _ = process.predict(_at_full_budget(known))
+        self._known = known[np.argsort(means, kind="stable")]
+        self._best = float(process.predict(_at_full_budget(goals))[0].min())
 
     def run(self, count: int) -> tuple[Floats, Floats]:
         """Returns at most `(count, d)` different candidates, the best first, and their scores."""
         candidates = self._valid(np.concatenate(list(self._drawn())))
-        scores = self._score(candidates)
+        scores = self.score(candidates)
         for step in STEPS:
             best = np.argsort(-scores, kind="stable")[:NUM_MOVED]
             moved = self._valid(self._moved(candidates[np.repeat(best, NUM_MOVES)], step))
-            candidates, scores = np.concatenate([candidates, moved]), np.concatenate([scores, self._score(moved)])
+            candidates, scores = np.concatenate([candidates, moved]), np.concatenate([scores, self.score(moved)])
         _, different = np.unique(np.nan_to_num(candidates, nan=-1.0), axis=0, return_index=True)
         order = different[np.argsort(-scores[different], kind="stable")[:count]]
         return candidates[order], scores[order]
+
+    def score(self, vectors: Floats) -> Floats:
+        """Returns the logarithm of the expected improvement of `(n, d)` configurations, trained in full."""
+        return log_expected_improvement(*self._process.predict(_at_full_budget(vectors)), self._best)
 
     def _drawn(self) -> Iterator[Floats]:
         axes = self._space.axes
@@ -159,9 +248,6 @@ class _Search:
         snapped = self._space.deactivate(self._space.snap(vectors))
         return snapped[self._space.is_allowed(snapped)]
 
-    def _score(self, vectors: Floats) -> Floats:
-        return log_expected_improvement(*self._process.predict(_at_full_budget(vectors)), self._best)
-
 
 def _at_full_budget(vectors: Floats) -> Floats:
     """Returns `(n, d + 1)` points of the process: the configurations, trained in full."""
@@ -175,3 +261,13 @@ def _spread(entries: list[tuple[float, int]], count: int) -> list[tuple[float, i
     num_best = (count + 1) // 2
     rest = np.linspace(num_best, len(entries) - 1, count - num_best).astype(int)
     return entries[:num_best] + [entries[i] for i in rest]
+
+
+def _room(places: int, *, is_last: bool) -> int:
+    """Returns how many of the places that are left a budget may take."""
+    return places if is_last else math.ceil(LARGER * places)
+
+
+def _is_clearly_positive(differences: Floats, num_errors: float) -> bool:
+    """Whether the mean is positive by more than so many standard errors."""
+    return float(differences.mean()) * math.sqrt(len(differences)) > num_errors * float(differences.std(ddof=1))

@@ -4,7 +4,8 @@ Write your own: an object with `cycle`, `next` and `start` is a schedule (see `S
 """
 
 from bohb.schedules.asynchronous import AsynchronousHalving
-from bohb.schedules.brackets import Bracket, Brackets, Promote, Rung, Schedule, Start
+from bohb.schedules.brackets import Bracket, Brackets, Contest, OpenSchedule, Promote, Rung, Schedule, Start
+from bohb.schedules.freeze_thaw import FreezeThaw
 from bohb.schedules.full_budget import FullBudget
 from bohb.schedules.hpbandster import HpBandSterHyperband
 from bohb.schedules.hyperband import Hyperband
@@ -13,9 +14,12 @@ __all__ = [
     "AsynchronousHalving",
     "Bracket",
     "Brackets",
+    "Contest",
+    "FreezeThaw",
     "FullBudget",
     "HpBandSterHyperband",
     "Hyperband",
+    "OpenSchedule",
     "Promote",
     "Rung",
     "Schedule",

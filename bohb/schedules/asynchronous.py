@@ -26,14 +26,8 @@ class AsynchronousHalving:
     patience: int = 2
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
-        """Returns the one bracket, over the whole ladder, with as many below as it takes to promote one to the top.
-
-        Where the reductions are whole numbers these are the sizes of the paper.
-        """
-        sizes = [1]
-        for level in reversed(range(len(ladder) - 1)):
-            sizes.insert(0, math.ceil(sizes[0] * ladder.reduction(level, level + 1)))
-        return [BracketPlan(tuple(range(len(ladder))), tuple(sizes), is_endless=True)]
+        """Returns the one bracket, over the whole ladder."""
+        return [endless_bracket(ladder)]
 
     def next(self, brackets: Brackets) -> Start | Promote:
         """Returns the promotion into the highest rung that allows one, else a start in the lowest rung."""
@@ -65,3 +59,15 @@ class AsynchronousHalving:
         """Returns how many results the rung needs before anybody leaves it."""
         reduction = brackets.ladder.reduction(rung, rung + 1)
         return min(brackets[0].plan.sizes[rung], math.ceil(reduction**self.patience))
+
+
+def endless_bracket(ladder: Ladder) -> BracketPlan:
+    """Returns a bracket over the whole ladder that grows without end.
+
+    Its sizes are as many below as it takes to promote one to the top; where the reductions are whole numbers these are
+    the sizes of the paper.
+    """
+    sizes = [1]
+    for level in reversed(range(len(ladder) - 1)):
+        sizes.insert(0, math.ceil(sizes[0] * ladder.reduction(level, level + 1)))
+    return BracketPlan(tuple(range(len(ladder))), tuple(sizes), is_endless=True)

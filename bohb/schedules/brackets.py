@@ -1,8 +1,9 @@
-"""The brackets as they stand, and the two things a schedule can say about them.
+"""The brackets as they stand, and what a schedule can say about them.
 
 This is the whole world of a schedule: configurations are ids, outcomes are losses, and nothing here knows a parameter,
-a clock or a worker. The optimizer keeps the record; a schedule reads it and answers `Start` or `Promote`. The one thing
-that it may do is to `close` a bracket that can never give work again, which only saves looking at it.
+a clock or a worker. The optimizer keeps the record; a schedule reads it and answers `Start` or `Promote`, or lets the
+model choose among several (`Contest`). The one thing that it may do is to `close` a bracket that can never give work
+again, which only saves looking at it.
 """
 
 import math
@@ -10,7 +11,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bohb.budgets import BracketPlan, Ladder
 from bohb.errors import SettingError
@@ -32,6 +33,19 @@ class Promote:
     bracket: int
     rung: int
     config_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Moves of which the model may choose one.
+
+    Attributes:
+        promotions: Each of another configuration.
+        start: Where a new configuration may start instead, or None if one of the promotions it has to be.
+    """
+
+    promotions: tuple[Promote, ...]
+    start: Start | None
 
 
 @dataclass(slots=True)
@@ -244,4 +258,13 @@ class Schedule(Protocol):
 
     def start(self, brackets: Brackets) -> Start:
         """Returns where a new configuration would start now, even if a promotion is due."""
+        ...
+
+
+@runtime_checkable
+class OpenSchedule(Schedule, Protocol):
+    """A schedule that leaves to the model what it need not decide itself; `next` is its word where no model chooses."""
+
+    def contest(self, brackets: Brackets) -> Contest:
+        """Returns the moves of which the model may choose one; never none at all."""
         ...

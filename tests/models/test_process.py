@@ -118,7 +118,7 @@ def test_the_density_ratio_takes_over_when_results_are_many():
 def test_a_ladder_of_many_budgets_does_not_overfill_it():
     vectors, _ = floats(2).sample(np.random.default_rng(0), 100)
     tells = [(level, i, i + 1 / (level + 1)) for level in range(20) for i in range(100)]
-    points = MODEL._points(told(vectors, tells, num_levels=20))
+    points = MODEL._points(told(vectors, tells, num_levels=20), 0)
     assert len(points) == MODEL.max_points
     assert {level for level, _, _ in points} >= set(range(14, 20))
 
@@ -127,7 +127,7 @@ def test_failures_are_never_the_best():
     """Not even where the one success at the largest budget is."""
     positions = np.linspace(0, 1, 12)[:, None]
     tells = [(0, i, 1.0 + i) for i in range(12)] + [(1, 0, 0.5)] + [(1, i, float("inf")) for i in range(1, 6)]
-    points = MODEL._points(told(positions, tells, num_levels=2))
+    points = MODEL._points(told(positions, tells, num_levels=2), 0)
     assert {loss for level, config_id, loss in points if level == 1 and config_id > 0} == {12.0}
 
 
@@ -144,7 +144,7 @@ def test_a_model_of_the_users_own_takes_over_too():
 @pytest.mark.parametrize("num", [10, 160, 1000])
 def test_the_process_sees_a_bounded_number_of_results_the_best_of_each_budget_among_them(num):
     observations = observations_of(floats(2), num, num_levels=3)
-    points = MODEL._points(observations)
+    points = MODEL._points(observations, 0)
     assert len(points) <= MODEL.max_points
     assert len({(level, config_id) for level, config_id, _ in points}) == len(points)
     for number, level in enumerate(observations.levels):

@@ -1,0 +1,117 @@
+"""Freeze-thaw: after every result it is open again which configuration goes on, and the model may decide.
+
+Swersky, Snoek and Adams 2014, "Freeze-thaw Bayesian optimization" (arXiv 1406.3896): training is frozen after each
+step, and whichever configuration promises most is thawed, be it new or half trained. Where checkpoints are resumed a
+configuration that climbs the ladder rung by rung costs no more than a full training, and each rung is a chance to leave
+it there. So small budgets that say much screen many configurations, and small budgets that say nothing cost nothing.
+
+What the model may choose among is bounded by three rules, so that no model, however wrong, can starve a rung:
+
+* Up to the first result at the full budget the rungs fill as in successive halving.
+* A rung that holds too many for each that left it has to promote one of them.
+* A share of everything spent goes to configurations that start at the full budget: whatever the small budgets say, the
+  search is never worse than one that trains in full with that share.
+
+Without a model that chooses, `next` is an asynchronous halving that promotes by loss.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bohb.budgets import BracketPlan, Ladder
+from bohb.schedules.asynchronous import endless_bracket
+from bohb.schedules.brackets import Bracket, Brackets, Contest, Promote, Rung, Start
+
+
+@dataclass(frozen=True)
+class FreezeThaw:
+    """One bracket without end, in which anything may go on at any time.
+
+    Attributes:
+        first_share: Up to the first full result the rungs fill as in a successive halving with this share of its sizes,
+            in (0, 1].
+        first_started: The lowest rung promotes nobody before it has so many results.
+        max_behind: A rung with this times eta results for each that left it has to promote; at least 1, which would be
+            the ratio of successive halving.
+        direct_share: The share of everything spent, in [0, 1), that goes to starts at the full budget.
+        width: So many of a rung, the best by loss, may go on.
+    """
+
+    first_share: float = 1.0
+    first_started: int = 9
+    max_behind: float = 1.5
+    direct_share: float = 0.4
+    width: int = 64
+
+    def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
+        """Returns the one bracket, over the whole ladder."""
+        return [endless_bracket(ladder)]
+
+    def next(self, brackets: Brackets) -> Start | Promote:
+        """Returns the best of those that have to go on, else a start."""
+        contest = self.contest(brackets)
+        return contest.promotions[0] if contest.start is None else contest.start
+
+    def start(self, brackets: Brackets) -> Start:  # noqa: ARG002 - the schedule's usual place
+        """Returns the lowest rung."""
+        return Start(0)
+
+    def contest(self, brackets: Brackets) -> Contest:
+        """Returns the moves of which the model may choose one; without a start, one of the promotions it must be."""
+        if not len(brackets):
+            return Contest((), Start(0))
+        bracket, top = brackets[0], len(brackets.ladder) - 1
+        if not bracket.rungs[top].losses:
+            return self._first_pass(bracket)
+        if top and self._owes_a_direct_start(bracket, brackets.ladder):
+            return Contest((), Start(0, top))
+        for number in reversed(range(top)):
+            if self._must_promote(bracket.rungs[number], bracket.rungs[number + 1], _eta(brackets.ladder, number)):
+                return Contest(self._promotions(bracket, number), None)
+        return Contest(tuple(p for number in range(top) for p in self._promotions(bracket, number)), Start(0))
+
+    def _first_pass(self, bracket: Bracket) -> Contest:
+        """Returns who goes on while nothing is known about the full budget: the highest rung that is ready promotes."""
+        sizes = [math.ceil(self.first_share * size) for size in bracket.plan.sizes]
+        for number in reversed(range(len(sizes) - 1)):
+            rung, above = bracket.rungs[number], bracket.rungs[number + 1]
+            num_finished = len(rung.finished)
+            is_due = (len(above.entered) + 1) * sizes[number] <= num_finished * sizes[number + 1]
+            if rung.waiting and is_due and (number or num_finished >= self.first_started):
+                return Contest(self._promotions(bracket, number), None)
+        return Contest((), Start(0))
+
+    def _must_promote(self, rung: Rung, above: Rung, eta: float) -> bool:
+        """Whether too many stayed behind for those that left."""
+        return bool(rung.waiting) and len(rung.finished) >= self.max_behind * eta * (len(above.entered) + 1)
+
+    def _promotions(self, bracket: Bracket, number: int) -> tuple[Promote, ...]:
+        """Returns the promotions out of a rung, the best by loss first."""
+        return tuple(Promote(bracket.index, number + 1, id_) for _, id_ in bracket.rungs[number].waiting[: self.width])
+
+    def _owes_a_direct_start(self, bracket: Bracket, ladder: Ladder) -> bool:
+        """Whether another start at the full budget keeps their share of everything spent within `direct_share`."""
+        num_direct = len(bracket.rungs[-1].entered) - _num_promoted(bracket.rungs[-2])
+        spent = num_direct + sum(_spent(bracket, ladder, num_direct))
+        return num_direct + 1 <= self.direct_share * (spent + 1)
+
+
+def _eta(ladder: Ladder, number: int) -> float:
+    """Returns the reduction from a rung to the next."""
+    return float(ladder.reduction(number, number + 1))
+
+
+def _num_promoted(rung: Rung) -> int:
+    """Returns how many left the rung: those that succeeded and do not wait."""
+    return bisect_left(rung.finished, (math.inf,)) - len(rung.waiting)
+
+
+def _spent(bracket: Bracket, ladder: Ladder, num_direct: int) -> Iterator[float]:
+    """Yields what was spent in each rung, in full trainings with checkpoints resumed, direct starts left out."""
+    paid = 0.0
+    for rung, cost in zip(bracket.rungs, ladder.costs, strict=True):
+        num = len(rung.entered) - (num_direct if rung is bracket.rungs[-1] else 0)
+        yield num * (cost - paid) / ladder.costs[-1]
+        paid = cost
