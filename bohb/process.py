@@ -45,7 +45,7 @@ class Prior:
     length: tuple[float, float] = (math.log(0.5), 1.0)
     variance: tuple[float, float] = (0.0, 1.0)
     noise: tuple[float, float] = (math.log(1e-2), 2.0)
-    decline: tuple[float, float] = (0.0, 2.0)
+    decline: tuple[float, float] = (0.0, 1.0)
 
     def moments(self, num_dims: int) -> tuple[Floats, Floats]:
         """Returns the `(d + 3,)` means and deviations of log 1/length^2, log variance, log noise and the decline."""

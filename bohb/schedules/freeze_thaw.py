@@ -19,6 +19,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from bohb.budgets import BracketPlan, Ladder
 from bohb.schedules.asynchronous import endless_bracket
@@ -35,14 +36,17 @@ class FreezeThaw:
         first_started: The lowest rung promotes nobody before it has so many results.
         max_behind: A rung with this times eta results for each that left it has to promote; at least 1, which would be
             the ratio of successive halving.
-        direct_share: The share of everything spent, in [0, 1), that goes to starts at the full budget.
+        least_direct: The share of everything spent, in [0, 1), that goes to starts at the full budget however badly they
+            compare with configurations that climbed there.
+        most_direct: The same however well they compare; between the two it is what the comparison says.
         width: So many of a rung, the best by loss, may go on.
     """
 
     first_share: float = 1.0
     first_started: int = 9
     max_behind: float = 1.5
-    direct_share: float = 0.4
+    least_direct: float = 0.1
+    most_direct: float = 0.5
     width: int = 64
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
@@ -92,10 +96,30 @@ class FreezeThaw:
         return tuple(Promote(bracket.index, number + 1, id_) for _, id_ in bracket.rungs[number].waiting[: self.width])
 
     def _owes_a_direct_start(self, bracket: Bracket, ladder: Ladder) -> bool:
-        """Whether another start at the full budget keeps their share of everything spent within `direct_share`."""
+        """Whether another start at the full budget keeps what they spent within their share of everything."""
         num_direct = len(bracket.rungs[-1].entered) - _num_promoted(bracket.rungs[-2])
         spent = num_direct + sum(_spent(bracket, ladder, num_direct))
-        return num_direct + 1 <= self.direct_share * (spent + 1)
+        return num_direct + 1 <= self._direct_share(bracket) * (spent + 1)
+
+    def _direct_share(self, bracket: Bracket) -> float:
+        """Returns the share of direct starts: the more, the surer it is that they end lower than those that climbed."""
+        climbed = bracket.rungs[-2].entered
+        is_better = NormalDist().cdf(_advantage([id_ not in climbed for _, id_ in bracket.rungs[-1].finished]))
+        return self.least_direct + (self.most_direct - self.least_direct) * is_better
+
+
+def _advantage(is_first: Sequence[bool]) -> float:
+    """Returns by how many standard errors the first of two groups ranks before the second, given who is where.
+
+    The statistic of Mann and Whitney 1947, in units of its standard deviation where the groups do not differ.
+    """
+    num_first = sum(is_first)
+    num_pairs = num_first * (len(is_first) - num_first)
+    if not num_pairs:
+        return 0.0
+    rank_sum = sum(rank for rank, flag in enumerate(is_first, 1) if flag)
+    num_lost = rank_sum - num_first * (num_first + 1) / 2
+    return (num_pairs / 2 - num_lost) / math.sqrt(num_pairs * (len(is_first) + 1) / 12)
 
 
 def _eta(ladder: Ladder, number: int) -> float:
