@@ -66,7 +66,7 @@ class Decider:
                 f"expected one of {len(contest.promotions)} places in `waiting` from the model's `choose`"
                 f"{', or a proposal' if contest.start is not None else ''}, got {chosen!r}"
             )
-        return self._promote(history, contest.promotions[chosen])
+        return self._promote(history, contest.promotions[chosen], chosen_from=len(contest.promotions))
 
     def _reissue(self, history: History, trial_id: int) -> Asked:
         trial = replace(history.trials[trial_id], id=len(history.trials))
@@ -78,14 +78,14 @@ class Decider:
         start = self.schedule.start(history.brackets)
         return Asked(self._trial(history, item.config_id, self._level(history, start), start, Origin.ENQUEUED), {})
 
-    def _promote(self, history: History, move: Promote) -> Asked | Joined:
+    def _promote(self, history: History, move: Promote, **facts: int) -> Asked | Joined:
         level = self._level(history, move)
         if history.brackets.is_taken(level, move.config_id):
             return Joined(move.config_id, move.bracket, move.rung)
         below = history.brackets[move.bracket].rungs[move.rung - 1]
         rank = below.rank((history.observations.levels[below.level].losses[move.config_id], move.config_id))
         trial = self._trial(history, move.config_id, level, move, Origin.PROMOTED)
-        return Asked(trial, {"rank": rank, "finished": len(below.finished)})
+        return Asked(trial, {"rank": rank, "finished": len(below.finished), **facts})
 
     def _start(self, history: History, start: Start, proposal: Proposal, rng: np.random.Generator) -> Asked:
         """Returns a trial of a configuration that is new at the level, outside the brackets if there is none for it."""

@@ -9,8 +9,8 @@ What the model may choose among is bounded by three rules, so that no model, how
 
 * Up to the first result at the full budget the rungs fill as in successive halving.
 * A rung that holds too many for each that left it has to promote one of them.
-* A share of everything spent goes to configurations that start at the full budget: whatever the small budgets say, the
-  search is never worse than one that trains in full with that share.
+* A share of everything spent goes to configurations that start at the full budget, whatever the small budgets say. It
+  grows where those end lower than configurations that climbed, which is what happens where small budgets mislead.
 
 Without a model that chooses, `next` is an asynchronous halving that promotes by loss.
 """
@@ -36,8 +36,8 @@ class FreezeThaw:
         first_started: The lowest rung promotes nobody before it has so many results.
         max_behind: A rung with this times eta results for each that left it has to promote; at least 1, which would be
             the ratio of successive halving.
-        least_direct: The share of everything spent, in [0, 1), that goes to starts at the full budget however badly they
-            compare with configurations that climbed there.
+        least_direct: The share of everything spent, in [0, 1), that goes to starts at the full budget, however badly
+            they compare with configurations that climbed there.
         most_direct: The same however well they compare; between the two it is what the comparison says.
         width: So many of a rung, the best by loss, may go on.
     """
@@ -72,7 +72,7 @@ class FreezeThaw:
         if top and self._owes_a_direct_start(bracket, brackets.ladder):
             return Contest((), Start(0, top))
         for number in reversed(range(top)):
-            if self._must_promote(bracket.rungs[number], bracket.rungs[number + 1], _eta(brackets.ladder, number)):
+            if self._must_promote(bracket.rungs[number], float(brackets.ladder.reduction(number, number + 1))):
                 return Contest(self._promotions(bracket, number), None)
         return Contest(tuple(p for number in range(top) for p in self._promotions(bracket, number)), Start(0))
 
@@ -87,9 +87,9 @@ class FreezeThaw:
                 return Contest(self._promotions(bracket, number), None)
         return Contest((), Start(0))
 
-    def _must_promote(self, rung: Rung, above: Rung, eta: float) -> bool:
+    def _must_promote(self, rung: Rung, eta: float) -> bool:
         """Whether too many stayed behind for those that left."""
-        return bool(rung.waiting) and len(rung.finished) >= self.max_behind * eta * (len(above.entered) + 1)
+        return bool(rung.waiting) and len(rung.finished) >= self.max_behind * eta * (_num_promoted(rung) + 1)
 
     def _promotions(self, bracket: Bracket, number: int) -> tuple[Promote, ...]:
         """Returns the promotions out of a rung, the best by loss first."""
@@ -120,11 +120,6 @@ def _advantage(is_first: Sequence[bool]) -> float:
     rank_sum = sum(rank for rank, flag in enumerate(is_first, 1) if flag)
     num_lost = rank_sum - num_first * (num_first + 1) / 2
     return (num_pairs / 2 - num_lost) / math.sqrt(num_pairs * (len(is_first) + 1) / 12)
-
-
-def _eta(ladder: Ladder, number: int) -> float:
-    """Returns the reduction from a rung to the next."""
-    return float(ladder.reduction(number, number + 1))
 
 
 def _num_promoted(rung: Rung) -> int:

@@ -9,10 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bohb.budgets import geometric, ladder
-from bohb.schedules import AsynchronousHalving, FullBudget, HpBandSterHyperband, Hyperband, Promote, Start
+from bohb.schedules import AsynchronousHalving, FreezeThaw, FullBudget, HpBandSterHyperband, Hyperband, Promote, Start
 from tests.schedules.simulation import LOSSES, Simulation
 
-SCHEDULES = [Hyperband(), HpBandSterHyperband(), AsynchronousHalving(), AsynchronousHalving(patience=0), FullBudget()]
+SCHEDULES = [
+    Hyperband(),
+    HpBandSterHyperband(),
+    AsynchronousHalving(),
+    AsynchronousHalving(patience=0),
+    FreezeThaw(),
+    FullBudget(),
+]
 LADDERS = st.one_of(
     st.builds(lambda eta, k: geometric(1, eta**k, eta=eta), st.integers(2, 4), st.integers(0, 4)),
     st.lists(st.integers(1, 60), min_size=1, max_size=4, unique=True).map(lambda budgets: ladder(sorted(budgets))),
@@ -55,6 +62,8 @@ def test_budgets_in_a_bracket_never_shrink_and_rungs_never_grow(schedule, rungs,
     run.play(LOSSES[kind], num_steps=200, workers=workers)
     for bracket in map(run.brackets.__getitem__, range(len(run.brackets))):
         sizes = [len(rung.entered) for rung in bracket.rungs]
+        if isinstance(schedule, FreezeThaw) and len(sizes) > 1:  # it also starts some at the top
+            sizes[-1] = len(bracket.rungs[-1].entered & bracket.rungs[-2].entered)
         path = [
             (job.config_id, job.place[1]) for job in run.jobs if job.place is not None and job.place[0] == bracket.index
         ]

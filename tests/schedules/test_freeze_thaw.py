@@ -1,0 +1,136 @@
+"""Freeze-thaw: what it leaves to the model, and the three rules that bound the model."""
+
+from math import ceil
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from bohb.budgets import geometric
+from bohb.schedules import FreezeThaw, Promote, Start
+from bohb.schedules.freeze_thaw import _advantage
+from tests.schedules.simulation import LOSSES, Simulation
+from tests.schedules.test_laws import CASES, is_legal
+
+FIVE = geometric(1, 81, eta=3)
+
+
+class AnyOfThem:
+    """A freeze-thaw schedule whose model picks any of the moves that it is offered; notes every contest."""
+
+    def __init__(self, schedule, seed):
+        self.schedule, self.rng, self.contests = schedule, np.random.default_rng(seed), []
+
+    def cycle(self, ladder):
+        return self.schedule.cycle(ladder)
+
+    def next(self, brackets):
+        contest = self.schedule.contest(brackets)
+        self.contests.append(contest)
+        moves = [*contest.promotions, *([] if contest.start is None else [contest.start])]
+        return moves[self.rng.integers(len(moves))]
+
+
+def promoted(rung, above):
+    return len(rung.entered & above.entered)
+
+
+@given(**CASES)
+def test_whatever_the_model_picks_is_legal(rungs, kind, seed, workers):
+    """There is always a move, and every one on offer keeps the laws of the brackets."""
+
+    def every_move_is_legal(run, word):
+        contest = run.schedule.contests[-1]
+        assert contest.promotions or contest.start is not None
+        for move in contest.promotions:
+            is_legal(run, move)
+        if contest.start is None:
+            assert len({move.rung for move in contest.promotions}) == 1
+
+    run = Simulation(AnyOfThem(FreezeThaw(), seed), rungs, np.random.default_rng(seed), check=every_move_is_legal)
+    run.play(LOSSES[kind], num_steps=200, workers=workers)
+
+
+@given(**CASES)
+def test_without_a_model_the_best_that_has_to_go_on_does(rungs, kind, seed, workers):
+    def is_the_default_of_the_contest(run, word):
+        contest = run.schedule.contest(run.brackets)
+        if contest.start is not None:
+            assert word == contest.start
+        else:
+            rung = run.brackets[0].rungs[word.rung - 1]
+            assert word == Promote(0, word.rung, rung.waiting[0][1])
+
+    run = Simulation(FreezeThaw(), rungs, np.random.default_rng(seed), check=is_the_default_of_the_contest)
+    run.play(LOSSES[kind], num_steps=150, workers=workers)
+
+
+@given(**CASES, share=st.sampled_from([1.0, 0.5]))
+def test_up_to_the_first_full_result_the_rungs_fill_as_in_successive_halving(rungs, kind, seed, workers, share):
+    sizes = [ceil(share * size) for size in FreezeThaw().cycle(rungs)[0].sizes]
+
+    def keeps_the_proportions(run, word):
+        if isinstance(word, Promote) and not run.brackets[0].rungs[-1].losses:
+            below, above = run.brackets[0].rungs[word.rung - 1 : word.rung + 1]
+            assert (len(above.entered) + 1) * sizes[word.rung - 1] <= len(below.finished) * sizes[word.rung]
+            assert word.rung > 1 or len(below.finished) >= FreezeThaw().first_started
+
+    schedule = AnyOfThem(FreezeThaw(first_share=share), seed)
+    run = Simulation(schedule, rungs, np.random.default_rng(seed), check=keeps_the_proportions)
+    run.play(LOSSES[kind], num_steps=150, workers=workers)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_rung_starves_under_a_model_that_only_ever_starts(seed):
+    """With one worker, each rung has sent on its due whenever something else is asked."""
+    schedule = FreezeThaw()  # promotes nobody but who has to go
+
+    def nobody_is_due(run, word):
+        if word == Start(0) and len(run.brackets) and run.brackets[0].rungs[-1].losses:
+            for below, above in zip(run.brackets[0].rungs, run.brackets[0].rungs[1:], strict=False):
+                assert len(below.finished) < schedule.max_behind * 3 * (promoted(below, above) + 1)
+
+    run = Simulation(schedule, FIVE, np.random.default_rng(seed), check=nobody_is_due)
+    run.play(LOSSES["distinct"], num_steps=4000, workers=1)
+    assert promoted(*run.brackets[0].rungs[-2:]) > 3
+
+
+def direct_share(bonus, *, num_steps=3000, seed=0):
+    """The share of the cost that went to direct starts whose losses are lower by the bonus than those that climbed."""
+    schedule = FreezeThaw()
+    run = Simulation(schedule, FIVE, np.random.default_rng(seed))
+    spent = direct = 0.0
+    for _ in range(num_steps):
+        job = run.ask()
+        is_direct = isinstance(job.word, Start) and job.word.rung == 4
+        cost = FIVE.costs[job.level] - (FIVE.costs[job.level - 1] if isinstance(job.word, Promote) else 0)
+        spent, direct = spent + cost, direct + cost * is_direct
+        run.tell(0, float(run.rng.random()) - bonus * is_direct)
+    return direct / spent
+
+
+def test_direct_starts_earn_their_share():
+    """Where they are no different it lies in the middle, and where they are better or worse it goes to its bounds."""
+    worse, same, better = (direct_share(bonus) for bonus in (-2.0, 0.0, 2.0))
+    assert 0.08 < worse < 0.15
+    assert 0.15 < same < 0.45
+    assert 0.45 < better <= 0.5
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=60))
+def test_the_advantage_is_the_statistic_of_mann_and_whitney(is_first):
+    places = np.arange(len(is_first))
+    one, other = places[np.array(is_first)], places[~np.array(is_first)]
+    if not len(one) or not len(other):
+        assert _advantage(is_first) == 0
+        return
+    expected = stats.mannwhitneyu(one, other, alternative="less", method="asymptotic", use_continuity=False).pvalue
+    assert stats.norm.sf(_advantage(is_first)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_ladder_of_one_budget_only_ever_starts():
+    run = Simulation(FreezeThaw(), geometric(9, 9), np.random.default_rng(0))
+    run.play(LOSSES["distinct"], num_steps=50, workers=2)
+    assert {job.word for job in run.jobs} == {Start(0)}
