@@ -18,7 +18,7 @@ from ConfigSpace import ConfigurationSpace, EqualsCondition, Float, Integer, Nor
 import bohb
 from bohb.budgets import BracketPlan, Ladder
 from bohb.events import Asked, Enqueued, Forgotten, Joined, Observed, Told
-from bohb.models import Observations, Proposal
+from bohb.models import Observations, Proposal, UniformModel
 from bohb.schedules import Brackets, Promote, Start
 from bohb.space import Space
 from bohb.trials import Origin, Status
@@ -542,3 +542,55 @@ def test_what_a_users_model_notes_is_explained() -> None:
     explanation = optimizer.explain(trial)
     assert explanation.facts["mood"] == ["high"]
     assert "9, 2 good and 3 bad, score 1" in str(explanation)
+
+
+class Picky:
+    """A model that answers `choose` as it is told."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def propose(self, observations: Any, space: Any, rng: Any) -> Any:
+        return Proposal(np.empty((0, len(space.names))), {"reason": "none"})
+
+    def choose(self, observations: Any, space: Any, rng: Any, waiting: Any, to_pay: Any, start: Any) -> Any:
+        assert len(waiting) == len(to_pay)
+        assert all(0 < share < 1 for share in to_pay)
+        return self.answer(self.propose(observations, space, rng), waiting, start)
+
+
+def drive_picky(answer: Any) -> bohb.Optimizer:
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, bohb.geometric(1, 9), seed=0, model=Picky(answer))
+    for _ in range(60):
+        trial = optimizer.ask()
+        optimizer.tell(trial, trial.config["x"])
+    return optimizer
+
+
+def test_a_model_that_chooses_decides_who_goes_on() -> None:
+    """It is asked whenever the schedule leaves a choice; the worst that waits goes on if the model says so."""
+    worst = drive_picky(lambda proposal, waiting, start: proposal if start is not None else len(waiting) - 1)
+    promoted = [r.trial for r in worst.results if r.trial.origin is bohb.Origin.PROMOTED]
+    assert promoted
+    for trial in promoted:
+        facts = worst.explain(trial).facts
+        assert facts["chosen_from"] >= 1
+    assert any(worst.explain(trial).facts["rank"] > 0 for trial in promoted)
+    assert "chosen by the model of" in str(worst.explain(promoted[-1]))
+
+
+def test_a_model_that_leaves_the_choice_gets_the_schedules_own() -> None:
+    """The schedule then promotes by loss, as it does for a model that cannot choose."""
+    left = drive_picky(lambda proposal, waiting, start: None)
+    plain = bohb.Optimizer({"x": (0.0, 1.0)}, bohb.geometric(1, 9), seed=0, model=UniformModel())
+    for _ in range(60):
+        trial = plain.ask()
+        plain.tell(trial, trial.config["x"])
+    assert [r.trial.config for r in left.results] == [r.trial.config for r in plain.results]
+
+
+@pytest.mark.parametrize("answer", [-1, 10**6])
+def test_a_choice_that_is_none_is_refused(answer: int) -> None:
+    """Before anything changes, and with advice."""
+    with pytest.raises(bohb.SettingError, match="places in `waiting`"):
+        drive_picky(lambda proposal, waiting, start: proposal if start is not None else answer)

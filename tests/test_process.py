@@ -54,6 +54,20 @@ def test_predictions_are_those_of_scikit_learn_with_the_same_hyperparameters():
         np.testing.assert_allclose(mine, theirs, rtol=1e-6, atol=1e-8)
 
 
+def test_each_value_is_predicted_from_the_others_as_scikit_learn_does_without_it():
+    process, points, values = fitted(num=12, noise=0.1)
+    kernel = ConstantKernel(process.variance) * Matern(process.scales**-0.5, nu=2.5)
+    densities = []
+    for row in range(12):
+        rest = np.delete(np.arange(12), row)
+        peer = GaussianProcessRegressor(kernel, alpha=process._noise[rest], optimizer=None)
+        peer.fit(points[rest], values[rest])
+        mean, deviation = peer.predict(points[row : row + 1], return_std=True)
+        spread = math.hypot(deviation[0], math.sqrt(process._noise[row]))
+        densities.append(stats.norm.logpdf(values[row], mean[0], spread))
+    np.testing.assert_allclose(process.log_predictive(np.array([3, 0, 7])), np.array(densities)[[3, 0, 7]], rtol=1e-6)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_gradient_is_that_of_finite_differences(seed):
     rng = np.random.default_rng(seed)

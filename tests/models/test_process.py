@@ -171,3 +171,84 @@ def test_a_space_of_choices_and_conditions():
         vectors = MODEL.propose(observations, space, np.random.default_rng(seed)).vectors
         assert np.array_equal(space.deactivate(space.snap(vectors)), vectors, equal_nan=True)
         assert space.is_allowed(vectors).all()
+
+
+def chosen(model, observations, space, waiting, *, paid=0.5, start=0, seed=0):
+    to_pay = [1 - paid] * len(waiting)
+    return model.choose(observations, space, np.random.default_rng(seed), waiting, to_pay, start)
+
+
+def climbing(seed=0, *, best=0.0):
+    """Forty configurations at the lower of two levels, ten of them at the upper; 40 is added last and looks `best`."""
+    space = floats(2)
+    vectors, _ = space.sample(np.random.default_rng(seed), 41)
+    losses = 1 + bowl(vectors)
+    losses[40] = best
+    tells = [(0, i, float(loss)) for i, loss in enumerate(losses)]
+    return space, told(vectors, [*tells, *((1, i, tells[i][2] - 0.1) for i in range(10))], num_levels=2)
+
+
+def test_whoever_is_far_ahead_and_nearly_there_goes_on():
+    for seed in range(5):
+        space, observations = climbing(seed, best=0.2)
+        assert chosen(MODEL, observations, space, [20, 40, 21], paid=0.95, seed=seed) == 1
+
+
+def test_a_new_one_starts_where_those_that_wait_disappoint():
+    """And one of those goes on all the same if it has to; so does the less bad one."""
+    for seed in range(5):
+        space, observations = climbing(seed, best=3.0)
+        assert not isinstance(chosen(MODEL, observations, space, [40], seed=seed), int)
+        best = min(range(20, 40), key=observations.levels[0].losses.get)
+        assert chosen(MODEL, observations, space, [40, best], start=None, seed=seed) == 1
+
+
+def test_what_is_left_to_pay_counts():
+    """Of two that promise the same, the one that is nearer to its end goes on."""
+    space = floats(1)
+    vectors = np.array([[0.1], [0.5], [0.5000001], [0.9], *np.linspace(0, 1, 9)[:, None]])
+    tells = [(0, i, float(bowl(vectors[i : i + 1])[0])) for i in range(len(vectors))]
+    observations = told(vectors, [*tells, (1, 0, 0.3), (1, 3, 0.5)], num_levels=2)
+    for to_pay, place in (([0.9, 0.1], 1), ([0.1, 0.9], 0)):
+        assert MODEL.choose(observations, space, np.random.default_rng(0), [1, 2], to_pay, None) == place
+
+
+def test_starts_at_the_full_budget_do_not_see_what_is_below():
+    """Whatever the small budgets said, the proposal is the same."""
+    space, _ = climbing()
+    vectors, _ = space.sample(np.random.default_rng(0), 41)
+    full = [(1, i, float(loss)) for i, loss in enumerate(bowl(vectors[:10]))]
+    proposals = [
+        chosen(MODEL, told(vectors, [*((0, i, low(i)) for i in range(41)), *full], num_levels=2), space, [], start=1)
+        for low in (float, lambda i: -float(i))
+    ]
+    assert np.array_equal(proposals[0].vectors, proposals[1].vectors)
+    assert proposals[0].why["points"] == 10
+
+
+def test_cheap_results_that_mislead_are_left_out_once_the_full_ones_show_it():
+    """Below, everything is noise of a large scale; above, a bowl without any. The control never doubts."""
+    space = floats(4)
+    gains = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        vectors, _ = space.sample(rng, 120)
+        tells = [(0, i, float(2 * rng.random())) for i in range(120)]
+        tells += [(1, i, float(loss)) for i, loss in enumerate(bowl(vectors[:30]))]
+        observations = told(vectors, tells, num_levels=2)
+        one, other = (first(replace(MODEL, doubt=doubt), observations, space, seed) for doubt in (2.0, np.inf))
+        gains.append(bowl(other[None])[0] / bowl(one[None])[0])
+    assert np.median(gains) > 3
+
+
+def test_cheap_results_that_help_are_not_left_out():
+    space = floats(3)
+    for seed in range(5):
+        observations = observations_of(space, 90, num_levels=2, seed=seed)
+        one, other = (first(replace(MODEL, doubt=doubt), observations, space, seed) for doubt in (2.0, np.inf))
+        assert np.array_equal(one, other)
+
+
+def test_it_leaves_the_choice_to_the_schedule_when_results_are_many():
+    space, observations = climbing()
+    assert chosen(replace(MODEL, max_results=50), observations, space, [40]) is None

@@ -94,7 +94,7 @@ def test_no_rung_starves_under_a_model_that_only_ever_starts(seed):
 
     run = Simulation(schedule, FIVE, np.random.default_rng(seed), check=nobody_is_due)
     run.play(LOSSES["distinct"], num_steps=4000, workers=1)
-    assert promoted(*run.brackets[0].rungs[-2:]) > 3
+    assert promoted(*run.brackets[0].rungs[-2:]) >= 3
 
 
 def direct_share(bonus, *, num_steps=3000, seed=0):
