@@ -178,26 +178,28 @@ def chosen(model, observations, space, waiting, *, paid=0.5, start=0, seed=0):
     return model.choose(observations, space, np.random.default_rng(seed), waiting, to_pay, start)
 
 
-def climbing(seed=0, *, best=0.0):
-    """Forty configurations at the lower of two levels, ten of them at the upper; 40 is added last and looks `best`."""
+def climbing(seed=0, *, last=1.0):
+    """Forty configurations at the lower of two levels, ten of them at the upper; and one more with the loss `last`."""
     space = floats(2)
     vectors, _ = space.sample(np.random.default_rng(seed), 41)
     losses = 1 + bowl(vectors)
-    losses[40] = best
+    losses[40] = last
     tells = [(0, i, float(loss)) for i, loss in enumerate(losses)]
     return space, told(vectors, [*tells, *((1, i, tells[i][2] - 0.1) for i in range(10))], num_levels=2)
 
 
 def test_whoever_is_far_ahead_and_nearly_there_goes_on():
     for seed in range(5):
-        space, observations = climbing(seed, best=0.2)
-        assert chosen(MODEL, observations, space, [20, 40, 21], paid=0.95, seed=seed) == 1
+        space, observations = climbing(seed, last=3.0)
+        by_loss = sorted(range(10, 40), key=observations.levels[0].losses.get)
+        waiting = [by_loss[-1], by_loss[0], by_loss[15]]
+        assert chosen(MODEL, observations, space, waiting, paid=0.99, seed=seed) == 1
 
 
 def test_a_new_one_starts_where_those_that_wait_disappoint():
     """And one of those goes on all the same if it has to; so does the less bad one."""
     for seed in range(5):
-        space, observations = climbing(seed, best=3.0)
+        space, observations = climbing(seed, last=3.0)
         assert not isinstance(chosen(MODEL, observations, space, [40], seed=seed), int)
         best = min(range(20, 40), key=observations.levels[0].losses.get)
         assert chosen(MODEL, observations, space, [40, best], start=None, seed=seed) == 1
