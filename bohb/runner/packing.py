@@ -1,5 +1,7 @@
 """Pickling what goes to a worker, by a pipe and never to a file; what cannot go is refused with advice."""
 
+import io
+from types import CodeType
 from typing import Any
 
 from bohb.errors import SettingError
@@ -15,10 +17,8 @@ def pack(value: Any, what: str) -> bytes:
     Raises:
         SettingError: If it cannot be pickled.
     """
-    import cloudpickle
-
     try:
-        packed: bytes = cloudpickle.dumps(value)
+        return _dumps(value)
     except SettingError:
         raise  # what is inside has said so already
     except Exception as error:  # whatever a user's __reduce__ raises
@@ -27,4 +27,22 @@ def pack(value: Any, what: str) -> bytes:
             f"({type(error).__name__}: {error}); create locks, open files and connections inside it, or stay in this "
             "process with executor=bohb.runner.SerialExecutor()"
         ) from error
-    return packed
+
+
+def _dumps(value: Any) -> bytes:
+    """Returns the pickle of a value in which every function remembers its file, so that tracebacks show its lines.
+
+    cloudpickle forgets it from 3.1.3 on.
+    """
+    import cloudpickle
+
+    class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]  # which has no types
+        def reducer_override(self, obj: Any) -> Any:
+            if not isinstance(obj, CodeType):
+                return super().reducer_override(obj)
+            make, arguments = self.dispatch_table[CodeType](obj)
+            return make, tuple(obj.co_filename if part == "<dynamic-code>" else part for part in arguments)
+
+    buffer = io.BytesIO()
+    Pickler(buffer).dump(value)
+    return buffer.getvalue()
