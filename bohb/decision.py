@@ -61,7 +61,7 @@ class Decider:
             return None
         if contest.start is not None and isinstance(chosen, Proposal):
             return self._start(history, contest.start, chosen, rng)
-        if isinstance(chosen, Proposal) or not 0 <= chosen < len(contest.promotions):
+        if type(chosen) is not int or not 0 <= chosen < len(contest.promotions):
             raise SettingError(
                 f"expected one of {len(contest.promotions)} places in `waiting` from the model's `choose`"
                 f"{', or a proposal' if contest.start is not None else ''}, got {chosen!r}"
@@ -108,7 +108,7 @@ class Decider:
     def _to_pay(self, history: History, move: Promote) -> float:
         """Returns what training in full still costs, as a share of a full training, if the checkpoint is resumed."""
         costs = self.ladder.costs
-        return 1 - costs[history.brackets.plan(move.bracket).levels[move.rung - 1]] / costs[-1]
+        return (costs[-1] - costs[history.brackets.plan(move.bracket).levels[move.rung - 1]]) / costs[-1]
 
     def _level(self, history: History, move: Start | Promote) -> int:
         return history.brackets.plan(move.bracket).levels[move.rung]

@@ -95,7 +95,11 @@ def explain(trial: Trial, facts: Mapping[str, Any], ladder: Ladder) -> Explanati
             score = f", score {facts['score']:.3g}" if "score" in facts else ""
             text = f"proposed by the model{learned}{kind}{sets}{score}"
         case Origin.PROMOTED:
-            choice = f", chosen by the model of {facts['chosen_from']} that waited" if "chosen_from" in facts else ""
+            choice = (
+                f", chosen by the model of {facts['chosen_from']} that waited"
+                if facts.get("chosen_from", 1) > 1
+                else ""
+            )
             text = f"promoted: rank {facts['rank'] + 1} of {facts['finished']} in the rung below{choice}"
         case Origin.ENQUEUED:
             text = "enqueued by the user"

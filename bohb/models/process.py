@@ -50,7 +50,7 @@ class ProcessModel:
         random_fraction: The share of random configurations among the new, in [0, 1]; any positive one keeps BOHB's
             guarantee.
         min_results: Before there are so many, configurations are random.
-        min_full: The same for those that start at the full budget, where results are dear.
+        min_full: The same for those that start above the smallest budget, where results are dear.
         max_results: Beyond so many, `many` proposes, and nothing is chosen.
         max_points: The process is conditioned on at most so many results, and on as many pending configurations.
         max_learned: Its hyperparameters are learned from at most so many of them.
@@ -96,15 +96,15 @@ class ProcessModel:
             few = random_proposal(space, "too few results", results=len(points), needed=needed)
             return 0 if start is None else few
         search = self._search(points, start or 0, observations, space, rng)
-        worth = search.score(observations.vectors(waiting)) - np.log(to_pay)
         if start is None:
-            return int(np.argmax(worth))
+            return _most_worth(search, observations.vectors(waiting), to_pay)[0]
         candidates, scores = search.run(self.num_candidates)
         if len(waiting):
             is_new = [observations.find(candidate) is None for candidate in candidates]
             candidates, scores = candidates[is_new], scores[is_new]
-            if not len(scores) or worth.max() >= scores[0]:
-                return int(np.argmax(worth))
+            place, worth = _most_worth(search, observations.vectors(waiting), to_pay)
+            if not len(scores) or worth >= scores[0]:
+                return place
         if not len(candidates):
             return random_proposal(space, "every candidate was forbidden", results=num_results)
         facts = {"surrogate": "Gaussian process", "results": num_results, "points": len(points)}
@@ -155,12 +155,12 @@ class ProcessModel:
         vectors = observations.vectors([config_id for _, config_id, _ in points])
         values = standardise(np.array([loss for _, _, loss in points]))
         top = len(observations.levels) - 1
-        process, _ = self._fit(vectors, values, levels, top, space)
+        process, unit = self._fit(vectors, values, levels, top, space)
         full = np.flatnonzero(levels == top)
-        if len(full) < len(points) and len(full) >= max(self.min_full, 2) * 2:
-            alone, scale = self._fit(vectors[full], values[full], levels[full], top, space)
-            densities = alone.log_predictive(np.arange(len(full))) - math.log(scale)
-            if _is_clearly_positive(densities - process.log_predictive(full), self.doubt):
+        if 2 * self.min_full <= len(full) < len(points) and np.ptp(values[full]):
+            alone, its_unit = self._fit(vectors[full], values[full], levels[full], top, space)
+            densities = alone.log_predictive(np.arange(len(full))) - math.log(its_unit)
+            if _is_clearly_positive(densities - process.log_predictive(full) + math.log(unit), self.doubt):
                 return alone
         return process
 
@@ -168,7 +168,7 @@ class ProcessModel:
         self, vectors: Floats, values: Floats, levels: NDArray[np.intp], top: int, space: Space
     ) -> tuple[GaussianProcess, float]:
         """Returns the process, and the unit of its values."""
-        scale = float(values.std()) or 1.0
+        scale = float(values.std()) if np.ptp(values) else 1.0
         below = (top - levels) / max(top, 1)
         process = GaussianProcess(
             np.column_stack([vectors, 1 - below]),
@@ -247,6 +247,13 @@ class _Search:
         """Returns those vectors that are allowed, as they would be evaluated: on the grid, nothing where inactive."""
         snapped = self._space.deactivate(self._space.snap(vectors))
         return snapped[self._space.is_allowed(snapped)]
+
+
+def _most_worth(search: _Search, waiting: Floats, to_pay: Sequence[float]) -> tuple[int, float]:
+    """Returns who of the waiting promises most for what is left to pay, by its place, and the log of how much."""
+    worth = search.score(waiting) - np.log(to_pay)
+    place = int(np.argmax(worth))
+    return place, float(worth[place])
 
 
 def _at_full_budget(vectors: Floats) -> Floats:

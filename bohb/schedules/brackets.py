@@ -40,7 +40,7 @@ class Contest:
     """Moves of which the model may choose one.
 
     Attributes:
-        promotions: Each of another configuration.
+        promotions: Promotions that could take place.
         start: Where a new configuration may start instead, or None if one of the promotions it has to be.
     """
 

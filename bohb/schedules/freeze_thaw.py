@@ -16,12 +16,15 @@ Without a model that chooses, `next` is an asynchronous halving that promotes by
 """
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
 from statistics import NormalDist
 
 from bohb.budgets import BracketPlan, Ladder
+from bohb.errors import SettingError
 from bohb.schedules.asynchronous import endless_bracket
 from bohb.schedules.brackets import Bracket, Brackets, Contest, Promote, Rung, Start
 
@@ -49,6 +52,19 @@ class FreezeThaw:
     most_direct: float = 0.5
     width: int = 64
 
+    def __post_init__(self) -> None:
+        """Checks the settings.
+
+        Raises:
+            SettingError: If one is out of its range.
+        """
+        is_sound = 0 < self.first_share <= 1 <= self.max_behind and self.width >= 1
+        if not is_sound or not 0 <= self.least_direct <= self.most_direct < 1:
+            raise SettingError(
+                "expected first_share in (0, 1], max_behind and width of at least 1, and least_direct not above "
+                f"most_direct, both in [0, 1), got {self}"
+            )
+
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
         """Returns the one bracket, over the whole ladder."""
         return [endless_bracket(ladder)]
@@ -67,33 +83,40 @@ class FreezeThaw:
         if not len(brackets):
             return Contest((), Start(0))
         bracket, top = brackets[0], len(brackets.ladder) - 1
+        able = [self._promotions(bracket, number) for number in range(top)]
+        everybody = tuple(chain.from_iterable(able))
+        if everybody and not brackets.has_room(0):  # a finite space, in which nothing new can start below
+            return Contest(everybody, None)
         if not bracket.rungs[top].losses:
-            return self._first_pass(bracket)
+            return self._first_pass(bracket, able)
         if top and self._owes_a_direct_start(bracket, brackets.ladder):
             return Contest((), Start(0, top))
         for number in reversed(range(top)):
-            if self._must_promote(bracket.rungs[number], float(brackets.ladder.reduction(number, number + 1))):
-                return Contest(self._promotions(bracket, number), None)
-        return Contest(tuple(p for number in range(top) for p in self._promotions(bracket, number)), Start(0))
+            if able[number] and self._must_promote(
+                bracket.rungs[number], brackets.ladder.reduction(number, number + 1)
+            ):
+                return Contest(able[number], None)
+        return Contest(everybody, Start(0))
 
-    def _first_pass(self, bracket: Bracket) -> Contest:
+    def _first_pass(self, bracket: Bracket, able: Sequence[tuple[Promote, ...]]) -> Contest:
         """Returns who goes on while nothing is known about the full budget: the highest rung that is ready promotes."""
         sizes = [math.ceil(self.first_share * size) for size in bracket.plan.sizes]
-        for number in reversed(range(len(sizes) - 1)):
-            rung, above = bracket.rungs[number], bracket.rungs[number + 1]
-            num_finished = len(rung.finished)
-            is_due = (len(above.entered) + 1) * sizes[number] <= num_finished * sizes[number + 1]
-            if rung.waiting and is_due and (number or num_finished >= self.first_started):
-                return Contest(self._promotions(bracket, number), None)
+        for number in reversed(range(len(able))):
+            num_finished, num_above = len(bracket.rungs[number].finished), len(bracket.rungs[number + 1].entered)
+            is_due = (num_above + 1) * sizes[number] <= num_finished * sizes[number + 1]
+            if able[number] and is_due and (number or num_finished >= self.first_started):
+                return Contest(able[number], None)
         return Contest((), Start(0))
 
-    def _must_promote(self, rung: Rung, eta: float) -> bool:
+    def _must_promote(self, rung: Rung, eta: int | Fraction) -> bool:
         """Whether too many stayed behind for those that left."""
-        return bool(rung.waiting) and len(rung.finished) >= self.max_behind * eta * (_num_promoted(rung) + 1)
+        return len(rung.finished) >= self.max_behind * eta * (_num_promoted(rung) + 1)
 
     def _promotions(self, bracket: Bracket, number: int) -> tuple[Promote, ...]:
-        """Returns the promotions out of a rung, the best by loss first."""
-        return tuple(Promote(bracket.index, number + 1, id_) for _, id_ in bracket.rungs[number].waiting[: self.width])
+        """Returns the promotions out of a rung, the best by loss first; who is at the top already stays there."""
+        at_top = bracket.rungs[-1].entered
+        waiting = bracket.rungs[number].waiting[: self.width]
+        return tuple(Promote(bracket.index, number + 1, id_) for _, id_ in waiting if id_ not in at_top)
 
     def _owes_a_direct_start(self, bracket: Bracket, ladder: Ladder) -> bool:
         """Whether another start at the full budget keeps what they spent within their share of everything."""
@@ -104,20 +127,23 @@ class FreezeThaw:
     def _direct_share(self, bracket: Bracket) -> float:
         """Returns the share of direct starts: the more, the surer it is that they end lower than those that climbed."""
         climbed = bracket.rungs[-2].entered
-        is_better = NormalDist().cdf(_advantage([id_ not in climbed for _, id_ in bracket.rungs[-1].finished]))
-        return self.least_direct + (self.most_direct - self.least_direct) * is_better
+        finished = bracket.rungs[-1].finished
+        advantage = _advantage([loss for loss, _ in finished], [id_ not in climbed for _, id_ in finished])
+        return self.least_direct + (self.most_direct - self.least_direct) * NormalDist().cdf(advantage)
 
 
-def _advantage(is_first: Sequence[bool]) -> float:
-    """Returns by how many standard errors the first of two groups ranks before the second, given who is where.
+def _advantage(losses: Sequence[float], is_first: Sequence[bool]) -> float:
+    """Returns by how many standard errors the first of two groups ranks before the second; the losses are ascending.
 
-    The statistic of Mann and Whitney 1947, in units of its standard deviation where the groups do not differ.
+    The statistic of Mann and Whitney 1947, in units of its standard deviation where the groups do not differ; equal
+    losses share their middle rank.
     """
     num_first = sum(is_first)
     num_pairs = num_first * (len(is_first) - num_first)
     if not num_pairs:
         return 0.0
-    rank_sum = sum(rank for rank, flag in enumerate(is_first, 1) if flag)
+    ranks = (bisect_left(losses, loss) + bisect_right(losses, loss) + 1 for loss in losses)
+    rank_sum = sum(rank for rank, flag in zip(ranks, is_first, strict=True) if flag) / 2
     num_lost = rank_sum - num_first * (num_first + 1) / 2
     return (num_pairs / 2 - num_lost) / math.sqrt(num_pairs * (len(is_first) + 1) / 12)
 

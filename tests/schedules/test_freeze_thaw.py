@@ -1,6 +1,6 @@
 """Freeze-thaw: what it leaves to the model, and the three rules that bound the model."""
 
-from math import ceil
+from math import ceil, inf
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bohb.budgets import geometric
+from bohb.errors import SettingError
 from bohb.schedules import FreezeThaw, Promote, Start
 from bohb.schedules.freeze_thaw import _advantage
 from tests.schedules.simulation import LOSSES, Simulation
@@ -119,15 +120,53 @@ def test_direct_starts_earn_their_share():
     assert 0.45 < better <= 0.5
 
 
-@given(st.lists(st.booleans(), min_size=2, max_size=60))
-def test_the_advantage_is_the_statistic_of_mann_and_whitney(is_first):
-    places = np.arange(len(is_first))
-    one, other = places[np.array(is_first)], places[~np.array(is_first)]
-    if not len(one) or not len(other):
-        assert _advantage(is_first) == 0
+@given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2, max_size=60))
+def test_the_advantage_is_the_statistic_of_mann_and_whitney(entries):
+    """Ties share their middle rank; the error is that of distinct ranks, which a tie can only make smaller."""
+    losses, is_first = zip(*sorted(entries), strict=True)
+    one = [loss for loss, flag in entries if flag]
+    other = [loss for loss, flag in entries if not flag]
+    if not one or not other:
+        assert _advantage(losses, is_first) == 0
         return
-    expected = stats.mannwhitneyu(one, other, alternative="less", method="asymptotic", use_continuity=False).pvalue
-    assert stats.norm.sf(_advantage(is_first)) == pytest.approx(expected, abs=1e-12)
+    num_pairs = len(one) * len(other)
+    lost = stats.mannwhitneyu(one, other).statistic
+    error = (num_pairs * (len(entries) + 1) / 12) ** 0.5
+    assert _advantage(losses, is_first) == pytest.approx((num_pairs / 2 - lost) / error, abs=1e-9)
+
+
+def test_equal_losses_speak_for_neither():
+    """Nor do failures of everything."""
+    assert _advantage([1.0] * 9, [True] * 3 + [False] * 6) == _advantage([inf] * 9, [False] * 6 + [True] * 3) == 0
+
+
+def test_who_was_trained_in_full_is_not_trained_again_below():
+    """In a finite space a direct start may pick a configuration that also climbs; it enters the top once."""
+    for seed in range(30):
+        schedule = AnyOfThem(FreezeThaw(least_direct=0.4), seed)
+        run = Simulation(schedule, geometric(1, 9), np.random.default_rng(seed), capacity=40)
+        run.play(LOSSES["distinct"], num_steps=220, workers=8)
+        top = run.brackets[0].rungs[-1].finished
+        assert len(set(top)) == len(top)
+
+
+def test_a_small_space_climbs_as_soon_as_nothing_new_is_left_below():
+    """Eight configurations are fewer than the first pass waits for."""
+    run = Simulation(FreezeThaw(), geometric(1, 27), np.random.default_rng(0), capacity=8)
+    for _ in range(12):
+        run.ask()
+        run.tell(0, float(run.rng.random()))
+    assert [job.level for job in run.jobs[:8]] == [0] * 8
+    assert all(isinstance(job.word, Promote) for job in run.jobs[8:])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"width": 0}, {"first_share": 0.0}, {"max_behind": 0.5}, {"least_direct": 0.6}, {"most_direct": 1.0}],
+)
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(SettingError, match="expected first_share"):
+        FreezeThaw(**settings)
 
 
 def test_a_ladder_of_one_budget_only_ever_starts():
