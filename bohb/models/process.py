@@ -50,7 +50,8 @@ class ProcessModel:
         random_fraction: The share of random configurations among the new, in [0, 1]; any positive one keeps BOHB's
             guarantee.
         min_results: Before there are so many, configurations are random.
-        min_full: The same for those that start above the smallest budget, where results are dear.
+        min_full: The same for those that start above the smallest budget, where results are dear. With twice so many
+            full results it is asked whether they do better without the others; see `doubt`.
         max_results: Beyond so many, `many` proposes, and nothing is chosen.
         max_points: The process is conditioned on at most so many results, and on as many pending configurations.
         max_learned: Its hyperparameters are learned from at most so many of them.

@@ -1,6 +1,7 @@
 """Pickling what goes to a worker, by a pipe and never to a file; what cannot go is refused with advice."""
 
 import io
+from functools import cache
 from types import CodeType
 from typing import Any
 
@@ -30,9 +31,17 @@ def pack(value: Any, what: str) -> bytes:
 
 
 def _dumps(value: Any) -> bytes:
-    """Returns the pickle of a value in which every function remembers its file, so that tracebacks show its lines.
+    """Returns the pickle of a value."""
+    buffer = io.BytesIO()
+    _pickler()(buffer).dump(value)
+    return buffer.getvalue()
 
-    cloudpickle forgets it from 3.1.3 on.
+
+@cache
+def _pickler() -> Any:
+    """Returns cloudpickle's pickler, but every function remembers its file, so that tracebacks show its lines.
+
+    cloudpickle forgets it from 3.1.3 on. It is a class made here because cloudpickle loads on first use.
     """
     import cloudpickle
 
@@ -43,6 +52,4 @@ def _dumps(value: Any) -> bytes:
             make, arguments = self.dispatch_table[CodeType](obj)
             return make, tuple(obj.co_filename if part == "<dynamic-code>" else part for part in arguments)
 
-    buffer = io.BytesIO()
-    Pickler(buffer).dump(value)
-    return buffer.getvalue()
+    return Pickler
