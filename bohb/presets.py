@@ -18,8 +18,8 @@ PRESETS: dict[str, Callable[[], tuple[Schedule, Model]]] = {
 }
 """What each preset stands for:
 
-* `default`: the best we know; after each of the first 2,000 results a Gaussian process over all budgets decides which
-  configuration goes on or which new one starts; later it is asynchronous halving with a density ratio.
+* `default`: the best we know; after each of the first 2,000 results two Gaussian processes over all budgets decide
+  which configuration goes on or which new one starts; later it is asynchronous halving with a density ratio.
 * `fast`: asynchronous halving with a cap on promotions, and a density ratio over all budgets; for evaluations that are
   over in milliseconds.
 * `paper`: BOHB as published (Falkner et al. 2018).

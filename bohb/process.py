@@ -182,12 +182,30 @@ def standardise(losses: Floats) -> Floats:
     normal = _scipy("special").ndtri(
         ((np.cumsum(counts) - counts / 2) / len(losses))[places]
     )  # equal losses share their middle rank
-    scaled = losses / max(np.abs(losses).max(), np.finfo(float).tiny)  # so that differences do not overflow
-    scaled -= scaled.min()  # equal losses are exactly 0, without a rounding error to be blown up
-    scaled = np.minimum(scaled, 2 * np.median(scaled))
-    spread = scaled.std()
-    centred = (scaled - scaled.mean()) / spread if spread > 0 else np.zeros_like(scaled)
-    return np.asarray(0.5 * (normal + centred))
+    behind = _behind(losses)
+    return np.asarray(0.5 * (normal + _centred(np.minimum(behind, 2 * np.median(behind)))))
+
+
+def cut_off(losses: Floats) -> Floats:
+    """Returns `(n,)` losses as a process expects values: as they are, only that none is too far behind the others.
+
+    Nothing lies further behind the median than three times as far as the upper quartile does.
+    """
+    behind = _behind(losses)
+    median, quartile = np.quantile(behind, (0.5, 0.75))
+    return _centred(np.minimum(behind, median + 3 * (quartile - median)))
+
+
+def _behind(losses: Floats) -> Floats:
+    """Returns how far losses are behind the best, in a unit in which differences do not overflow."""
+    scaled = losses / max(np.abs(losses).max(), np.finfo(float).tiny)
+    return np.asarray(scaled - scaled.min())  # equal losses are exactly 0, without a rounding error to be blown up
+
+
+def _centred(values: Floats) -> Floats:
+    """Returns values of mean 0 and deviation 1, or of 0 if all are equal."""
+    spread = values.std()
+    return np.asarray((values - values.mean()) / spread) if spread > 0 else np.zeros_like(values)
 
 
 def log_expected_improvement(means: Floats, deviations: Floats, best: float) -> Floats:

@@ -16,6 +16,7 @@ from bohb.process import (
     GaussianProcess,
     Prior,
     _Fit,
+    cut_off,
     log_expected_improvement,
     matern,
     squared_distances,
@@ -143,10 +144,11 @@ def test_expected_improvement_is_finite_far_behind_and_falls_with_the_mean():
     assert (np.diff(scores) < 0).all()
 
 
-@given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=60))
-def test_standard_scores_keep_the_order_and_are_finite(losses):
+@pytest.mark.parametrize("scored", [standardise, cut_off])
+@given(losses=st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=60))
+def test_scores_keep_the_order_and_are_finite(scored, losses):
     values = np.array(losses)
-    scores = standardise(values)
+    scores = scored(values)
     assert np.isfinite(scores).all()
     assert np.abs(scores).max() < 10
     order = np.argsort(values, kind="stable")
@@ -154,10 +156,20 @@ def test_standard_scores_keep_the_order_and_are_finite(losses):
     np.testing.assert_array_equal(scores[values == values[0]], scores[0])
 
 
-def test_standard_scores_do_not_depend_on_the_unit():
+@pytest.mark.parametrize("scored", [standardise, cut_off])
+def test_scores_do_not_depend_on_the_unit(scored):
     losses = np.random.default_rng(0).lognormal(size=50)
-    np.testing.assert_array_equal(standardise(losses), standardise(1024 * losses))
-    np.testing.assert_allclose(standardise(losses), standardise(3 * losses + 100), atol=1e-9)
+    np.testing.assert_array_equal(scored(losses), scored(1024 * losses))
+    np.testing.assert_allclose(scored(losses), scored(3 * losses + 100), atol=1e-9)
+
+
+def test_what_is_cut_off_keeps_its_proportions_but_for_what_is_far_behind():
+    losses = np.random.default_rng(0).random(40)
+    far = np.append(losses, [50.0, 1e9])
+    scores = cut_off(far)
+    assert np.corrcoef(scores[:40], losses)[0, 1] == pytest.approx(1)
+    assert scores[40] == scores[41] > scores[:40].max()
+    assert np.ptp(scores[:40]) > 1  # the control: without the cut they would all be the same
 
 
 @pytest.mark.parametrize("best", [0.1, 0.2, 0.3, 0.7, 1e300])

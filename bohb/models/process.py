@@ -1,10 +1,12 @@
 """A Gaussian process over configurations and budgets: what to train next, and what to train on, while results are few.
 
-One process is fitted to the results of all budgets, with the budget as a further dimension, so that it learns by itself
+A process is fitted to the results of all budgets, with the budget as a further dimension, so that it learns by itself
 how far a cheap result speaks for a full training (Klein et al. 2017, Fabolas; Klein et al. 2020, MOBSTER). It values a
 configuration by its expected improvement at the full budget (Jones et al. 1998), a new one and one that is half trained
-alike, and divides by what is left to pay. It costs some ten milliseconds an ask, at any number of results, and finds
-what a density ratio does not; once results are many, the density ratio is as good and much cheaper, and takes over.
+alike, and divides by what is left to pay. Two processes are asked, one for rough and one for smooth objectives, because
+few results do not say which they come from; the logarithms of their answers are averaged. That costs some twenty
+milliseconds an ask, at any number of results, and finds what a density ratio does not; once results are many, the
+density ratio is as good and much cheaper, and takes over.
 
 Small budgets can mislead, and the process then trusts them longest where it has no full training to teach it better.
 Two things guard against that. What starts at a larger budget is proposed from the results there and above alone. And
@@ -16,7 +18,7 @@ best is ahead counts, not only that it is.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,16 +29,18 @@ from bohb.density import Density
 from bohb.models.observations import Model, Observations, Proposal
 from bohb.models.pooled import PooledModel
 from bohb.models.ratio import random_proposal
-from bohb.process import GaussianProcess, log_expected_improvement, standardise
+from bohb.process import GaussianProcess, Prior, cut_off, log_expected_improvement, standardise
 from bohb.space import Space
 
 Floats = NDArray[np.float64]
 
 LARGER = 0.6
 """The results at a budget may take this share of the places that larger budgets leave, those at the smallest all."""
+VIEWS = ((standardise, Prior()), (cut_off, Prior(noise=(math.log(1e-4), 2.0))))
+"""How each process takes the losses, and what it believes beforehand: one expects noise, the other hardly any."""
 NUM_NEAR_BEST, NUM_WIDE, NUM_RANDOM = 100, 60, 100
 """How many candidates are drawn around the best, widely around them, and anywhere."""
-STEPS = (0.1, 0.03, 0.01, 0.003)
+STEPS = (0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.001)
 """How far the best candidates are moved about, in units of a parameter's range, one round after the other."""
 NUM_MOVED, NUM_MOVES = 4, 10
 """How many candidates are moved in each round, and how often each."""
@@ -44,7 +48,7 @@ NUM_MOVED, NUM_MOVES = 4, 10
 
 @dataclass(frozen=True)
 class ProcessModel:
-    """Expected improvement under a Gaussian process over all budgets.
+    """Expected improvement under two Gaussian processes over all budgets.
 
     Attributes:
         random_fraction: The share of random configurations among the new, in [0, 1]; any positive one keeps BOHB's
@@ -53,7 +57,7 @@ class ProcessModel:
         min_full: The same for those that start above the smallest budget, where results are dear. With twice so many
             full results it is asked whether they do better without the others; see `doubt`.
         max_results: Beyond so many, `many` proposes, and nothing is chosen.
-        max_points: The process is conditioned on at most so many results, and on as many pending configurations.
+        max_points: A process is conditioned on at most so many results, and on as many pending configurations.
         max_learned: Its hyperparameters are learned from at most so many of them.
         num_candidates: How many different candidates are proposed at most, of all that were looked at.
         doubt: By how many standard errors the full results have to be predicted better without the others before those
@@ -68,7 +72,7 @@ class ProcessModel:
     max_points: int = 160
     max_learned: int = 64
     num_candidates: int = 32
-    doubt: float = 2.0
+    doubt: float = 1.0
     many: Model = field(default_factory=PooledModel, hash=False)
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
@@ -112,7 +116,7 @@ class ProcessModel:
         return Proposal(candidates, {**facts, "score": float(f"{scores[0]:.6g}")})
 
     def _points(self, observations: Observations, lowest: int) -> list[tuple[int, int, float]]:
-        """Returns (level, configuration id, loss) of what the process sees; failures are as bad as the worst of them.
+        """Returns (level, configuration id, loss) of what the processes see; failures are as bad as the worst of them.
 
         Larger budgets come first; of a level that has more than its share, half are the best and half are spread evenly
         over the rest.
@@ -134,39 +138,46 @@ class ProcessModel:
         space: Space,
         rng: np.random.Generator,
     ) -> "_Search":
-        """Returns the search under the process given the points, the one from before if nothing was told since."""
-        process = observations.memo.get((self, lowest))
-        if process is None:
-            process = observations.memo[self, lowest] = self._process(points, observations, space)
+        """Returns the search under the processes given the points, those from before if nothing was told since."""
+        processes = observations.memo.get((self, lowest))
+        if processes is None:
+            views = [self._process(points, observations, space, *view) for view in VIEWS]
+            processes = observations.memo[self, lowest] = views
         pending = observations.pending[-self.max_points :]
         if pending:
-            process = process.believing(_at_full_budget(observations.vectors(pending)))
+            believed = _at_full_budget(observations.vectors(pending))
+            processes = [process.believing(believed) for process in processes]
         top = len(observations.levels) - 1
         known = list(dict.fromkeys([*(config_id for _, config_id, _ in points), *pending]))
         full = [config_id for level, config_id, _ in points if level == top]
         # What is pending counts as done, or parallel proposals would all fall on one spot.
         goals = [*full, *pending] if full else known
-        return _Search(process, space, rng, observations.vectors(known), observations.vectors(goals))
+        return _Search(processes, space, rng, observations.vectors(known), observations.vectors(goals))
 
     def _process(
-        self, points: list[tuple[int, int, float]], observations: Observations, space: Space
+        self,
+        points: list[tuple[int, int, float]],
+        observations: Observations,
+        space: Space,
+        score: Callable[[Floats], Floats],
+        prior: Prior,
     ) -> GaussianProcess:
         """Returns the process of all the points, or of those at the full budget if these do better alone."""
         levels = np.array([level for level, _, _ in points])
         vectors = observations.vectors([config_id for _, config_id, _ in points])
-        values = standardise(np.array([loss for _, _, loss in points]))
+        values = score(np.array([loss for _, _, loss in points]))
         top = len(observations.levels) - 1
-        process, unit = self._fit(vectors, values, levels, top, space)
+        process, unit = self._fit(vectors, values, levels, top, space, prior)
         full = np.flatnonzero(levels == top)
         if 2 * self.min_full <= len(full) < len(points) and np.ptp(values[full]):
-            alone, its_unit = self._fit(vectors[full], values[full], levels[full], top, space)
+            alone, its_unit = self._fit(vectors[full], values[full], levels[full], top, space, prior)
             densities = alone.log_predictive(np.arange(len(full))) - math.log(its_unit)
             if _is_clearly_positive(densities - process.log_predictive(full) + math.log(unit), self.doubt):
                 return alone
         return process
 
     def _fit(
-        self, vectors: Floats, values: Floats, levels: NDArray[np.intp], top: int, space: Space
+        self, vectors: Floats, values: Floats, levels: NDArray[np.intp], top: int, space: Space, prior: Prior
     ) -> tuple[GaussianProcess, float]:
         """Returns the process, and the unit of its values."""
         scale = float(values.std()) if np.ptp(values) else 1.0
@@ -176,6 +187,7 @@ class ProcessModel:
             (values - values.mean()) / scale,
             np.append(space.choices > 0, False),
             below,
+            prior=prior,
             chosen=self._learned(levels),
         )
         return process, scale
@@ -194,7 +206,7 @@ class _Search:
     """The search for the highest expected improvement at the full budget.
 
     Args:
-        process: What is expected of a configuration.
+        processes: What is expected of a configuration, by each of them.
         space: The search space.
         rng: The only source of randomness.
         known: `(n, d)` configurations that were tried.
@@ -202,12 +214,17 @@ class _Search:
     """
 
     def __init__(
-        self, process: GaussianProcess, space: Space, rng: np.random.Generator, known: Floats, goals: Floats
+        self,
+        processes: Sequence[GaussianProcess],
+        space: Space,
+        rng: np.random.Generator,
+        known: Floats,
+        goals: Floats,
     ) -> None:
-        self._process, self._space, self._rng = process, space, rng
-        means, _ = process.predict(_at_full_budget(known))
+        self._processes, self._space, self._rng = processes, space, rng
+        means = np.mean([process.predict(_at_full_budget(known))[0] for process in processes], axis=0)
         self._known = known[np.argsort(means, kind="stable")]
-        self._best = float(process.predict(_at_full_budget(goals))[0].min())
+        self._bests = [float(process.predict(_at_full_budget(goals))[0].min()) for process in processes]
 
     def run(self, count: int) -> tuple[Floats, Floats]:
         """Returns at most `(count, d)` different candidates, the best first, and their scores."""
@@ -222,8 +239,14 @@ class _Search:
         return candidates[order], scores[order]
 
     def score(self, vectors: Floats) -> Floats:
-        """Returns the logarithm of the expected improvement of `(n, d)` configurations, trained in full."""
-        return log_expected_improvement(*self._process.predict(_at_full_budget(vectors)), self._best)
+        """Returns the logarithm of the expected improvement of `(n, d)` configurations, trained in full.
+
+        It is the mean over the processes, each of which counts in units of its own.
+        """
+        points = _at_full_budget(vectors)
+        pairs = zip(self._processes, self._bests, strict=True)
+        scores = [log_expected_improvement(*process.predict(points), best) for process, best in pairs]
+        return np.asarray(np.mean(scores, axis=0))
 
     def _drawn(self) -> Iterator[Floats]:
         axes = self._space.axes

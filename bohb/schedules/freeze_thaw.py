@@ -47,9 +47,9 @@ class FreezeThaw:
 
     first_share: float = 1.0
     first_started: int = 9
-    max_behind: float = 1.5
-    least_direct: float = 0.1
-    most_direct: float = 0.5
+    max_behind: float = 1.2
+    least_direct: float = 0.25
+    most_direct: float = 0.75
     width: int = 64
 
     def __post_init__(self) -> None:

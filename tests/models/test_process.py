@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bohb.models import PooledModel, ProcessModel
+from bohb.models import PooledModel, ProcessModel, process
 from bohb.space import Space
 from tests.models.told import floats, sampled, told
 from tests.strategies import SPACES
@@ -43,6 +43,23 @@ def test_proposals_come_far_closer_to_the_best_than_a_density_ratio():
         one, other = (first(model, observations, space, seed) for model in (MODEL, PooledModel(random_fraction=0)))
         gains.append(bowl(other[None])[0] / bowl(one[None])[0])
     assert np.median(gains) > 10
+
+
+def after_a_search(space, objective, seed, num=25):
+    """The lowest value that so many proposals find, one after the other, from eight random configurations."""
+    vectors = space.sample(np.random.default_rng(seed), 8)[0]
+    for _ in range(num):
+        tells = [(0, i, float(value)) for i, value in enumerate(objective(vectors))]
+        vectors = np.concatenate([vectors, first(MODEL, told(vectors, tells), space, seed)[None]])
+    return objective(vectors).min()
+
+
+def test_of_two_processes_one_sees_to_smooth_objectives(monkeypatch):
+    """The control is the other one alone, which takes what it does not explain for noise."""
+    both = np.array([after_a_search(floats(5), bowl, seed) for seed in range(8)])
+    monkeypatch.setattr(process, "VIEWS", process.VIEWS[:1])
+    alone = np.array([after_a_search(floats(5), bowl, seed) for seed in range(8)])
+    assert np.median(both) < 0.2 * np.median(alone)
 
 
 def test_cheap_results_help_where_they_agree():
