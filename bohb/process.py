@@ -97,7 +97,7 @@ class GaussianProcess:
     def predict(self, points: Floats) -> tuple[Floats, Floats]:
         """Returns the means and standard deviations, each `(m,)`, of the function at `(m, d)` points, without noise."""
         covariances = self._covariances(points)
-        spread = _scipy("linalg").solve_triangular(self._factor, covariances.T, lower=True, check_finite=False)
+        spread = _scipy("linalg.lapack").dtrtrs(self._factor, covariances.T, lower=1)[0]
         variances = np.maximum(self.variance - (spread * spread).sum(axis=0), 1e-12 * self.variance)
         return covariances @ self._weights, np.sqrt(variances)
 
@@ -249,8 +249,9 @@ class _Fit:
         if failed:  # beyond what floats can tell apart: a wall for the search
             return 1e10, np.zeros_like(theta)
         weights = _scipy("linalg.lapack").dpotrs(factor, self.values, lower=1)[0]
-        inverse = _scipy("linalg.lapack").dpotri(factor, lower=1)[0]
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        inverse = _scipy("linalg.lapack").dpotri(factor, lower=1)[0]  # above the diagonal are the factor's zeros
+        inverse = inverse + inverse.T
+        inverse.flat[:: self.num + 1] /= 2
         sensitivity = inverse - np.outer(weights, weights)
         flat, diagonal = sensitivity.ravel(), sensitivity.diagonal()
         gradient = np.empty_like(theta)
