@@ -22,9 +22,9 @@ class Explanation:
     Attributes:
         origin: Where its configuration came from.
         facts: What was noted when it was asked. For a model's choice: how many candidates were rejected or had before,
-            and the score. Of a Gaussian process that is the log of the expected improvement, and the number of results
-            is noted beside it; of a density ratio it is log l - log g, and beside it are the budget it learned from
-            and the sizes of the good and bad sets.
+            and the score. Of Gaussian processes that is the log of the expected improvement, in the mean over them, and
+            the number of results is noted beside it; of a density ratio it is log l - log g, and beside it are the
+            budget it learned from and the sizes of the good and bad sets.
         text: The same for people.
     """
 

@@ -172,28 +172,31 @@ def matern(squares: Floats) -> tuple[Floats, Floats]:
     return (1 + roots + 5 / 3 * squares) * decay, -5 / 6 * (1 + roots) * decay
 
 
-def standardise(losses: Floats) -> Floats:
+def standardise(losses: Floats, reliable: Mask | None = None) -> Floats:
     """Returns `(n,)` losses as a process expects values: the mean of their normal scores and of what they are.
 
     Normal scores (the quantiles of their ranks) tame any distribution; the losses themselves, with all beyond twice the
-    median's distance from the best cut off, keep how far the best are apart.
+    median's distance from the best cut off, keep how far the best are apart. The median is that of all or that of the
+    reliable ones, whichever is larger.
     """
     _, places, counts = np.unique(losses, return_inverse=True, return_counts=True)
     normal = _scipy("special").ndtri(
         ((np.cumsum(counts) - counts / 2) / len(losses))[places]
     )  # equal losses share their middle rank
     behind = _behind(losses)
-    return np.asarray(0.5 * (normal + _centred(np.minimum(behind, 2 * np.median(behind)))))
+    limit = max(2 * np.median(some) for some in _groups(behind, reliable))
+    return np.asarray(0.5 * (normal + _centred(np.minimum(behind, limit))))
 
 
-def cut_off(losses: Floats) -> Floats:
+def cut_off(losses: Floats, reliable: Mask | None = None) -> Floats:
     """Returns `(n,)` losses as a process expects values: as they are, only that none is too far behind the others.
 
-    Nothing lies further behind the median than three times as far as the upper quartile does.
+    Nothing lies further behind the median than three times as far as the upper quartile does, be it of all or of the
+    reliable ones.
     """
     behind = _behind(losses)
-    median, quartile = np.quantile(behind, (0.5, 0.75))
-    return _centred(np.minimum(behind, median + 3 * (quartile - median)))
+    quantiles = [np.quantile(some, (0.5, 0.75)) for some in _groups(behind, reliable)]
+    return _centred(np.minimum(behind, max(median + 3 * (quartile - median) for median, quartile in quantiles)))
 
 
 def _behind(losses: Floats) -> Floats:
@@ -202,8 +205,14 @@ def _behind(losses: Floats) -> Floats:
     return np.asarray(scaled - scaled.min())  # equal losses are exactly 0, without a rounding error to be blown up
 
 
+def _groups(values: Floats, reliable: Mask | None) -> list[Floats]:
+    """Returns all values, and the reliable ones if there are any: a limit that is too low for them would hide them."""
+    return [values] if reliable is None or not reliable.any() else [values, values[reliable]]
+
+
 def _centred(values: Floats) -> Floats:
-    """Returns values of mean 0 and deviation 1, or of 0 if all are equal."""
+    """Returns values, none below 0, with mean 0 and deviation 1, or 0 if all are equal."""
+    values = np.ldexp(values, -np.frexp(values.max())[1])  # so that squares do not underflow; exact
     spread = values.std()
     return np.asarray((values - values.mean()) / spread) if spread > 0 else np.zeros_like(values)
 

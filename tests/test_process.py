@@ -177,6 +177,24 @@ def test_standard_scores_are_centred_where_most_losses_are_the_best(best):
     assert abs(standardise(np.array([best] * 61 + [3 * best] * 20)).mean()) < 0.05
 
 
+@pytest.mark.parametrize("scored", [standardise, cut_off])
+def test_reliable_losses_stay_apart_where_many_others_are_lower(scored):
+    losses = np.append(np.linspace(5, 6, 8), np.linspace(0, 1, 40))
+    blind, seeing = scored(losses)[:8], scored(losses, np.arange(48) < 8)[:8]
+    assert seeing[6] - seeing[0] > blind[6] - blind[0] + 0.2  # the control is not to know which they are
+    lower = np.append(np.linspace(-6, -5, 8), np.linspace(0, 1, 40))
+    np.testing.assert_array_equal(scored(lower), scored(lower, np.arange(48) < 8))  # there is nothing to mend
+
+
+@pytest.mark.parametrize("scored", [standardise, cut_off])
+@pytest.mark.parametrize("outlier", [1e6, 1e162, 1e300])
+def test_a_bad_outlier_hides_nothing(scored, outlier):
+    losses = np.random.default_rng(0).random(40)
+    scores = scored(np.append(losses, outlier))[:40]
+    assert np.corrcoef(scores, losses)[0, 1] > 0.95
+    assert np.ptp(scores) > 1
+
+
 def test_standard_scores_know_how_far_the_best_is_ahead():
     """The control of what ranks cannot tell."""
     close, far = np.arange(20.0), np.arange(20.0)

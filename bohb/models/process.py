@@ -29,7 +29,7 @@ from bohb.density import Density
 from bohb.models.observations import Model, Observations, Proposal
 from bohb.models.pooled import PooledModel
 from bohb.models.ratio import random_proposal
-from bohb.process import GaussianProcess, Prior, cut_off, log_expected_improvement, standardise
+from bohb.process import GaussianProcess, Mask, Prior, cut_off, log_expected_improvement, standardise
 from bohb.space import Space
 
 Floats = NDArray[np.float64]
@@ -159,14 +159,14 @@ class ProcessModel:
         points: list[tuple[int, int, float]],
         observations: Observations,
         space: Space,
-        score: Callable[[Floats], Floats],
+        score: Callable[[Floats, Mask], Floats],
         prior: Prior,
     ) -> GaussianProcess:
         """Returns the process of all the points, or of those at the full budget if these do better alone."""
         levels = np.array([level for level, _, _ in points])
         vectors = observations.vectors([config_id for _, config_id, _ in points])
-        values = score(np.array([loss for _, _, loss in points]))
         top = len(observations.levels) - 1
+        values = score(np.array([loss for _, _, loss in points]), levels == top)
         process, unit = self._fit(vectors, values, levels, top, space, prior)
         full = np.flatnonzero(levels == top)
         if 2 * self.min_full <= len(full) < len(points) and np.ptp(values[full]):
