@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.problems import hartmann
 from bohb.models import PooledModel, ProcessModel, process
+from bohb.process import Prior
 from bohb.space import Space
 from tests.models.told import floats, sampled, told
 from tests.strategies import SPACES
@@ -60,6 +62,21 @@ def test_of_two_processes_one_sees_to_smooth_objectives(monkeypatch):
     monkeypatch.setattr(process, "VIEWS", process.VIEWS[:1])
     alone = np.array([after_a_search(floats(5), bowl, seed) for seed in range(8)])
     assert np.median(both) < 0.2 * np.median(alone)
+
+
+def test_of_two_processes_one_expects_next_to_no_noise(monkeypatch):
+    """The control sees the losses of Hartmann's function alike, and takes its hollows for noise."""
+
+    def hartmann6(vectors):
+        distances = (hartmann.A[6] * (vectors[:, None, :] - hartmann.P[6]) ** 2).sum(axis=2)
+        return -(hartmann.ALPHA * np.exp(-distances)).sum(axis=1)
+
+    least = hartmann6(np.array([hartmann.ARGMIN[6]]))[0]
+    sharp = np.array([after_a_search(floats(6), hartmann6, seed, 30) for seed in range(6)])
+    rough, (scored, _) = process.VIEWS
+    monkeypatch.setattr(process, "VIEWS", (rough, (scored, Prior())))
+    noisy = np.array([after_a_search(floats(6), hartmann6, seed, 30) for seed in range(6)])
+    assert np.median(sharp - least) < 0.5 * np.median(noisy - least)
 
 
 def test_cheap_results_help_where_they_agree():
