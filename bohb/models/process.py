@@ -1,4 +1,4 @@
-"""A Gaussian process over configurations and budgets: what to train next, and what to train on, while results are few.
+"""Gaussian processes over configurations and budgets: what to train next, and what to train on, while results are few.
 
 A process is fitted to the results of all budgets, with the budget as a further dimension, so that it learns by itself
 how far a cheap result speaks for a full training (Klein et al. 2017, Fabolas; Klein et al. 2020, MOBSTER). It values a
