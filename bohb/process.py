@@ -40,12 +40,16 @@ class Prior:
         variance: Of the variance of the values.
         noise: Of the variance of the noise where the values are most reliable.
         decline: By how much the logarithm of the noise grows from the most reliable values to the least.
+        guess: The variance of the noise from which the search begins. Few values are explained by much noise as well as
+            by short lengths without, and a search finds what lies nearer. Begun at much noise it finds little noise too
+            where there is little; the reverse is not so.
     """
 
     length: tuple[float, float] = (math.log(0.5), 1.0)
     variance: tuple[float, float] = (0.0, 1.0)
-    noise: tuple[float, float] = (math.log(1e-2), 2.0)
+    noise: tuple[float, float] = (math.log(1e-2), 3.0)
     decline: tuple[float, float] = (0.0, 1.0)
+    guess: float = 0.3
 
     def moments(self, num_dims: int) -> tuple[Floats, Floats]:
         """Returns the `(d + 3,)` means and deviations of log 1/length^2, log variance, log noise and the decline."""
@@ -53,6 +57,12 @@ class Prior:
         inverse = -2 * (mean + 0.5 * math.log(num_dims)), 2 * deviation
         moments = np.array([inverse] * num_dims + [self.variance, self.noise, self.decline])
         return moments[:, 0], moments[:, 1]
+
+    def start(self, num_dims: int) -> Floats:
+        """Returns where the search begins, `(d + 3,)`: at the means, but for the noise."""
+        start = self.moments(num_dims)[0]
+        start[-2] = math.log(self.guess)
+        return start
 
 
 class GaussianProcess:
@@ -83,13 +93,10 @@ class GaussianProcess:
         self._categorical = categorical
         self._points, self._values = _with_inactive_choices(points, categorical), values
         rows = np.arange(len(points)) if chosen is None else chosen
-        fit = _Fit(
-            squared_distances(points[rows], categorical),
-            values[rows],
-            unreliability[rows],
-            *(prior or Prior()).moments(points.shape[1]),
-        )
-        found = fit.search(num_steps)
+        prior, num_dims = prior or Prior(), points.shape[1]
+        distances = squared_distances(points[rows], categorical)
+        fit = _Fit(distances, values[rows], unreliability[rows], *prior.moments(num_dims))
+        found = fit.search(prior.start(num_dims), num_steps)
         self.scales, self.variance = np.exp(found[:-3]), math.exp(found[-3])
         self._noise = np.exp(found[-2] + found[-1] * unreliability) + JITTER * self.variance
         self._condition()
@@ -238,13 +245,11 @@ class _Fit:
         self.distances = distances.reshape(num_dims, -1)
         self.values, self.unreliability, self.means, self.sds = values, unreliability, means, sds
 
-    def search(self, num_steps: int) -> Floats:
-        """Returns the best theta found from the prior means."""
+    def search(self, start: Floats, num_steps: int) -> Floats:
+        """Returns the best theta found from the start."""
         bounds = np.column_stack([self.means - BOUND * self.sds, self.means + BOUND * self.sds])
         options = {"maxiter": num_steps, "maxfun": 2 * num_steps}
-        found = _scipy("optimize").minimize(
-            self, self.means, jac=True, method="L-BFGS-B", bounds=bounds, options=options
-        )
+        found = _scipy("optimize").minimize(self, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
         return np.asarray(found.x)
 
     def __call__(self, theta: Floats) -> tuple[float, Floats]:

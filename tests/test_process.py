@@ -84,7 +84,7 @@ def test_learning_finds_likelier_hyperparameters_than_the_prior_means():
     rng = np.random.default_rng(0)
     points = rng.random((40, 4))
     fit = _Fit(squared_distances(points, np.zeros(4, dtype=bool)), smooth(points), np.zeros(40), *Prior().moments(4))
-    found = fit.search(15)
+    found = fit.search(Prior().start(4), 15)
     assert fit(found)[0] < fit(fit.means)[0] - 5
     assert found[:2].min() > found[2:4].max()  # the two dimensions that matter have the shorter lengths
 
@@ -116,6 +116,31 @@ def test_a_noise_free_process_goes_through_its_values_and_is_unsure_elsewhere():
     np.testing.assert_allclose(means, values, atol=0.05)
     _, elsewhere = process.predict(np.full((1, 3), 3.0))
     assert elsewhere[0] > 10 * deviations.max()
+
+
+def learned_noise(share, guess):
+    """The median noise learned from 60 values of variance 1 in eight dimensions, of which two matter."""
+
+    def learn(seed):
+        rng = np.random.default_rng(seed)
+        points = rng.random((60, 8))
+        values = smooth(points)
+        values = math.sqrt(1 - share) * values / values.std() + math.sqrt(share) * rng.standard_normal(60)
+        values = (values - values.mean()) / values.std()
+        return GaussianProcess(points, values, np.zeros(8, bool), np.zeros(60), prior=Prior(guess=guess))._noise[0]
+
+    return np.median([learn(seed) for seed in range(12)])
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_noise_is_taken_for_noise(share):
+    """The control begins its search at little noise, and stays there: short lengths explain the values too."""
+    assert 0.6 * share < learned_noise(share, Prior().guess) < 1.2 * share
+    assert learned_noise(share, 0.01) < 0.2 * share
+
+
+def test_little_noise_is_found_from_a_guess_of_much():
+    assert learned_noise(1e-6, Prior().guess) < 1e-3
 
 
 def test_believing_leaves_the_mean_and_takes_the_doubt():

@@ -36,7 +36,7 @@ Floats = NDArray[np.float64]
 
 LARGER = 0.6
 """The results at a budget may take this share of the places that larger budgets leave, those at the smallest all."""
-VIEWS = ((standardise, Prior()), (cut_off, Prior(noise=(math.log(1e-4), 2.0))))
+VIEWS = ((standardise, Prior()), (cut_off, Prior(noise=(math.log(1e-4), 2.0), guess=1e-4)))
 """How each process takes the losses, and what it believes beforehand: one expects noise, the other hardly any."""
 NUM_NEAR_BEST, NUM_WIDE, NUM_RANDOM = 100, 60, 100
 """How many candidates are drawn around the best, widely around them, and anywhere."""
