@@ -13,6 +13,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float,
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 import bohb
@@ -127,7 +128,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trainings", type=float, default=20, help="epochs to spend, in full trainings of 81")
     arguments = parser.parse_args()
-    lines = [search(preset, seed=arguments.seed, trainings=arguments.trainings) for preset in ("default", "random")]
+    with threadpool_limits(1):  # the matrices are small: more threads would only wait for each other
+        lines = [search(preset, seed=arguments.seed, trainings=arguments.trainings) for preset in ("default", "random")]
     print("\n".join(lines))
 
 
