@@ -58,12 +58,6 @@ class Prior:
         moments = np.array([inverse] * num_dims + [self.variance, self.noise, self.decline])
         return moments[:, 0], moments[:, 1]
 
-    def start(self, num_dims: int) -> Floats:
-        """Returns where the search begins, `(d + 3,)`: at the means, but for the noise."""
-        start = self.moments(num_dims)[0]
-        start[-2] = math.log(self.guess)
-        return start
-
 
 class GaussianProcess:
     """A posterior over functions, given values at points.
@@ -93,10 +87,10 @@ class GaussianProcess:
         self._categorical = categorical
         self._points, self._values = _with_inactive_choices(points, categorical), values
         rows = np.arange(len(points)) if chosen is None else chosen
-        prior, num_dims = prior or Prior(), points.shape[1]
+        prior = prior or Prior()
         distances = squared_distances(points[rows], categorical)
-        fit = _Fit(distances, values[rows], unreliability[rows], *prior.moments(num_dims))
-        found = fit.search(prior.start(num_dims), num_steps)
+        fit = _Fit(distances, values[rows], unreliability[rows], *prior.moments(points.shape[1]))
+        found = fit.search(prior.guess, num_steps)
         self.scales, self.variance = np.exp(found[:-3]), math.exp(found[-3])
         self._noise = np.exp(found[-2] + found[-1] * unreliability) + JITTER * self.variance
         self._condition()
@@ -245,8 +239,10 @@ class _Fit:
         self.distances = distances.reshape(num_dims, -1)
         self.values, self.unreliability, self.means, self.sds = values, unreliability, means, sds
 
-    def search(self, start: Floats, num_steps: int) -> Floats:
-        """Returns the best theta found from the start."""
+    def search(self, guess: float, num_steps: int) -> Floats:
+        """Returns the best theta found from the prior means, but for the noise, of which a variance is guessed."""
+        start = self.means.copy()
+        start[-2] = math.log(guess)
         bounds = np.column_stack([self.means - BOUND * self.sds, self.means + BOUND * self.sds])
         options = {"maxiter": num_steps, "maxfun": 2 * num_steps}
         found = _scipy("optimize").minimize(self, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)

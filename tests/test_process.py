@@ -84,7 +84,7 @@ def test_learning_finds_likelier_hyperparameters_than_the_prior_means():
     rng = np.random.default_rng(0)
     points = rng.random((40, 4))
     fit = _Fit(squared_distances(points, np.zeros(4, dtype=bool)), smooth(points), np.zeros(40), *Prior().moments(4))
-    found = fit.search(Prior().start(4), 15)
+    found = fit.search(Prior().guess, 15)
     assert fit(found)[0] < fit(fit.means)[0] - 5
     assert found[:2].min() > found[2:4].max()  # the two dimensions that matter have the shorter lengths
 
