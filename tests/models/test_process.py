@@ -66,7 +66,7 @@ def test_of_two_processes_one_sees_to_smooth_objectives(monkeypatch):
 
 
 def test_of_two_processes_one_expects_next_to_no_noise(monkeypatch):
-    """The control sees the losses of Hartmann's function alike, but is sure of noise, and takes hollows for it."""
+    """The control sees the losses of Hartmann's function alike, and takes its hollows for noise."""
 
     def hartmann6(vectors):
         distances = (hartmann.A[6] * (vectors[:, None, :] - hartmann.P[6]) ** 2).sum(axis=2)
@@ -75,7 +75,7 @@ def test_of_two_processes_one_expects_next_to_no_noise(monkeypatch):
     least = hartmann6(np.array([hartmann.ARGMIN[6]]))[0]
     sharp = np.array([after_a_search(floats(6), hartmann6, seed, 30) for seed in range(6)])
     rough, (scored, _) = process.VIEWS
-    monkeypatch.setattr(process, "VIEWS", (rough, (scored, Prior(noise=(math.log(1e-2), 1.0)))))
+    monkeypatch.setattr(process, "VIEWS", (rough, (scored, Prior(noise=(math.log(1e-2), 2.0)))))
     noisy = np.array([after_a_search(floats(6), hartmann6, seed, 30) for seed in range(6)])
     assert np.median(sharp - least) < 0.5 * np.median(noisy - least)
 
