@@ -7,8 +7,9 @@ it there. So small budgets that say much screen many configurations, and small b
 
 What the model may choose among is bounded by three rules, so that no model, however wrong, can starve a rung:
 
-* Up to the first result at the full budget the rungs fill as in successive halving.
-* A rung that holds too many for each that left it has to promote one of them.
+* Until the first configuration enters the full budget the rungs fill as in successive halving.
+* A rung that holds too many for each that left it has to promote one of them, the sooner the more is pending: what many
+  workers screen at a time is screened with the same knowledge of the full budget, and soon finds nothing more.
 * A share of everything spent goes to configurations that start at the full budget, whatever the small budgets say. It
   grows where those end lower than configurations that climbed, which is what happens where small budgets mislead.
 
@@ -34,11 +35,12 @@ class FreezeThaw:
     """One bracket without end, in which anything may go on at any time.
 
     Attributes:
-        first_share: Up to the first full result the rungs fill as in a successive halving with this share of its sizes,
-            in (0, 1].
+        first_share: Until somebody enters the full budget the rungs fill as in a successive halving with this share of
+            its sizes, in (0, 1].
         first_started: The lowest rung promotes nobody before it has so many results.
         max_behind: A rung with this times eta results for each that left it has to promote; at least 1, which would be
-            the ratio of successive halving.
+            the ratio of successive halving. With n evaluations pending it is (n + 1)^(1/4) times lower: 1.7 times with
+            8 workers, 2.4 times with 32.
         least_direct: The share of everything spent, in [0, 1), that goes to starts at the full budget, however badly
             they compare with configurations that climbed there.
         most_direct: The same however well they compare; between the two it is what the comparison says.
@@ -87,19 +89,19 @@ class FreezeThaw:
         everybody = tuple(chain.from_iterable(able))
         if everybody and not brackets.has_room(0):  # a finite space, in which nothing new can start below
             return Contest(everybody, None)
-        if not bracket.rungs[top].losses:
+        if not bracket.rungs[top].entered:
             return self._first_pass(bracket, able)
         if top and self._owes_a_direct_start(bracket, brackets.ladder):
             return Contest((), Start(0, top))
+        num_pending = sum(rung.num_pending for rung in bracket.rungs)
         for number in reversed(range(top)):
-            if able[number] and self._must_promote(
-                bracket.rungs[number], brackets.ladder.reduction(number, number + 1)
-            ):
+            eta = brackets.ladder.reduction(number, number + 1)
+            if able[number] and self._must_promote(bracket.rungs[number], eta, num_pending):
                 return Contest(able[number], None)
         return Contest(everybody, Start(0))
 
     def _first_pass(self, bracket: Bracket, able: Sequence[tuple[Promote, ...]]) -> Contest:
-        """Returns who goes on while nothing is known about the full budget: the highest rung that is ready promotes."""
+        """Returns who goes on while nobody has entered the full budget: the highest rung that is ready promotes."""
         sizes = [math.ceil(self.first_share * size) for size in bracket.plan.sizes]
         for number in reversed(range(len(able))):
             num_finished, num_above = len(bracket.rungs[number].finished), len(bracket.rungs[number + 1].entered)
@@ -108,9 +110,10 @@ class FreezeThaw:
                 return Contest(able[number], None)
         return Contest((), Start(0))
 
-    def _must_promote(self, rung: Rung, eta: int | Fraction) -> bool:
+    def _must_promote(self, rung: Rung, eta: int | Fraction, num_pending: int) -> bool:
         """Whether too many stayed behind for those that left."""
-        return len(rung.finished) >= self.max_behind * eta * (_num_promoted(rung) + 1)
+        max_behind = self.max_behind / math.pow(num_pending + 1, 0.25)
+        return len(rung.finished) >= max_behind * eta * (_num_promoted(rung) + 1)
 
     def _promotions(self, bracket: Bracket, number: int) -> tuple[Promote, ...]:
         """Returns the promotions out of a rung, the best by loss first; who is at the top already stays there."""

@@ -1,5 +1,6 @@
 """Freeze-thaw: what it leaves to the model, and the three rules that bound the model."""
 
+from itertools import pairwise
 from math import ceil, inf
 
 import numpy as np
@@ -69,11 +70,11 @@ def test_without_a_model_the_best_that_has_to_go_on_does(rungs, kind, seed, work
 
 
 @given(**CASES, share=st.sampled_from([1.0, 0.5]))
-def test_up_to_the_first_full_result_the_rungs_fill_as_in_successive_halving(rungs, kind, seed, workers, share):
+def test_until_somebody_trains_in_full_the_rungs_fill_as_in_successive_halving(rungs, kind, seed, workers, share):
     sizes = [ceil(share * size) for size in FreezeThaw().cycle(rungs)[0].sizes]
 
     def keeps_the_proportions(run, word):
-        if isinstance(word, Promote) and not run.brackets[0].rungs[-1].losses:
+        if isinstance(word, Promote) and not run.brackets[0].rungs[-1].entered:
             below, above = run.brackets[0].rungs[word.rung - 1 : word.rung + 1]
             assert (len(above.entered) + 1) * sizes[word.rung - 1] <= len(below.finished) * sizes[word.rung]
             assert word.rung > 1 or len(below.finished) >= FreezeThaw().first_started
@@ -83,19 +84,43 @@ def test_up_to_the_first_full_result_the_rungs_fill_as_in_successive_halving(run
     run.play(LOSSES[kind], num_steps=150, workers=workers)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_no_rung_starves_under_a_model_that_only_ever_starts(seed):
-    """With one worker, each rung has sent on its due whenever something else is asked."""
+@pytest.mark.parametrize("workers", [1, 8, 32])
+def test_no_rung_starves_under_a_model_that_only_ever_starts(workers):
+    """Each rung has sent on its due whenever something else is asked; the due grows with what is pending."""
     schedule = FreezeThaw()  # promotes nobody but who has to go
 
     def nobody_is_due(run, word):
-        if word == Start(0) and len(run.brackets) and run.brackets[0].rungs[-1].losses:
-            for below, above in zip(run.brackets[0].rungs, run.brackets[0].rungs[1:], strict=False):
-                assert len(below.finished) < schedule.max_behind * 3 * (promoted(below, above) + 1)
+        if word == Start(0) and len(run.brackets) and run.brackets[0].rungs[-1].entered:
+            rungs = run.brackets[0].rungs
+            num_pending = sum(len(rung.entered) - len(rung.finished) for rung in rungs)
+            most = schedule.max_behind * 3 / (num_pending + 1) ** (1 / 4)
+            for below, above in pairwise(rungs):
+                assert len(below.finished) < most * (promoted(below, above) + 1) or not below.waiting
 
-    run = Simulation(schedule, FIVE, np.random.default_rng(seed), check=nobody_is_due)
-    run.play(LOSSES["distinct"], num_steps=4000, workers=1)
+    run = Simulation(schedule, FIVE, np.random.default_rng(0), check=nobody_is_due)
+    run.play(LOSSES["distinct"], num_steps=4000, workers=workers)
     assert promoted(*run.brackets[0].rungs[-2:]) >= 3
+
+
+def test_the_more_workers_the_larger_the_share_that_goes_on():
+    shares = []
+    for workers in (1, 8, 32):
+        run = Simulation(FreezeThaw(), FIVE, np.random.default_rng(0))
+        run.play(LOSSES["distinct"], num_steps=4000, workers=workers)
+        lowest, above = run.brackets[0].rungs[:2]
+        shares.append(promoted(lowest, above) / len(lowest.finished))
+    assert shares == pytest.approx([1 / 3.6, 8 ** (1 / 4) / 3.6, 32 ** (1 / 4) / 3.6], rel=0.1)
+
+
+def test_the_others_do_not_wait_for_the_first_full_result():
+    """As soon as somebody trains in full, direct starts get their share."""
+    run = Simulation(FreezeThaw(), FIVE, np.random.default_rng(0))
+    for _ in range(200):
+        if run.ask().level < len(FIVE) - 1:
+            run.tell(-1, float(run.rng.random()))
+    top = run.brackets[0].rungs[-1]
+    assert len(top.entered) > 1
+    assert not top.finished
 
 
 def direct_share(bonus, *, num_steps=3000, seed=0):
