@@ -9,9 +9,9 @@ milliseconds an ask, at any number of results, and finds what a density ratio do
 density ratio is as good and much cheaper, and takes over.
 
 Small budgets can mislead, and the process then trusts them longest where it has no full training to teach it better.
-Two things guard against that. What starts at a larger budget is proposed from the results there and above alone. And
-when the results at the full budget are predicted clearly better from one another than with the help of all the rest,
-the rest is left out.
+Two things guard against that. As soon as there are some results at a larger budget, what starts there is proposed from
+those and the ones above alone. And when the results at the full budget are predicted clearly better from one another
+than with the help of all the rest, the rest is left out.
 
 Proposals are the same for losses that are scaled and shifted, but not under every increasing transform: how far the
 best is ahead counts, not only that it is.
@@ -54,8 +54,9 @@ class ProcessModel:
         random_fraction: The share of random configurations among the new, in [0, 1]; any positive one keeps BOHB's
             guarantee.
         min_results: Before there are so many, configurations are random.
-        min_full: The same for those that start above the smallest budget, where results are dear. With twice so many
-            full results it is asked whether they do better without the others; see `doubt`.
+        min_full: The same for those that start above the smallest budget, where results are dear. While others are
+            being trained the results at smaller budgets are believed until then, or many workers would train as many at
+            random. With twice so many full results it is asked whether they do better without the others; see `doubt`.
         max_results: Beyond so many, `many` proposes, and nothing is chosen.
         max_points: A process is conditioned on at most so many results, and on as many pending configurations.
         max_learned: Its hyperparameters are learned from at most so many of them.
@@ -95,12 +96,14 @@ class ProcessModel:
             return None
         if start is not None and rng.random() < self.random_fraction:
             return random_proposal(space, "random share")
-        points = self._points(observations, start or 0)
-        needed = min(self.min_results, self.min_full) if start else self.min_results
+        lowest, needed = start or 0, min(self.min_results, self.min_full) if start else self.min_results
+        points = self._points(observations, lowest)
+        if lowest and len(points) < needed and observations.pending:
+            lowest, points = 0, self._points(observations, 0)
         if len(points) < needed:
             few = random_proposal(space, "too few results", results=len(points), needed=needed)
             return 0 if start is None else few
-        search = self._search(points, start or 0, observations, space, rng)
+        search = self._search(points, lowest, observations, space, rng)
         if start is None:
             return _most_worth(search, observations.vectors(waiting), to_pay)[0]
         candidates, scores = search.run(self.num_candidates)

@@ -263,6 +263,22 @@ def test_starts_at_the_full_budget_do_not_see_what_is_below():
     assert proposals[0].why["points"] == 10
 
 
+@pytest.mark.parametrize("num_full", [0, 2, 3])
+def test_with_few_full_results_starts_there_are_random_or_beside_others_believe_what_is_below(num_full):
+    """Alone one can wait for the three; many workers would have as many random ones by then."""
+    space = floats(2)
+    vectors, _ = space.sample(np.random.default_rng(0), 41)
+    tells = [(0, i, float(loss)) for i, loss in enumerate(bowl(vectors))]
+    full = [(1, i, tells[i][2]) for i in range(num_full)]
+    alone, beside = (
+        chosen(MODEL, told(vectors, [*tells, *full], num_levels=2, pending=pending), space, [], start=1)
+        for pending in ((), (40,))
+    )
+    assert len(alone.vectors) == (0 if num_full < 3 else MODEL.num_candidates)
+    assert beside.why["points"] == (41 + num_full if num_full < 3 else 3)
+    assert len(beside.vectors) == MODEL.num_candidates
+
+
 def test_cheap_results_that_mislead_are_left_out_once_the_full_ones_show_it():
     """Below, everything is noise of a large scale; above, a bowl without any. The control never doubts."""
     space = floats(4)
