@@ -29,6 +29,9 @@ from bohb.errors import SettingError
 from bohb.schedules.asynchronous import endless_bracket
 from bohb.schedules.brackets import Bracket, Brackets, Contest, Promote, Rung, Start
 
+LEAST_BEHIND = 1.5
+"""With any number of workers a rung may keep so many results for each that left it."""
+
 
 @dataclass(frozen=True)
 class FreezeThaw:
@@ -39,8 +42,8 @@ class FreezeThaw:
             its sizes, in (0, 1].
         first_started: The lowest rung promotes nobody before it has so many results.
         max_behind: A rung with this times eta results for each that left it has to promote; at least 1, which would be
-            the ratio of successive halving. With n evaluations pending it is (n + 1)^(1/4) times lower: 1.7 times with
-            8 workers, 2.4 times with 32.
+            the ratio of successive halving. With n evaluations pending it is (n + 1)^(1/4) times fewer: 1.7 times with
+            8 workers, 2.4 times with 32; but never fewer than `LEAST_BEHIND`.
         least_direct: The share of everything spent, in [0, 1), that goes to starts at the full budget, however badly
             they compare with configurations that climbed there.
         most_direct: The same however well they compare; between the two it is what the comparison says.
@@ -112,8 +115,9 @@ class FreezeThaw:
 
     def _must_promote(self, rung: Rung, eta: int | Fraction, num_pending: int) -> bool:
         """Whether too many stayed behind for those that left."""
-        max_behind = self.max_behind / math.pow(num_pending + 1, 0.25)
-        return len(rung.finished) >= max_behind * eta * (_num_promoted(rung) + 1)
+        alone = self.max_behind * eta
+        behind = max(alone / math.pow(num_pending + 1, 0.25), min(alone, LEAST_BEHIND))
+        return len(rung.finished) >= behind * (_num_promoted(rung) + 1)
 
     def _promotions(self, bracket: Bracket, number: int) -> tuple[Promote, ...]:
         """Returns the promotions out of a rung, the best by loss first; who is at the top already stays there."""

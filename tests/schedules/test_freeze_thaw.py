@@ -93,7 +93,7 @@ def test_no_rung_starves_under_a_model_that_only_ever_starts(workers):
         if word == Start(0) and len(run.brackets) and run.brackets[0].rungs[-1].entered:
             rungs = run.brackets[0].rungs
             num_pending = sum(len(rung.entered) - len(rung.finished) for rung in rungs)
-            most = schedule.max_behind * 3 / (num_pending + 1) ** (1 / 4)
+            most = max(schedule.max_behind * 3 / (num_pending + 1) ** (1 / 4), 1.5)
             for below, above in pairwise(rungs):
                 assert len(below.finished) < most * (promoted(below, above) + 1) or not below.waiting
 
@@ -103,13 +103,14 @@ def test_no_rung_starves_under_a_model_that_only_ever_starts(workers):
 
 
 def test_the_more_workers_the_larger_the_share_that_goes_on():
+    """Up to two thirds."""
     shares = []
-    for workers in (1, 8, 32):
+    for workers in (1, 8, 32, 128):
         run = Simulation(FreezeThaw(), FIVE, np.random.default_rng(0))
         run.play(LOSSES["distinct"], num_steps=4000, workers=workers)
         lowest, above = run.brackets[0].rungs[:2]
         shares.append(promoted(lowest, above) / len(lowest.finished))
-    assert shares == pytest.approx([1 / 3.6, 8 ** (1 / 4) / 3.6, 32 ** (1 / 4) / 3.6], rel=0.1)
+    assert shares == pytest.approx([1 / 3.6, 8 ** (1 / 4) / 3.6, 32 ** (1 / 4) / 3.6, 2 / 3], rel=0.1)
 
 
 def test_the_others_do_not_wait_for_the_first_full_result():
