@@ -141,6 +141,13 @@ def medians(panel: Panel) -> Floats:
     return np.array([np.median(np.round(regrets, _DIGITS), axis=0) for regrets in panel.regrets])
 
 
+def pooled_medians(panel: Panel, family: str | None = None) -> Floats:
+    """Returns (K,) the median final regrets over all searches, on a family's problems or on all."""
+    pairs = zip(panel.regrets, panel.families, strict=True)
+    final = np.concatenate([regrets[:, :, -1] for regrets, its in pairs if family in (None, its)])
+    return np.asarray(np.median(np.round(final, _DIGITS), axis=0))
+
+
 def family_regrets(panel: Panel) -> dict[str, Floats]:
     """Returns by family (K, T) the mean over its problems of the median regrets over seeds."""
     middle, families = medians(panel), np.array(panel.families)

@@ -80,7 +80,7 @@ def _setting_section(records: Sequence[Record], setting: str, folder: Path, refe
     shown = [tables.mean_rank_table(panel)]
     if len(optimizers) > 1:
         shown += [tables.duel_table(panel, reference), tables.defeat_table(panel, reference)]
-    shown.append(tables.regret_table(panel))
+    shown += [tables.family_table(panel), tables.regret_table(panel)]
     if any(record.error for record in mine):
         shown.append(tables.broken_table(mine))
     dense = statistics.panel_of(mine, fractions=plots.TIMES, optimizers=optimizers)

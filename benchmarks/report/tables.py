@@ -51,16 +51,17 @@ class Table:
 
 
 def mean_rank_table(panel: Panel) -> Table:
-    """Returns the mean rank of each optimizer at fractions of the clock, the best at the end first."""
-    means = statistics.mean_ranks(panel)
+    """Returns the mean rank of each optimizer at fractions of the clock, the best at the end first, and its regret."""
+    means, regrets = statistics.mean_ranks(panel), statistics.pooled_medians(panel)
     order = np.argsort(means[:, -1], kind="stable")
-    pairs = sum(len(regrets) for regrets in panel.regrets)
+    pairs = sum(len(of_problem) for of_problem in panel.regrets)
     return Table(
         title=f"Mean rank among {len(panel.optimizers)}, {_workers(panel)}",
-        head=("optimizer", *(_fraction(value) for value in panel.fractions)),
-        rows=tuple((panel.optimizers[k], *(f"{value:.2f}" for value in means[k])) for k in order),
-        note=f"by fraction of the clock; {len(panel.problems)} problems, {pairs} searches each{_left_out(panel)}",
-        best=_smallest(means[order].T, by_column=True),
+        head=("optimizer", *(_fraction(value) for value in panel.fractions), "final regret"),
+        rows=tuple((panel.optimizers[k], *(f"{value:.2f}" for value in means[k]), number(regrets[k])) for k in order),
+        note=f"by fraction of the clock, and the median of all final regrets; {len(panel.problems)} problems, "
+        f"{pairs} searches each{_left_out(panel)}",
+        best=_smallest(np.column_stack([means, regrets])[order].T, by_column=True),
     )
 
 
@@ -75,6 +76,22 @@ def regret_table(panel: Panel) -> Table:
             for problem, family, row in zip(panel.problems, panel.families, final, strict=True)
         ),
         note="0 is the best known, 1 the median of random configurations; inf: no result in most runs",
+        best=_smallest(final, by_column=False, offset=2),
+    )
+
+
+def family_table(panel: Panel) -> Table:
+    """Returns the median final regret on each family of problems."""
+    families = tuple(dict.fromkeys(panel.families))
+    final = np.array([statistics.pooled_medians(panel, family) for family in families])
+    return Table(
+        title=f"Median final regret by family, {_workers(panel)}",
+        head=("family", "problems", *panel.optimizers),
+        rows=tuple(
+            (family, str(panel.families.count(family)), *(number(value) for value in row))
+            for family, row in zip(families, final, strict=True)
+        ),
+        note="the median of all searches on its problems",
         best=_smallest(final, by_column=False, offset=2),
     )
 

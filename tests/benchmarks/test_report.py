@@ -11,7 +11,7 @@ import pytest
 from benchmarks.report.page import PAGE, TEXT, make_report, read_overhead
 from benchmarks.report.plots import _apart
 from benchmarks.report.styles import in_order, style_of
-from benchmarks.report.tables import duel_table, mean_rank_table, regret_table
+from benchmarks.report.tables import duel_table, family_table, mean_rank_table, regret_table
 from benchmarks.statistics import panel_of
 from tests.benchmarks.worlds import record, records
 
@@ -94,7 +94,8 @@ def test_the_text_has_every_table(folder: Path) -> None:
         "Mean rank",
         "against the others",
         "is not the best",
-        "Median final regret",
+        "Median final regret by family",
+        "Median final regret, setting",
         "What broke",
         "own time",
     ):
@@ -108,12 +109,25 @@ def test_tables_put_the_best_first_and_mark_it() -> None:
     panel = panel_of(made)
     ranks, regrets, duels = mean_rank_table(panel), regret_table(panel), duel_table(panel, "c")
     assert [row[0] for row in ranks.rows] == ["b", "c", "a"]
-    assert ranks.head == ("optimizer", "1/12", "1/6", "1/3", "2/3", "end")
-    assert ranks.best == {(0, column) for column in range(1, 6)}
+    assert ranks.head == ("optimizer", "1/12", "1/6", "1/3", "2/3", "end", "final regret")
+    assert ranks.best == {(0, column) for column in range(1, 7)}
+    assert ranks.rows[0] == ("b", *["1.00"] * 5, "0.100")
     assert regrets.rows == (("p", "family", "0.300", "0.100", "0.200"),)
     assert regrets.best == {(0, 3)}
     assert [row[:4] for row in duels.rows] == [("a", "1", "0", "0"), ("b", "0", "0", "1")]
     assert "0.100*" in regrets.text()
+
+
+def test_the_regret_of_a_family_is_the_median_of_all_searches_on_its_problems() -> None:
+    """Not that of its problems' medians, which are 0.2 and 0.9 in one family and 0.9 in the other."""
+    final = {("p", 0): 0.1, ("p", 1): 0.2, ("p", 2): 0.3, ("q", 0): 0.9, ("r", 0): 0.9}
+    made = [
+        record(problem, "a", seed, [1.0, value], family="alone" if problem == "r" else "both")
+        for (problem, seed), value in final.items()
+    ]
+    panel = panel_of(made)
+    assert family_table(panel).rows == (("both", "2", "0.250"), ("alone", "1", "0.900"))
+    assert mean_rank_table(panel).rows[0][-1] == "0.300"
 
 
 def test_one_optimizer_alone_is_reported_too(tmp_path: Path) -> None:
