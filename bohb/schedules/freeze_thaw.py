@@ -11,7 +11,9 @@ What the model may choose among is bounded by three rules, so that no model, how
 * A rung that holds too many for each that left it has to promote one of them, the sooner the more is pending: what many
   workers screen at a time is screened with the same knowledge of the full budget, and soon finds nothing more.
 * A share of everything spent goes to configurations that start at the full budget, whatever the small budgets say. It
-  grows where those end lower than configurations that climbed, which is what happens where small budgets mislead.
+  grows where those end lower than configurations that climbed, which is what happens where small budgets mislead. It
+  begins with the first result at the full budget: what many workers started there before would have only small budgets
+  to go by.
 
 Without a model that chooses, `next` is an asynchronous halving that promotes by loss.
 """
@@ -127,6 +129,8 @@ class FreezeThaw:
 
     def _owes_a_direct_start(self, bracket: Bracket, ladder: Ladder) -> bool:
         """Whether another start at the full budget keeps what they spent within their share of everything."""
+        if not bracket.rungs[-1].finished:
+            return False
         num_direct = len(bracket.rungs[-1].entered) - _num_promoted(bracket.rungs[-2])
         spent = num_direct + sum(_spent(bracket, ladder, num_direct))
         return num_direct + 1 <= self._direct_share(bracket) * (spent + 1)

@@ -114,15 +114,17 @@ def test_the_more_workers_the_larger_the_share_that_goes_on():
     assert shares == pytest.approx([1 / 3.6, 8 ** (1 / 4) / 3.6, 32 ** (1 / 4) / 3.6, 2 / 3], rel=0.1)
 
 
-def test_the_others_do_not_wait_for_the_first_full_result():
-    """As soon as somebody trains in full, direct starts get their share."""
+def test_starting_at_the_full_budget_waits_for_the_first_result_there_and_climbing_does_not():
+    """Many workers climb on while the first of them trains in full; with its result direct starts get their share."""
     run = Simulation(FreezeThaw(), FIVE, np.random.default_rng(0))
-    for _ in range(200):
+    for _ in range(600):
         if run.ask().level < len(FIVE) - 1:
             run.tell(-1, float(run.rng.random()))
-    top = run.brackets[0].rungs[-1]
+    below, top = run.brackets[0].rungs[-2:]
     assert len(top.entered) > 1
-    assert not top.finished
+    assert top.entered <= below.entered
+    run.tell(0, 0.0)
+    assert run.ask().word == Start(0, len(FIVE) - 1)
 
 
 def direct_share(bonus, *, num_steps=3000, seed=0):
