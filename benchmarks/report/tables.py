@@ -67,33 +67,33 @@ def mean_rank_table(panel: Panel) -> Table:
 
 def regret_table(panel: Panel) -> Table:
     """Returns the median final regret on each problem."""
-    final = statistics.medians(panel)[:, :, -1]
-    return Table(
-        title=f"Median final regret, {_workers(panel)}",
-        head=("problem", "family", *panel.optimizers),
-        rows=tuple(
-            (problem, family, *(number(value) for value in row))
-            for problem, family, row in zip(panel.problems, panel.families, final, strict=True)
-        ),
-        note="0 is the best known, 1 the median of random configurations; inf: no result in most runs",
-        best=_smallest(final, by_column=False, offset=2),
+    return _regrets(
+        f"Median final regret, {_workers(panel)}",
+        ("problem", "family", *panel.optimizers),
+        zip(panel.problems, panel.families, strict=True),
+        statistics.medians(panel)[:, :, -1],
+        "0 is the best known, 1 the median of random configurations; inf: no result in most runs",
     )
 
 
 def family_table(panel: Panel) -> Table:
     """Returns the median final regret on each family of problems."""
-    families = tuple(dict.fromkeys(panel.families))
-    final = np.array([statistics.pooled_medians(panel, family) for family in families])
-    return Table(
-        title=f"Median final regret by family, {_workers(panel)}",
-        head=("family", "problems", *panel.optimizers),
-        rows=tuple(
-            (family, str(panel.families.count(family)), *(number(value) for value in row))
-            for family, row in zip(families, final, strict=True)
-        ),
-        note="the median of all searches on its problems",
-        best=_smallest(final, by_column=False, offset=2),
+    families = dict.fromkeys(panel.families)
+    return _regrets(
+        f"Median final regret by family, {_workers(panel)}",
+        ("family", "problems", *panel.optimizers),
+        ((family, str(panel.families.count(family))) for family in families),
+        np.array([statistics.pooled_medians(panel, family) for family in families]),
+        "the median of all searches on its problems",
     )
+
+
+def _regrets(
+    title: str, head: tuple[str, ...], names: Iterable[tuple[str, str]], regrets: np.ndarray, note: str
+) -> Table:
+    """Returns a table of regrets, a row for each pair of names and a column for each optimizer."""
+    rows = tuple((*pair, *map(number, row)) for pair, row in zip(names, regrets, strict=True))
+    return Table(title, head, rows, note, _smallest(regrets, by_column=False, offset=2))
 
 
 def duel_table(panel: Panel, reference: str) -> Table:
