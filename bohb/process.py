@@ -7,7 +7,9 @@ The covariance is Matern 5/2 with one length for each dimension (Rasmussen and W
 5.1). A categorical dimension is one-hot: two different choices lie at distance 1. An inactive value is a place of its
 own: a choice more for a categorical, and for a number a point beside the middle of the interval, so that distances stay
 Euclidean and covariances positive definite. Lengths, variance and noise maximise the posterior under priors that let
-the lengths grow with the square root of the number of dimensions (Hvarfner et al. 2024, arXiv 2402.02229).
+the lengths grow with the square root of the number of dimensions (Hvarfner et al. 2024, arXiv 2402.02229). The lengths
+of the numbers are believed to be alike: what is learned of one tells of the others, so that few values suffice to learn
+how rough a function is.
 """
 
 import importlib
@@ -36,7 +38,9 @@ class Prior:
     """Normal priors of the logarithms of the hyperparameters: (mean, standard deviation).
 
     Attributes:
-        length: Of each length, at one dimension; the mean grows with the square root of their number.
+        length: Of each length, at one dimension; it grows with the square root of their number.
+        alike: The same, of each of the lengths that are believed to be alike.
+        likeness: How alike, in [0, 1): the correlation of the logarithms of two of them.
         variance: Of the variance of the values.
         noise: Of the variance of the noise where the values are most reliable.
         decline: By how much the logarithm of the noise grows from the most reliable values to the least.
@@ -46,17 +50,27 @@ class Prior:
     """
 
     length: tuple[float, float] = (math.log(0.5), 1.0)
+    alike: tuple[float, float] = (math.log(0.4), 1.0)
+    likeness: float = 0.5
     variance: tuple[float, float] = (0.0, 1.0)
     noise: tuple[float, float] = (math.log(1e-2), 3.0)
     decline: tuple[float, float] = (0.0, 1.0)
     guess: float = 0.3
 
-    def moments(self, num_dims: int) -> tuple[Floats, Floats]:
-        """Returns the `(d + 3,)` means and deviations of log 1/length^2, log variance, log noise and the decline."""
-        mean, deviation = self.length
-        inverse = -2 * (mean + 0.5 * math.log(num_dims)), 2 * deviation
-        moments = np.array([inverse] * num_dims + [self.variance, self.noise, self.decline])
-        return moments[:, 0], moments[:, 1]
+    def moments(self, alike: Mask) -> tuple[Floats, Floats]:
+        """Returns the `(d + 3,)` means and the covariance of log 1/length^2, log variance, log noise and the decline.
+
+        Args:
+            alike: `(d,)` which lengths are alike.
+        """
+        lengths = np.where(alike[:, None], self.alike, self.length)
+        others = np.array([self.variance, self.noise, self.decline])
+        means = np.append(-2 * (lengths[:, 0] + 0.5 * math.log(len(alike))), others[:, 0])
+        deviations = np.append(2 * lengths[:, 1], others[:, 1])
+        correlations = np.zeros((len(means), len(means)))
+        correlations[: len(alike), : len(alike)] = self.likeness * np.outer(alike, alike)
+        np.fill_diagonal(correlations, 1.0)
+        return means, correlations * np.outer(deviations, deviations)
 
 
 class GaussianProcess:
@@ -68,6 +82,7 @@ class GaussianProcess:
         categorical: `(d,)` which columns are categorical.
         unreliability: `(n,)` in [0, 1]: 0 for the most reliable values, 1 for the least.
         prior: Of the hyperparameters.
+        alike: `(d,)` which dimensions have lengths that are alike; all numbers by default.
         chosen: `(m,)` the rows from which the hyperparameters are learned, because that costs m^3 many times; all of
             them by default.
         num_steps: How many steps the search for the hyperparameters may take.
@@ -81,6 +96,7 @@ class GaussianProcess:
         unreliability: Floats,
         *,
         prior: Prior | None = None,
+        alike: Mask | None = None,
         chosen: NDArray[np.intp] | None = None,
         num_steps: int = 15,
     ) -> None:
@@ -89,7 +105,8 @@ class GaussianProcess:
         rows = np.arange(len(points)) if chosen is None else chosen
         prior = prior or Prior()
         distances = squared_distances(points[rows], categorical)
-        fit = _Fit(distances, values[rows], unreliability[rows], *prior.moments(points.shape[1]))
+        moments = prior.moments(~categorical if alike is None else alike)
+        fit = _Fit(distances, values[rows], unreliability[rows], *moments)
         found = fit.search(prior.guess, num_steps)
         self.scales, self.variance = np.exp(found[:-3]), math.exp(found[-3])
         self._noise = np.exp(found[-2] + found[-1] * unreliability) + JITTER * self.variance
@@ -234,16 +251,19 @@ def log_expected_improvement(means: Floats, deviations: Floats, best: float) -> 
 class _Fit:
     """The negative log posterior of theta: log 1/length^2 of each dimension, log variance, log noise, decline."""
 
-    def __init__(self, distances: Floats, values: Floats, unreliability: Floats, means: Floats, sds: Floats) -> None:
+    def __init__(
+        self, distances: Floats, values: Floats, unreliability: Floats, means: Floats, covariance: Floats
+    ) -> None:
         num_dims, self.num, _ = distances.shape
         self.distances = distances.reshape(num_dims, -1)
-        self.values, self.unreliability, self.means, self.sds = values, unreliability, means, sds
+        self.values, self.unreliability, self.means = values, unreliability, means
+        self.deviations, self.precision = np.sqrt(covariance.diagonal()), np.linalg.inv(covariance)
 
     def search(self, guess: float, num_steps: int) -> Floats:
         """Returns the best theta found from the prior means, but for the noise, of which a variance is guessed."""
         start = self.means.copy()
         start[-2] = math.log(guess)
-        bounds = np.column_stack([self.means - BOUND * self.sds, self.means + BOUND * self.sds])
+        bounds = np.column_stack([self.means - BOUND * self.deviations, self.means + BOUND * self.deviations])
         options = {"maxiter": num_steps, "maxfun": 2 * num_steps}
         found = _scipy("optimize").minimize(self, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
         return np.asarray(found.x)
@@ -269,9 +289,10 @@ class _Fit:
         gradient[-3] = 0.5 * variance * (flat @ correlations + JITTER * diagonal.sum())
         gradient[-2] = 0.5 * (diagonal @ noise)
         gradient[-1] = 0.5 * (diagonal @ (noise * self.unreliability))
-        standing = (theta - self.means) / self.sds
-        loss = 0.5 * (self.values @ weights) + np.log(factor.diagonal()).sum() + 0.5 * (standing @ standing)
-        return float(loss), gradient + standing / self.sds
+        away = theta - self.means
+        pull = self.precision @ away
+        loss = 0.5 * (self.values @ weights) + np.log(factor.diagonal()).sum() + 0.5 * (away @ pull)
+        return float(loss), gradient + pull
 
 
 @cache

@@ -74,7 +74,7 @@ def test_the_gradient_is_that_of_finite_differences(seed):
     rng = np.random.default_rng(seed)
     points = mixed_points(rng, 25)
     distances = squared_distances(points, MIXED)
-    fit = _Fit(distances, rng.standard_normal(25), rng.random(25), *Prior().moments(4))
+    fit = _Fit(distances, rng.standard_normal(25), rng.random(25), *Prior().moments(~MIXED))
     theta = fit.means + 0.5 * rng.standard_normal(7)
     numeric = approx_fprime(theta, lambda t: fit(t)[0], 1e-6)
     np.testing.assert_allclose(fit(theta)[1], numeric, rtol=1e-3, atol=1e-3)
@@ -83,10 +83,51 @@ def test_the_gradient_is_that_of_finite_differences(seed):
 def test_learning_finds_likelier_hyperparameters_than_the_prior_means():
     rng = np.random.default_rng(0)
     points = rng.random((40, 4))
-    fit = _Fit(squared_distances(points, np.zeros(4, dtype=bool)), smooth(points), np.zeros(40), *Prior().moments(4))
+    none, every = np.zeros(4, dtype=bool), np.ones(4, dtype=bool)
+    fit = _Fit(squared_distances(points, none), smooth(points), np.zeros(40), *Prior().moments(every))
     found = fit.search(Prior().guess, 15)
     assert fit(found)[0] < fit(fit.means)[0] - 5
     assert found[:2].min() > found[2:4].max()  # the two dimensions that matter have the shorter lengths
+
+
+def test_the_posterior_holds_the_density_of_the_prior():
+    """The likelihood cancels between two fits to the same values."""
+    rng = np.random.default_rng(3)
+    distances, values = squared_distances(mixed_points(rng, 10), MIXED), rng.standard_normal(10)
+    priors = [Prior().moments(~MIXED), Prior(likeness=0.0, alike=(0.0, 2.0)).moments(MIXED)]
+    thetas = rng.standard_normal((2, 7))
+    losses = [[_Fit(distances, values, np.zeros(10), *prior)(theta)[0] for theta in thetas] for prior in priors]
+    logs = [[stats.multivariate_normal(*prior).logpdf(theta) for theta in thetas] for prior in priors]
+    np.testing.assert_allclose(np.diff(np.diff(losses), axis=0), -np.diff(np.diff(logs), axis=0), rtol=1e-6)
+
+
+def test_lengths_that_are_alike_share_their_deviation_and_nothing_else_does():
+    alike = np.array([True, True, False, True])
+    means, covariance = Prior(length=(0.0, 1.0), alike=(0.5, 2.0), likeness=0.25).moments(alike)
+    np.testing.assert_allclose(means[:4], -2 * (np.where(alike, 0.5, 0.0) + math.log(2)))
+    np.testing.assert_allclose(np.sqrt(covariance.diagonal()[:4]), np.where(alike, 4.0, 2.0))
+    np.testing.assert_allclose(covariance[0, [1, 2, 3, 4]], [4.0, 0.0, 4.0, 0.0])
+
+
+def learned_lengths(length, likeness):
+    """The median of all lengths learned from 16 values of functions of five dimensions whose lengths are the same."""
+
+    def learn(seed):
+        rng = np.random.default_rng(seed)
+        points = rng.random((16, 5))
+        covariance = matern(squared_distances(points, np.zeros(5, bool)).sum(axis=0) / length**2)[0]
+        values = np.linalg.cholesky(covariance + 1e-9 * np.eye(16)) @ rng.standard_normal(16)
+        values = (values - values.mean()) / values.std()
+        prior = Prior(likeness=likeness, noise=(math.log(1e-4), 1.0), guess=1e-4)
+        return GaussianProcess(points, values, np.zeros(5, bool), np.zeros(16), prior=prior).scales ** -0.5
+
+    return np.median([learn(seed) for seed in range(40)])
+
+
+def test_few_values_tell_how_long_lengths_are_if_they_are_alike():
+    """The control: each on its own stays near the prior, whatever the function."""
+    ranges = [learned_lengths(4.0, likeness) / learned_lengths(0.4, likeness) for likeness in (0.0, Prior().likeness)]
+    assert ranges[1] > 1.3 * ranges[0]
 
 
 @given(st.integers(0, 2**32), st.integers(2, 40))
@@ -134,8 +175,11 @@ def learned_noise(share, guess):
 
 @pytest.mark.parametrize("share", [0.5, 0.8])
 def test_noise_is_taken_for_noise(share):
-    """The control begins its search at little noise, and stays there: short lengths explain the values too."""
-    assert 0.6 * share < learned_noise(share, Prior().guess) < 1.2 * share
+    """Not all of it, because the two short lengths make the other six shorter.
+
+    The control begins its search at little noise, and stays there: short lengths explain the values too.
+    """
+    assert 0.4 * share < learned_noise(share, Prior().guess) < 1.2 * share
     assert learned_noise(share, 0.01) < 0.2 * share
 
 

@@ -191,6 +191,7 @@ class ProcessModel:
             np.append(space.choices > 0, False),
             below,
             prior=prior,
+            alike=np.append(space.choices == 0, False),
             chosen=self._learned(levels),
         )
         return process, scale
