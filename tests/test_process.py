@@ -38,11 +38,15 @@ def smooth(points):
     return np.sin(5 * points[:, 0]) + points[:, 1] ** 2
 
 
+def scaled(values):
+    return (values - values.mean()) / values.std()
+
+
 def fitted(num=30, seed=0, noise=0.0):
     rng = np.random.default_rng(seed)
     points = rng.random((num, 3))
     values = smooth(points) + noise * rng.standard_normal(num)
-    values = (values - values.mean()) / values.std()
+    values = scaled(values)
     return GaussianProcess(points, values, np.zeros(3, dtype=bool), np.zeros(num)), points, values
 
 
@@ -117,7 +121,7 @@ def learned_lengths(length, likeness):
         points = rng.random((16, 5))
         covariance = matern(squared_distances(points, np.zeros(5, bool)).sum(axis=0) / length**2)[0]
         values = np.linalg.cholesky(covariance + 1e-9 * np.eye(16)) @ rng.standard_normal(16)
-        values = (values - values.mean()) / values.std()
+        values = scaled(values)
         prior = Prior(likeness=likeness, noise=(math.log(1e-4), 1.0), guess=1e-4)
         return GaussianProcess(points, values, np.zeros(5, bool), np.zeros(16), prior=prior).scales ** -0.5
 
@@ -167,7 +171,7 @@ def learned_noise(share, guess):
         points = rng.random((60, 8))
         values = smooth(points)
         values = math.sqrt(1 - share) * values / values.std() + math.sqrt(share) * rng.standard_normal(60)
-        values = (values - values.mean()) / values.std()
+        values = scaled(values)
         return GaussianProcess(points, values, np.zeros(8, bool), np.zeros(60), prior=Prior(guess=guess))._noise[0]
 
     return np.median([learn(seed) for seed in range(12)])
