@@ -7,7 +7,9 @@ it there. So small budgets that say much screen many configurations, and small b
 
 What the model may choose among is bounded by three rules, so that no model, however wrong, can starve a rung:
 
-* Until the first configuration enters the full budget the rungs fill as in successive halving.
+* Until the first configuration enters the full budget the rungs fill as in successive halving. Many workers hurry, so
+  that some of what they were given first reaches the full budget without a pause; and they enter it in numbers, since
+  the best of a few results there says little.
 * A rung that holds too many for each that left it has to promote one of them, the sooner the more is pending: what many
   workers screen at a time is screened with the same knowledge of the full budget, and soon finds nothing more.
 * A share of everything spent goes to configurations that start at the full budget, whatever the small budgets say. It
@@ -33,6 +35,8 @@ from bohb.schedules.brackets import Bracket, Brackets, Contest, Promote, Rung, S
 
 LEAST_BEHIND = 1.5
 """With any number of workers a rung may keep so many results for each that left it."""
+FEW_WORKERS = 16
+"""So many fill the rungs as one alone does; more of them promote more, in proportion."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,9 @@ class FreezeThaw:
 
     Attributes:
         first_share: Until somebody enters the full budget the rungs fill as in a successive halving with this share of
-            its sizes, in (0, 1].
+            its sizes, in (0, 1]. With n evaluations pending, n >= 16, (n + 1) / 16 times as many go on, but never
+            more than one of `LEAST_BEHIND`; and nobody enters the full budget before more than n / 2 have finished the
+            one below.
         first_started: The lowest rung promotes nobody before it has so many results.
         max_behind: A rung with this times eta results for each that left it has to promote; at least 1, which would be
             the ratio of successive halving. With n evaluations pending it is (n + 1)^(1/4) times fewer: 1.7 times with
@@ -94,24 +100,29 @@ class FreezeThaw:
         everybody = tuple(chain.from_iterable(able))
         if everybody and not brackets.has_room(0):  # a finite space, in which nothing new can start below
             return Contest(everybody, None)
+        num_pending = sum(rung.num_pending for rung in bracket.rungs)
         if not bracket.rungs[top].entered:
-            return self._first_pass(bracket, able)
+            return self._first_pass(bracket, able, num_pending)
         if top and self._owes_a_direct_start(bracket, brackets.ladder):
             return Contest((), Start(0, top))
-        num_pending = sum(rung.num_pending for rung in bracket.rungs)
         for number in reversed(range(top)):
             eta = brackets.ladder.reduction(number, number + 1)
             if able[number] and self._must_promote(bracket.rungs[number], eta, num_pending):
                 return Contest(able[number], None)
         return Contest(everybody, Start(0))
 
-    def _first_pass(self, bracket: Bracket, able: Sequence[tuple[Promote, ...]]) -> Contest:
+    def _first_pass(self, bracket: Bracket, able: Sequence[tuple[Promote, ...]], num_pending: int) -> Contest:
         """Returns who goes on while nobody has entered the full budget: the highest rung that is ready promotes."""
         sizes = [math.ceil(self.first_share * size) for size in bracket.plan.sizes]
+        hurry = max((num_pending + 1) / FEW_WORKERS, 1.0)
+        needed = [self.first_started] + [0] * (len(able) - 1)
+        if hurry > 1:
+            needed[-1] = max(needed[-1], num_pending // 2 + 1)
         for number in reversed(range(len(able))):
             num_finished, num_above = len(bracket.rungs[number].finished), len(bracket.rungs[number + 1].entered)
-            is_due = (num_above + 1) * sizes[number] <= num_finished * sizes[number + 1]
-            if able[number] and is_due and (number or num_finished >= self.first_started):
+            most = max(sizes[number] / (sizes[number + 1] * LEAST_BEHIND), 1.0)
+            is_due = (num_above + 1) * sizes[number] <= num_finished * sizes[number + 1] * min(hurry, most)
+            if able[number] and is_due and num_finished >= needed[number]:
                 return Contest(able[number], None)
         return Contest((), Start(0))
 

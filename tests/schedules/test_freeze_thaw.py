@@ -1,5 +1,6 @@
 """Freeze-thaw: what it leaves to the model, and the three rules that bound the model."""
 
+from fractions import Fraction
 from itertools import pairwise
 from math import ceil, inf
 
@@ -69,19 +70,42 @@ def test_without_a_model_the_best_that_has_to_go_on_does(rungs, kind, seed, work
     run.play(LOSSES[kind], num_steps=150, workers=workers)
 
 
-@given(**CASES, share=st.sampled_from([1.0, 0.5]))
+@given(**{**CASES, "workers": st.integers(1, 48)}, share=st.sampled_from([1.0, 0.5]))
 def test_until_somebody_trains_in_full_the_rungs_fill_as_in_successive_halving(rungs, kind, seed, workers, share):
+    """Up to 16 workers by the proportions of the plan; more leave fewer behind, but no fewer than three for two."""
     sizes = [ceil(share * size) for size in FreezeThaw().cycle(rungs)[0].sizes]
 
     def keeps_the_proportions(run, word):
         if isinstance(word, Promote) and not run.brackets[0].rungs[-1].entered:
             below, above = run.brackets[0].rungs[word.rung - 1 : word.rung + 1]
-            assert (len(above.entered) + 1) * sizes[word.rung - 1] <= len(below.finished) * sizes[word.rung]
+            num_pending = sum(rung.num_pending for rung in run.brackets[0].rungs)
+            planned = Fraction(sizes[word.rung - 1], sizes[word.rung])
+            behind = min(planned, max(planned * Fraction(16, num_pending + 1), Fraction(3, 2)))
+            assert float((len(above.entered) + 1) * behind) <= len(below.finished) + 1e-9
             assert word.rung > 1 or len(below.finished) >= FreezeThaw().first_started
+            assert word.rung < len(rungs) - 1 or num_pending < 16 or len(below.finished) > num_pending / 2
 
     schedule = AnyOfThem(FreezeThaw(first_share=share), seed)
     run = Simulation(schedule, rungs, np.random.default_rng(seed), check=keeps_the_proportions)
     run.play(LOSSES[kind], num_steps=150, workers=workers)
+
+
+def test_many_workers_hurry_to_the_full_budget_and_enter_it_in_numbers():
+    """How many were trained at each smaller budget when the first enters the full one; one after the other they end."""
+
+    def filled(workers):
+        run = Simulation(FreezeThaw(), FIVE, np.random.default_rng(0))
+        while not (len(run.brackets) and run.brackets[0].rungs[-1].entered):
+            run.ask()
+            if len(run.pending) == workers:
+                run.tell(0, float(run.rng.random()))
+        return [len(rung.finished) for rung in run.brackets[0].rungs[:-1]]
+
+    assert filled(1) == [81, 27, 9, 3]
+    assert filled(16)[-1] == 3
+    lowest, *_, many = filled(32)
+    assert many == 16
+    assert lowest < 16 * 3**3 / 2
 
 
 @pytest.mark.parametrize("workers", [1, 8, 32])
