@@ -114,22 +114,20 @@ class FreezeThaw:
     def _first_pass(self, bracket: Bracket, able: Sequence[tuple[Promote, ...]], num_pending: int) -> Contest:
         """Returns who goes on while nobody has entered the full budget: the highest rung that is ready promotes."""
         sizes = [math.ceil(self.first_share * size) for size in bracket.plan.sizes]
-        hurry = max((num_pending + 1) / FEW_WORKERS, 1.0)
+        speed = max(Fraction(num_pending + 1, FEW_WORKERS), Fraction(1))
         needed = [self.first_started] + [0] * (len(able) - 1)
-        if hurry > 1:
+        if speed > 1:
             needed[-1] = max(needed[-1], num_pending // 2 + 1)
         for number in reversed(range(len(able))):
             num_finished, num_above = len(bracket.rungs[number].finished), len(bracket.rungs[number + 1].entered)
-            most = max(sizes[number] / (sizes[number + 1] * LEAST_BEHIND), 1.0)
-            is_due = (num_above + 1) * sizes[number] <= num_finished * sizes[number + 1] * min(hurry, most)
-            if able[number] and is_due and num_finished >= needed[number]:
+            behind = _behind(Fraction(sizes[number], sizes[number + 1]), speed)
+            if able[number] and num_finished >= max(needed[number], (num_above + 1) * behind):
                 return Contest(able[number], None)
         return Contest((), Start(0))
 
     def _must_promote(self, rung: Rung, eta: int | Fraction, num_pending: int) -> bool:
         """Whether too many stayed behind for those that left."""
-        alone = self.max_behind * eta
-        behind = max(alone / math.pow(num_pending + 1, 0.25), min(alone, LEAST_BEHIND))
+        behind = _behind(self.max_behind * eta, math.pow(num_pending + 1, 0.25))
         return len(rung.finished) >= behind * (_num_promoted(rung) + 1)
 
     def _promotions(self, bracket: Bracket, number: int) -> tuple[Promote, ...]:
@@ -168,6 +166,11 @@ def _advantage(losses: Sequence[float], is_first: Sequence[bool]) -> float:
     rank_sum = sum(rank for rank, flag in zip(ranks, is_first, strict=True) if flag) / 2
     num_lost = rank_sum - num_first * (num_first + 1) / 2
     return (num_pairs / 2 - num_lost) / math.sqrt(num_pairs * (len(is_first) + 1) / 12)
+
+
+def _behind(alone: float | Fraction, speed: float | Fraction) -> float | Fraction:
+    """Returns how many results a rung keeps for each that left: `speed` times fewer, but at least `LEAST_BEHIND`."""
+    return max(alone / speed, min(alone, LEAST_BEHIND))
 
 
 def _num_promoted(rung: Rung) -> int:

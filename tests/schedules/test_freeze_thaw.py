@@ -81,7 +81,7 @@ def test_until_somebody_trains_in_full_the_rungs_fill_as_in_successive_halving(r
             num_pending = sum(rung.num_pending for rung in run.brackets[0].rungs)
             planned = Fraction(sizes[word.rung - 1], sizes[word.rung])
             behind = min(planned, max(planned * Fraction(16, num_pending + 1), Fraction(3, 2)))
-            assert float((len(above.entered) + 1) * behind) <= len(below.finished) + 1e-9
+            assert (len(above.entered) + 1) * behind <= len(below.finished)
             assert word.rung > 1 or len(below.finished) >= FreezeThaw().first_started
             assert word.rung < len(rungs) - 1 or num_pending < 16 or len(below.finished) > num_pending / 2
 
