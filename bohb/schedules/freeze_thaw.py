@@ -15,7 +15,8 @@ What the model may choose among is bounded by three rules, so that no model, how
 * A share of everything spent goes to configurations that start at the full budget, whatever the small budgets say. It
   grows where those end lower than configurations that climbed, which is what happens where small budgets mislead. It
   begins with the first result at the full budget: what many workers started there before would have only small budgets
-  to go by.
+  to go by. And it is a share of what many workers train at a time too: with the first result they would all start
+  there, to make up for what was spent before, and wait long for what they could know soon.
 
 Without a model that chooses, `next` is an asynchronous halving that promotes by loss.
 """
@@ -37,6 +38,8 @@ LEAST_BEHIND = 1.5
 """With any number of workers a rung may keep so many results for each that left it."""
 FEW_WORKERS = 16
 """So many fill the rungs as one alone does; more of them promote more, in proportion."""
+FEW_DIRECT = 8
+"""So many may be trained at a time that started at the full budget, whatever their share of what is pending."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class FreezeThaw:
             the ratio of successive halving. With n evaluations pending it is (n + 1)^(1/4) times fewer: 1.7 times with
             8 workers, 2.4 times with 32; but never fewer than `LEAST_BEHIND`.
         least_direct: The share of everything spent, in [0, 1), that goes to starts at the full budget, however badly
-            they compare with configurations that climbed there.
+            they compare with configurations that climbed there. It is also the share of what is pending, where that is
+            more than `FEW_DIRECT`.
         most_direct: The same however well they compare; between the two it is what the comparison says.
         width: So many of a rung, the best by loss, may go on.
     """
@@ -103,7 +107,7 @@ class FreezeThaw:
         num_pending = sum(rung.num_pending for rung in bracket.rungs)
         if not bracket.rungs[top].entered:
             return self._first_pass(bracket, able, num_pending)
-        if top and self._owes_a_direct_start(bracket, brackets.ladder):
+        if top and self._owes_a_direct_start(bracket, brackets.ladder, num_pending):
             return Contest((), Start(0, top))
         for number in reversed(range(top)):
             eta = brackets.ladder.reduction(number, number + 1)
@@ -136,13 +140,16 @@ class FreezeThaw:
         waiting = bracket.rungs[number].waiting[: self.width]
         return tuple(Promote(bracket.index, number + 1, id_) for _, id_ in waiting if id_ not in at_top)
 
-    def _owes_a_direct_start(self, bracket: Bracket, ladder: Ladder) -> bool:
-        """Whether another start at the full budget keeps what they spent within their share of everything."""
-        if not bracket.rungs[-1].finished:
+    def _owes_a_direct_start(self, bracket: Bracket, ladder: Ladder, num_pending: int) -> bool:
+        """Whether one more start at the full budget keeps within their share of everything spent and of the pending."""
+        below, top = bracket.rungs[-2:]
+        if not top.finished:
             return False
-        num_direct = len(bracket.rungs[-1].entered) - _num_promoted(bracket.rungs[-2])
+        share = self._direct_share(bracket)
+        num_direct = len(top.entered) - _num_promoted(below)
         spent = num_direct + sum(_spent(bracket, ladder, num_direct))
-        return num_direct + 1 <= self._direct_share(bracket) * (spent + 1)
+        at_most = max(share * num_pending, FEW_DIRECT)
+        return num_direct + 1 <= share * (spent + 1) and _num_direct_pending(bracket) < at_most
 
     def _direct_share(self, bracket: Bracket) -> float:
         """Returns the share of direct starts: the more, the surer it is that they end lower than those that climbed."""
@@ -176,6 +183,12 @@ def _behind(alone: float | Fraction, speed: float | Fraction) -> float | Fractio
 def _num_promoted(rung: Rung) -> int:
     """Returns how many left the rung: those that succeeded and do not wait."""
     return bisect_left(rung.finished, (math.inf,)) - len(rung.waiting)
+
+
+def _num_direct_pending(bracket: Bracket) -> int:
+    """Returns how many that started at the full budget are being trained."""
+    below, top = bracket.rungs[-2:]
+    return len(top.entered - top.losses.keys() - below.entered)
 
 
 def _spent(bracket: Bracket, ladder: Ladder, num_direct: int) -> Iterator[float]:

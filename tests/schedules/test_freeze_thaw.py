@@ -13,7 +13,7 @@ from scipy import stats
 from bohb.budgets import geometric
 from bohb.errors import SettingError
 from bohb.schedules import FreezeThaw, Promote, Start
-from bohb.schedules.freeze_thaw import _advantage
+from bohb.schedules.freeze_thaw import FEW_DIRECT, _advantage
 from tests.schedules.simulation import LOSSES, Simulation
 from tests.schedules.test_laws import CASES, is_legal
 
@@ -149,6 +149,25 @@ def test_starting_at_the_full_budget_waits_for_the_first_result_there_and_climbi
     assert top.entered <= below.entered
     run.tell(0, 0.0)
     assert run.ask().word == Start(0, len(FIVE) - 1)
+
+
+def most_at_a_time(workers, share):
+    """How many that started at the full budget were being trained at the same time."""
+    run = Simulation(FreezeThaw(least_direct=share, most_direct=share), geometric(1, 9), np.random.default_rng(0))
+    most = 0
+    for _ in range(1000):
+        while len(run.pending) < workers:
+            run.ask()
+        at_top = {config_id for level, config_id in run.pending if level == 2}
+        most = max(most, len(at_top - run.brackets[0].rungs[1].entered))
+        run.tell(0, float(run.rng.random()))
+    return most
+
+
+def test_direct_starts_are_no_more_than_their_share_of_what_many_workers_train_at_a_time():
+    """Else most that are free would start there with the first result, to make up for the first pass."""
+    assert [most_at_a_time(workers, 0.5) for workers in (20, 32, 128)] == [10, 16, 64]
+    assert most_at_a_time(14, 0.5) == most_at_a_time(32, 0.25) == FEW_DIRECT
 
 
 def direct_share(bonus, *, num_steps=3000, seed=0):
