@@ -15,8 +15,8 @@ What the model may choose among is bounded by three rules, so that no model, how
 * A share of everything spent goes to configurations that start at the full budget, whatever the small budgets say. It
   grows where those end lower than configurations that climbed, which is what happens where small budgets mislead. It
   begins with the first result at the full budget: what many workers started there before would have only small budgets
-  to go by. And it is a share of what many workers train at a time too: with the first result they would all start
-  there, to make up for what was spent before, and wait long for what they could know soon.
+  to go by. Nor does one start there while its share of what is pending, or eight, did: else most of many workers would
+  with the first result, to make up for the first pass, all proposed from the same few results.
 
 Without a model that chooses, `next` is an asynchronous halving that promotes by loss.
 """
@@ -26,7 +26,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, compress
 from statistics import NormalDist
 
 from bohb.budgets import BracketPlan, Ladder
@@ -39,7 +39,7 @@ LEAST_BEHIND = 1.5
 FEW_WORKERS = 16
 """So many fill the rungs as one alone does; more of them promote more, in proportion."""
 FEW_DIRECT = 8
-"""So many may be trained at a time that started at the full budget, whatever their share of what is pending."""
+"""So many that started at the full budget may be pending, however small their share of what is pending."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,10 @@ class FreezeThaw:
             the ratio of successive halving. With n evaluations pending it is (n + 1)^(1/4) times fewer: 1.7 times with
             8 workers, 2.4 times with 32; but never fewer than `LEAST_BEHIND`.
         least_direct: The share of everything spent, in [0, 1), that goes to starts at the full budget, however badly
-            they compare with configurations that climbed there. It is also the share of what is pending, where that is
-            more than `FEW_DIRECT`.
-        most_direct: The same however well they compare; between the two it is what the comparison says.
+            they compare with configurations that climbed there.
+        most_direct: The same however well they compare; between the two it is what the comparison says. None starts
+            there while that share of what is pending did, or `FEW_DIRECT` where that is more, so with many workers
+            what the first pass spent is made up only in time.
         width: So many of a rung, the best by loss, may go on.
     """
 
@@ -148,8 +149,8 @@ class FreezeThaw:
         share = self._direct_share(bracket)
         num_direct = len(top.entered) - _num_promoted(below)
         spent = num_direct + sum(_spent(bracket, ladder, num_direct))
-        at_most = max(share * num_pending, FEW_DIRECT)
-        return num_direct + 1 <= share * (spent + 1) and _num_direct_pending(bracket) < at_most
+        enough = max(share * num_pending, FEW_DIRECT)
+        return num_direct + 1 <= share * (spent + 1) and _num_direct_pending(bracket) < enough
 
     def _direct_share(self, bracket: Bracket) -> float:
         """Returns the share of direct starts: the more, the surer it is that they end lower than those that climbed."""
@@ -169,8 +170,8 @@ def _advantage(losses: Sequence[float], is_first: Sequence[bool]) -> float:
     num_pairs = num_first * (len(is_first) - num_first)
     if not num_pairs:
         return 0.0
-    ranks = (bisect_left(losses, loss) + bisect_right(losses, loss) + 1 for loss in losses)
-    rank_sum = sum(rank for rank, flag in zip(ranks, is_first, strict=True) if flag) / 2
+    firsts = compress(losses, is_first)
+    rank_sum = sum([bisect_left(losses, loss) + bisect_right(losses, loss) + 1 for loss in firsts]) / 2
     num_lost = rank_sum - num_first * (num_first + 1) / 2
     return (num_pairs / 2 - num_lost) / math.sqrt(num_pairs * (len(is_first) + 1) / 12)
 
@@ -186,7 +187,7 @@ def _num_promoted(rung: Rung) -> int:
 
 
 def _num_direct_pending(bracket: Bracket) -> int:
-    """Returns how many that started at the full budget are being trained."""
+    """Returns how many are pending at the full budget that did not enter the budget below."""
     below, top = bracket.rungs[-2:]
     return len(top.entered - top.losses.keys() - below.entered)
 
