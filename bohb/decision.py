@@ -37,10 +37,13 @@ class Decider:
         if history.queue:
             return self._queued(history, history.queue[0])
         if isinstance(self.schedule, OpenSchedule) and isinstance(self.model, Judge):
-            event = self._judge(self.model, self.schedule.contest(history.brackets), history, rng)
+            contest = self.schedule.contest(history.brackets)
+            event = self._judge(self.model, contest, history, rng)
             if event is not None:
                 return event
-        move = self.schedule.next(history.brackets)
+            move = contest.default
+        else:
+            move = self.schedule.next(history.brackets)
         if isinstance(move, Promote):
             return self._promote(history, move)
         return self._start(history, move, self.model.propose(history.observations, self.space, rng), rng)
@@ -48,7 +51,7 @@ class Decider:
     def _judge(
         self, model: Judge, contest: Contest, history: History, rng: np.random.Generator
     ) -> Asked | Joined | None:
-        """Returns what the model chose, or None if it leaves it to the schedule."""
+        """Returns what the model chose, or None if it leaves it to the default of the contest."""
         chosen = model.choose(
             history.observations,
             self.space,

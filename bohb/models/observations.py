@@ -223,6 +223,6 @@ class Judge(Model, Protocol):
             start: The level at which a new configuration would start; None if one of the waiting has to go on.
 
         Returns:
-            A place in `waiting`, a proposal as in `propose`, or None to leave it to the schedule.
+            A place in `waiting`, a proposal as in `propose`, or None for the default of the contest.
         """
         ...

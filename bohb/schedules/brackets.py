@@ -47,6 +47,11 @@ class Contest:
     promotions: tuple[Promote, ...]
     start: Start | None
 
+    @property
+    def default(self) -> Start | Promote:
+        """What takes place where no model chooses: the start, else the first of the promotions."""
+        return self.promotions[0] if self.start is None else self.start
+
 
 @dataclass(slots=True)
 class Rung:
@@ -263,7 +268,7 @@ class Schedule(Protocol):
 
 @runtime_checkable
 class OpenSchedule(Schedule, Protocol):
-    """A schedule that leaves to the model what it need not decide itself; `next` is its word where no model chooses."""
+    """A schedule that leaves to the model what it need not decide itself; `next` returns the default of its contest."""
 
     def contest(self, brackets: Brackets) -> Contest:
         """Returns the moves of which the model may choose one; never none at all."""

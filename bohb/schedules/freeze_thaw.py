@@ -89,8 +89,7 @@ class FreezeThaw:
 
     def next(self, brackets: Brackets) -> Start | Promote:
         """Returns the best of those that have to go on, else a start."""
-        contest = self.contest(brackets)
-        return contest.promotions[0] if contest.start is None else contest.start
+        return self.contest(brackets).default
 
     def start(self, brackets: Brackets) -> Start:  # noqa: ARG002 - the schedule's usual place
         """Returns the lowest rung."""
