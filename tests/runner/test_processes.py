@@ -390,7 +390,9 @@ def test_no_two_live_trials_share_a_device(tmp_path: Path, warm: bool) -> None:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(3600)
         time.sleep(0.02)
-        if trial.id % 3 == 0:
+        tried = Path(folder, f"tried-{trial.config_id}-{trial.budget}")
+        if not tried.exists():
+            tried.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         os.kill(forked, signal.SIGKILL)
         os.waitpid(forked, 0)
@@ -398,9 +400,8 @@ def test_no_two_live_trials_share_a_device(tmp_path: Path, warm: bool) -> None:
 
     optimizer = make_optimizer()
     with ProcessExecutor(gpus_per_trial=2, gpus=["a", "b", "c", "d", "e", "f"], warm=warm) as executor:
-        report = bohb.run(objective, optimizer, executor=executor, max_trials=30, retries=9, progress=False)
-    assert (report.num_trials, report.num_failures) == (30, 0)
-    assert report.num_lost > 5
+        report = bohb.run(objective, optimizer, executor=executor, max_trials=15, retries=1, progress=False)
+    assert (report.num_trials, report.num_failures, report.num_lost) == (15, 0, 15)
     assert not list(tmp_path.glob("shared-*"))
 
 
