@@ -163,6 +163,7 @@ def syne_tune(seed: int, total: int, scheduler: str) -> None:
             note(trial.config, result["step"])
 
     os.environ["SYNETUNE_FOLDER"] = tempfile.mkdtemp()
+    os.chdir(os.environ["SYNETUNE_FOLDER"])  # counting GPUs, it leaves a file wherever it is
     np.random.seed(np.random.SeedSequence([seed, 1]).generate_state(1)[0])  # noqa: NPY002
     domains = {"c": choice(list("abc")), "n": randint(1, 16), "x": uniform(0, 1), "y": loguniform(1e-4, 1)}
     Tuner(
