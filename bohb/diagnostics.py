@@ -51,6 +51,7 @@ class Health:
         num_duplicates: How many candidates were passed over because they had been asked before.
         failure_rate: The share of results that are failures, in [0, 1].
         random_reasons: Why new configurations among the last ones were random, the most frequent reason first.
+        num_lost: How many trials are pending, though others finished far more since than usually is while one runs.
     """
 
     is_model_active: bool
@@ -61,6 +62,7 @@ class Health:
     num_duplicates: int
     failure_rate: float
     random_reasons: tuple[str, ...]
+    num_lost: int
 
     @property
     def messages(self) -> tuple[str, ...]:
@@ -75,6 +77,8 @@ class Health:
             found.append(f"only {self.acceptance_rate:.1%} of the draws are allowed: tighten the space itself")
         if self.failure_rate > MANY:
             found.append(f"{self.failure_rate:.0%} of the results are failures: see their info, narrow the space")
+        if self.num_lost:
+            found.append(f"{self.num_lost} pending trials seem to be lost: tell them as failures, or forget them")
         return tuple(found)
 
     def __str__(self) -> str:
@@ -133,6 +137,7 @@ def health(history: History, ladder: Ladder) -> Health:
         num_duplicates=sum(why.get("duplicates", 0) for _, why in starts),
         failure_rate=num_failures / len(history.results) if history.results else 0.0,
         random_reasons=tuple(reason for reason, _ in reasons.most_common()),
+        num_lost=history.brackets.pending.num_lost,
     )
 
 

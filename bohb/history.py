@@ -146,6 +146,7 @@ class History:
             self._learn(trial.config, vector)
         if "reissue_of" in event.why:
             self.reissues.remove(event.why["reissue_of"])
+            self.brackets.repeat(level, trial.config_id)
         else:
             self._begin(trial, level)
         self._in_flight[trial.config_id, level] = trial.id

@@ -270,6 +270,22 @@ def test_health_says_that_the_smallest_budget_misleads() -> None:
     assert "raise" not in messages(1)
 
 
+def test_health_says_that_trials_seem_to_be_lost() -> None:
+    """Trials that nobody tells are reported as soon as others finished many times more; those of a batch are not."""
+    optimizer = bohb.Optimizer(SPACES["float"](), [1, 3], seed=0, preset="random")
+    batch = [optimizer.ask() for _ in range(20)]
+    for trial in batch[2:]:
+        optimizer.tell(trial, 1.0)
+    assert optimizer.health().num_lost == 0
+    for _ in range(500):
+        optimizer.tell(optimizer.ask(), 1.0)
+    assert "2 pending trials seem to be lost: tell them as failures, or forget them" in optimizer.health().messages
+    optimizer.tell(batch[0], 1.0)
+    optimizer.forget(batch[1])
+    optimizer.ask()
+    assert optimizer.health().num_lost == 0
+
+
 def test_results_come_in_order_with_their_info() -> None:
     """Info and checkpoints are kept; the trajectory only improves."""
     optimizer = make()

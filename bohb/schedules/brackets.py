@@ -15,6 +15,7 @@ from typing import Protocol, runtime_checkable
 
 from bohb.budgets import BracketPlan, Ladder
 from bohb.errors import SettingError
+from bohb.schedules.pending import Pending
 from bohb.sortedset import SortedSet
 
 
@@ -143,6 +144,7 @@ class Brackets:
 
     Attributes:
         levels: The levels at which the schedule evaluates anything, ascending.
+        pending: What entered a bracket and was not told yet, and which of it seems to be lost.
 
     Raises:
         SettingError: If the cycle is empty, or holds something else than plans over the ladder.
@@ -153,6 +155,7 @@ class Brackets:
         self.cycle = _check_cycle(cycle, len(ladder))
         self.levels = tuple(sorted({level for plan in self.cycle for level in plan.levels}))
         self.capacity = capacity
+        self.pending = Pending(ladder.costs)
         self._brackets: list[Bracket] = []
         self._open: list[Bracket] = []
         self._taken: list[set[int]] = [set() for _ in ladder]
@@ -206,14 +209,23 @@ class Brackets:
         rungs = self._brackets[bracket].rungs
         if rung > 0:
             rungs[rung - 1].release(config_id)
+        level = rungs[rung].level
+        if not self.is_taken(level, config_id):
+            self.pending.enter(level, config_id)
         rungs[rung].entered.add(config_id)
-        self.take(rungs[rung].level, config_id)
-        self._entries[rungs[rung].level, config_id].append(rungs[rung])
+        self.take(level, config_id)
+        self._entries[level, config_id].append(rungs[rung])
         return rungs[rung]
+
+    def repeat(self, level: int, config_id: int) -> None:
+        """Records that a pending evaluation begins anew."""
+        if (level, config_id) in self._entries:
+            self.pending.enter(level, config_id)
 
     def finish(self, level: int, config_id: int, loss: float) -> None:
         """Records a loss (infinite for a failure) at a level, in every bracket where the configuration is pending."""
         self.take(level, config_id)
+        self.pending.finish(level, config_id)
         for rung in self._entries.pop((level, config_id), ()):
             rung.finish(config_id, loss)
 

@@ -18,6 +18,8 @@ What the model may choose among is bounded by three rules, so that no model, how
   to go by. Nor does one start there while its share of what is pending, or eight, did: else most of many workers would
   with the first result, to make up for the first pass, all proposed from the same few results.
 
+What is pending, and nobody seems to train any more, counts nowhere here.
+
 Without a model that chooses, `next` is an asynchronous halving that promotes by loss.
 """
 
@@ -104,10 +106,10 @@ class FreezeThaw:
         everybody = tuple(chain.from_iterable(able))
         if everybody and not brackets.has_room(0):  # a finite space, in which nothing new can start below
             return Contest(everybody, None)
-        num_pending = sum(rung.num_pending for rung in bracket.rungs)
+        num_pending = brackets.pending.num_at_work
         if not bracket.rungs[top].entered:
             return self._first_pass(bracket, able, num_pending)
-        if top and self._owes_a_direct_start(bracket, brackets.ladder, num_pending):
+        if top and self._owes_a_direct_start(bracket, brackets):
             return Contest((), Start(0, top))
         for number in reversed(range(top)):
             eta = brackets.ladder.reduction(number, number + 1)
@@ -140,16 +142,17 @@ class FreezeThaw:
         waiting = bracket.rungs[number].waiting[: self.width]
         return tuple(Promote(bracket.index, number + 1, id_) for _, id_ in waiting if id_ not in at_top)
 
-    def _owes_a_direct_start(self, bracket: Bracket, ladder: Ladder, num_pending: int) -> bool:
+    def _owes_a_direct_start(self, bracket: Bracket, brackets: Brackets) -> bool:
         """Whether one more start at the full budget keeps within their share of everything spent and of the pending."""
         below, top = bracket.rungs[-2:]
         if not top.finished:
             return False
         share = self._direct_share(bracket)
         num_direct = len(top.entered) - _num_promoted(below)
-        spent = num_direct + sum(_spent(bracket, ladder, num_direct))
-        enough = max(share * num_pending, FEW_DIRECT)
-        return num_direct + 1 <= share * (spent + 1) and _num_direct_pending(bracket) < enough
+        if num_direct + 1 > share * (num_direct + sum(_spent(bracket, brackets.ladder, num_direct)) + 1):
+            return False
+        num_direct_pending = sum(id_ not in below.entered for id_ in brackets.pending.at_work(top.level))
+        return num_direct_pending < max(share * brackets.pending.num_at_work, FEW_DIRECT)
 
     def _direct_share(self, bracket: Bracket) -> float:
         """Returns the share of direct starts: the more, the surer it is that they end lower than those that climbed."""
@@ -183,12 +186,6 @@ def _behind(alone: float | Fraction, speed: float | Fraction) -> float | Fractio
 def _num_promoted(rung: Rung) -> int:
     """Returns how many left the rung: those that succeeded and do not wait."""
     return bisect_left(rung.finished, (math.inf,)) - len(rung.waiting)
-
-
-def _num_direct_pending(bracket: Bracket) -> int:
-    """Returns how many are pending at the full budget that did not enter the budget below."""
-    below, top = bracket.rungs[-2:]
-    return len(top.entered - top.losses.keys() - below.entered)
 
 
 def _spent(bracket: Bracket, ladder: Ladder, num_direct: int) -> Iterator[float]:

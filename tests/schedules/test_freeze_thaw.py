@@ -78,7 +78,7 @@ def test_until_somebody_trains_in_full_the_rungs_fill_as_in_successive_halving(r
     def keeps_the_proportions(run, word):
         if isinstance(word, Promote) and not run.brackets[0].rungs[-1].entered:
             below, above = run.brackets[0].rungs[word.rung - 1 : word.rung + 1]
-            num_pending = sum(rung.num_pending for rung in run.brackets[0].rungs)
+            num_pending = run.brackets.pending.num_at_work
             planned = Fraction(sizes[word.rung - 1], sizes[word.rung])
             behind = min(planned, max(planned * Fraction(16, num_pending + 1), Fraction(3, 2)))
             assert (len(above.entered) + 1) * behind <= len(below.finished)
@@ -117,7 +117,7 @@ def test_no_rung_starves_under_a_model_that_only_ever_starts(seed, workers):
     def nobody_is_due(run, word):
         if word == Start(0) and len(run.brackets) and run.brackets[0].rungs[-1].entered:
             rungs = run.brackets[0].rungs
-            num_pending = sum(rung.num_pending for rung in rungs)
+            num_pending = run.brackets.pending.num_at_work
             most = max(schedule.max_behind * 3 / (num_pending + 1) ** (1 / 4), 1.5)
             for below, above in pairwise(rungs):
                 assert len(below.finished) < most * (promoted(below, above) + 1)
@@ -168,6 +168,42 @@ def test_direct_starts_are_no_more_than_their_share_of_what_many_workers_train_a
     """Else most that are free would start there with the first result, to make up for the first pass."""
     assert [most_at_a_time(workers, 0.5) for workers in (20, 32, 128)] == [10, 16, 64]
     assert [most_at_a_time(workers, 0.25) for workers in (24, 41)] == [FEW_DIRECT, 10]
+
+
+def asks_before_a_full_training(share_lost, *, most=1500):
+    """How many one worker asks until the first training in full, when a share is never told."""
+    run = Simulation(FreezeThaw(), FIVE, np.random.default_rng(0))
+    for number in range(most):
+        if run.ask().level == len(FIVE) - 1:
+            return number
+        if run.rng.random() >= share_lost:
+            run.tell(-1, float(run.rng.random()))
+    return most
+
+
+def test_what_is_never_told_does_not_keep_the_others_from_the_full_budget(monkeypatch):
+    """One in five is lost without a word; the control takes nobody for lost, and waits for workers that never were."""
+    assert asks_before_a_full_training(0.0) == 120
+    assert asks_before_a_full_training(0.2) < 400
+    monkeypatch.setattr("bohb.schedules.pending.PATIENCE", inf)
+    assert asks_before_a_full_training(0.2) == 1500
+
+
+def test_direct_starts_that_are_lost_make_room_for_others(monkeypatch):
+    """More are lost than may be pending; the control takes nobody for lost, and starts none there any more."""
+
+    def num_direct():
+        run, num = Simulation(FreezeThaw(), FIVE, np.random.default_rng(0)), 0
+        for _ in range(1000):
+            is_direct = run.ask().word == Start(0, len(FIVE) - 1)
+            num += is_direct
+            if not is_direct or num > 2 * FEW_DIRECT:
+                run.tell(-1, float(run.rng.random()))
+        return num
+
+    assert num_direct() > 4 * FEW_DIRECT
+    monkeypatch.setattr("bohb.schedules.pending.PATIENCE", inf)
+    assert num_direct() == FEW_DIRECT
 
 
 def direct_share(bonus, *, num_steps=3000, seed=0):
