@@ -42,6 +42,8 @@ FEW_WORKERS = 16
 """So many fill the rungs as one alone does; more of them promote more, in proportion."""
 FEW_DIRECT = 8
 """So many that started at the full budget may be pending, however small their share of what is pending."""
+MANY_RESULTS = 256
+"""Of more results at the full budget every second, third and so on, in order of the loss, is compared."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ class FreezeThaw:
         """Returns the share of direct starts: the more, the surer it is that they end lower than those that climbed."""
         climbed = bracket.rungs[-2].entered
         finished = bracket.rungs[-1].finished
+        finished = finished[:: math.ceil(len(finished) / MANY_RESULTS)]
         advantage = _advantage([loss for loss, _ in finished], [id_ not in climbed for _, id_ in finished])
         return self.least_direct + (self.most_direct - self.least_direct) * NormalDist().cdf(advantage)
 

@@ -12,8 +12,8 @@ from scipy import stats
 
 from bohb.budgets import geometric
 from bohb.errors import SettingError
-from bohb.schedules import FreezeThaw, Promote, Start
-from bohb.schedules.freeze_thaw import FEW_DIRECT, _advantage
+from bohb.schedules import Brackets, FreezeThaw, Promote, Start
+from bohb.schedules.freeze_thaw import FEW_DIRECT, MANY_RESULTS, _advantage
 from tests.schedules.simulation import LOSSES, Simulation
 from tests.schedules.test_laws import CASES, is_legal
 
@@ -242,6 +242,21 @@ def test_the_advantage_is_the_statistic_of_mann_and_whitney(entries):
     lost = stats.mannwhitneyu(one, other).statistic
     error = (num_pairs * (len(entries) + 1) / 12) ** 0.5
     assert _advantage(losses, is_first) == pytest.approx((num_pairs / 2 - lost) / error, abs=1e-9)
+
+
+@pytest.mark.parametrize("num", [MANY_RESULTS, 10 * MANY_RESULTS + 1])
+def test_of_many_results_a_fair_part_is_compared(num):
+    """Every second one that started there is the better of two, or none is: the share is that of all results."""
+    for lag, expected in ((0, 0.5), (num // 4, 0.75)):
+        brackets = Brackets(geometric(1, 3), FreezeThaw().cycle(geometric(1, 3)))
+        for number in range(2 * num):
+            if number < num:
+                brackets.enter(0, 0, number)
+            brackets.enter(0, 1, number)
+            brackets.finish(1, number, 2.0 * number + 1 if number < num else 2.0 * (number - num) - lag)
+        schedule = FreezeThaw()
+        share = schedule._direct_share(brackets[0])
+        assert share == pytest.approx(expected, abs=0.05)
 
 
 def test_equal_losses_speak_for_neither():
