@@ -51,8 +51,8 @@ class ProcessModel:
     """Expected improvement under two Gaussian processes over all budgets.
 
     Attributes:
-        random_fraction: The share of random configurations among the new, in [0, 1]; any positive one keeps BOHB's
-            guarantee.
+        random_fraction: How often a random configuration starts where a new one may, even if one that waits would have
+            gone on otherwise, in [0, 1]; any positive share keeps BOHB's guarantee.
         min_results: Before there are so many, configurations are random.
         min_full: The same for those that start above the smallest budget, where results are dear. While others are
             being trained the results at smaller budgets are believed until then, or many workers would train as many at
@@ -121,16 +121,19 @@ class ProcessModel:
     def _points(self, observations: Observations, lowest: int) -> list[tuple[int, int, float]]:
         """Returns (level, configuration id, loss) of what the processes see; failures are as bad as the worst of them.
 
-        Larger budgets come first; of a level that has more than its share, half are the best and half are spread evenly
-        over the rest.
+        Where all others are equal failures are worse; by how much makes no difference. Larger budgets come first; of a
+        level that has more than its share, half are the best and half are spread evenly over the rest.
         """
         chosen: list[tuple[int, int, float]] = []
         for number in reversed(range(lowest, len(observations.levels))):
             room = _room(self.max_points - len(chosen), is_last=number == lowest)
             chosen += [(number, config_id, loss) for loss, config_id in _spread(observations.levels[number].told, room)]
-        worst = max((loss for _, _, loss in chosen if math.isfinite(loss)), default=None)
-        if worst is None:
+        finite = {loss for _, _, loss in chosen if math.isfinite(loss)}
+        if not finite:
             return []
+        if len(finite) == 1:
+            return [(number, config_id, float(math.isinf(loss))) for number, config_id, loss in chosen]
+        worst = max(finite)
         return [(number, config_id, min(loss, worst)) for number, config_id, loss in chosen]
 
     def _search(

@@ -167,6 +167,21 @@ def test_failures_are_never_the_best():
     assert {loss for level, config_id, loss in points if level == 1 and config_id > 0} == {12.0}
 
 
+@pytest.mark.parametrize("loss", [0.9, 0.0, -1e308, 1e308])
+def test_failures_are_worse_than_successes_that_are_all_equal(loss):
+    """Else what fails would promise most, being as good as all others and less known: in the corners."""
+    space = floats(3)
+    vectors, _ = space.sample(np.random.default_rng(0), 60)
+    fails = np.abs(vectors[:, 0] - 0.5) > 0.2
+
+    def farthest(if_failed):
+        tells = [(0, i, if_failed if failed else loss) for i, failed in enumerate(fails)]
+        return max(abs(first(MODEL, told(vectors, tells), space, seed)[0] - 0.5) for seed in range(5))
+
+    assert farthest(float("inf")) < 0.25
+    assert farthest(loss) > 0.4  # the control
+
+
 def test_a_model_of_the_users_own_takes_over_too():
     class Mine:
         __hash__ = None
