@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
 from ConfigSpace import Configuration
 from hypothesis import given, settings
@@ -83,7 +84,7 @@ def test_no_two_trials_of_a_configuration_at_a_budget(preset: str, space: str, l
 
 @given(presets, ladders, seeds)
 @COMMON
-def test_budgets_never_shrink_in_a_bracket_and_promotions_come_from_the_best(
+def test_budgets_never_shrink_in_a_bracket_and_promotions_resume_what_succeeded(
     preset: str, ladder: str, seed: int
 ) -> None:
     """A promoted configuration succeeded in the rung below, and resumes from its checkpoint there."""
@@ -246,6 +247,19 @@ def test_a_search_in_which_everything_fails_goes_on(preset: str) -> None:
     assert optimizer.incumbent is None
     assert optimizer.trajectory() == ()
     assert optimizer.health().failure_rate == 1.0
+
+
+@pytest.mark.parametrize("preset", PRESET_NAMES)
+def test_a_search_goes_on_where_numpy_is_made_strict(preset: str) -> None:
+    """Whatever underflows on the way, short lengths above all, is nobody's error."""
+    with np.errstate(all="raise"):
+        for seed in range(3):
+            optimizer = bohb.Optimizer(
+                {"x": (0.0, 1.0), "y": (0.0, 1.0), "act": list("abcd")}, [1, 3, 9], seed=seed, preset=preset
+            )
+            for _ in range(60):
+                trial = optimizer.ask()
+                optimizer.tell(trial, math.sin(40 * trial.config["x"]) + 0.1 / trial.budget)
 
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)

@@ -81,6 +81,7 @@ class ProcessModel:
         chosen = self.choose(observations, space, rng, (), (), 0)
         return chosen if isinstance(chosen, Proposal) else self.many.propose(observations, space, rng)
 
+    @np.errstate(under="ignore")  # what is far away is as good as nothing, also where users make numpy strict
     def choose(
         self,
         observations: Observations,
