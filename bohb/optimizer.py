@@ -173,6 +173,8 @@ class Optimizer:
     def observe(self, config: Mapping[str, Any], budget: Any, loss: Any) -> Result:
         """Records a result from elsewhere, for the model and the incumbent; repeating the same call is safe.
 
+        It competes for promotion where a finite space holds nothing new at its budget.
+
         Args:
             config: The configuration; it must lie in the space.
             budget: A budget of the ladder.

@@ -286,6 +286,22 @@ def test_health_says_that_trials_seem_to_be_lost() -> None:
     assert optimizer.health().num_lost == 0
 
 
+@pytest.mark.parametrize("preset", ["default", "fast", "paper", "hyperband", "asha"])
+def test_a_finite_space_that_is_known_at_the_smallest_budget_is_halved_from_there(preset: str) -> None:
+    """What was observed takes part as if it had been asked, the best first; nothing is trained there again."""
+    optimizer = bohb.Optimizer({"x": list(range(10)), "y": list(range(10))}, [1, 3, 9], seed=0, preset=preset)
+    for i in range(100):
+        optimizer.observe({"x": i // 10, "y": i % 10}, 1, float(i))
+    asked = []
+    while not asked or asked[-1].budget < 9:
+        asked.append(optimizer.ask())
+        optimizer.tell(asked[-1], 10.0 * asked[-1].config["x"] + asked[-1].config["y"])
+    assert {trial.budget for trial in asked} == {3, 9}
+    assert len(asked) <= 4
+    assert {trial.origin for trial in asked} == {Origin.PROMOTED}
+    assert {trial.config["x"] for trial in asked} == {0}
+
+
 def test_results_come_in_order_with_their_info() -> None:
     """Info and checkpoints are kept; the trajectory only improves."""
     optimizer = make()

@@ -159,6 +159,7 @@ class Brackets:
         self._brackets: list[Bracket] = []
         self._open: list[Bracket] = []
         self._taken: list[set[int]] = [set() for _ in ladder]
+        self._outside: list[dict[int, float]] = [{} for _ in ladder]  # the losses of those in no bracket
         self._entries: defaultdict[tuple[int, int], list[Rung]] = defaultdict(list)
 
     def __len__(self) -> int:
@@ -180,6 +181,15 @@ class Brackets:
     def has_room(self, level: int) -> bool:
         """Whether the space still holds a configuration that is new at this level."""
         return self.capacity is None or len(self._taken[level]) < self.capacity
+
+    def best_outside(self, level: int) -> int | None:
+        """Returns who has the lowest loss of those that were told at this level and are there in no bracket, if any."""
+        losses = self._outside[level]
+        return min(losses, key=lambda config_id: (losses[config_id], config_id), default=None)
+
+    def may_start(self, level: int) -> bool:
+        """Whether somebody may start in a rung of this level: new there, or told there outside of the brackets."""
+        return self.has_room(level) or bool(self._outside[level])
 
     def is_taken(self, level: int, config_id: int) -> bool:
         """Whether the configuration is evaluated or pending at this level."""
@@ -212,6 +222,7 @@ class Brackets:
         level = rungs[rung].level
         if not self.is_taken(level, config_id):
             self.pending.enter(level, config_id)
+        self._outside[level].pop(config_id, None)
         rungs[rung].entered.add(config_id)
         self.take(level, config_id)
         self._entries[level, config_id].append(rungs[rung])
@@ -226,8 +237,11 @@ class Brackets:
         """Records a loss (infinite for a failure) at a level, in every bracket where the configuration is pending."""
         self.take(level, config_id)
         self.pending.finish(level, config_id)
-        for rung in self._entries.pop((level, config_id), ()):
+        rungs = self._entries.pop((level, config_id), [])
+        for rung in rungs:
             rung.finish(config_id, loss)
+        if not rungs:
+            self._outside[level][config_id] = loss
 
     def may_promote(self, level: int, config_id: int, loss: float) -> bool:
         """Whether a configuration that finished at a level with this loss may still be promoted from there."""

@@ -106,7 +106,7 @@ class FreezeThaw:
         bracket, top = brackets[0], len(brackets.ladder) - 1
         able = [self._promotions(bracket, number) for number in range(top)]
         everybody = tuple(chain.from_iterable(able))
-        if everybody and not brackets.has_room(0):  # a finite space, in which nothing new can start below
+        if everybody and not brackets.may_start(0):  # a finite space, in which nothing new can start below
             return Contest(everybody, None)
         num_pending = brackets.pending.num_at_work
         if not bracket.rungs[top].entered:

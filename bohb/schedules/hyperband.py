@@ -39,8 +39,8 @@ def oldest_start(brackets: Brackets) -> Start:
 
 
 def takes_new(bracket: Bracket, brackets: Brackets) -> bool:
-    """Whether the bracket's first rung has a place left and the space a configuration for it."""
-    return not bracket.is_full(0) and brackets.has_room(bracket.rungs[0].level)
+    """Whether the bracket's first rung has a place left, and there is a configuration for it."""
+    return not bracket.is_full(0) and brackets.may_start(bracket.rungs[0].level)
 
 
 def num_places(bracket: Bracket, rung: int) -> int:
@@ -67,7 +67,7 @@ def next_move(bracket: Bracket, brackets: Brackets, *, refills: bool) -> Start |
         if len(rung.entered) < num_places(bracket, number):
             if below.waiting:
                 return Promote(bracket.index, number, below.waiting[0][1])
-            if refills and brackets.has_room(rung.level):
+            if refills and brackets.may_start(rung.level):
                 return Start(bracket.index, number)
     if not bracket.rungs[-1].num_pending:
         brackets.close(bracket)

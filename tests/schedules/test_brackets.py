@@ -109,3 +109,28 @@ def test_a_cycle_that_is_none_is_refused(cycle):
     """Whoever writes a schedule is told at once, and not by an index that is out of range later on."""
     with pytest.raises(SettingError, match=r"schedule's cycle|ascending levels"):
         Brackets(geometric(1, 3), cycle)
+
+
+@given(RESULTS)
+def test_who_was_told_outside_may_start_until_it_entered_the_best_first(results):
+    """The space holds nothing new at the level then; who failed comes last."""
+    record = brackets(capacity=len(results))
+    for config_id, loss in enumerate(results):
+        record.finish(0, config_id, loss)
+    left = sorted((loss, config_id) for config_id, loss in enumerate(results))
+    while left:
+        assert not record.has_room(0)
+        assert record.may_start(0)
+        assert record.best_outside(0) == left[0][1]
+        record.enter(0, 0, left.pop(0)[1])
+    assert record.best_outside(0) is None
+    assert not record.may_start(0)
+    assert record.best_outside(1) is None
+
+
+def test_who_is_told_in_a_bracket_is_not_outside():
+    record = brackets(capacity=1)
+    record.enter(0, 0, 0)
+    record.finish(0, 0, 1.0)
+    assert record.best_outside(0) is None
+    assert record.pending.num_at_work == 0
