@@ -48,7 +48,7 @@ class Peer(Protocol):
     """An optimizer under measurement."""
 
     def fill(self, configs: list[dict[str, Any]]) -> None:
-        """Tells the configurations as results at the full budget."""
+        """Tells as many results, of these configurations at the full budget or of its own."""
         ...
 
     def ask(self) -> tuple[Any, bool]:
@@ -69,9 +69,9 @@ class Bohb:
         self.optimizer = bohb.Optimizer(make_space(), bohb.geometric(BUDGETS[0], BUDGETS[-1], eta=3), seed=0)
 
     def fill(self, configs: list[dict[str, Any]]) -> None:
-        """Observes every configuration."""
-        for config in configs:
-            self.optimizer.observe(config, BUDGETS[-1], loss_of(config))
+        """Asks and tells as often, so that the schedule has as much to look at as in a search; at all budgets."""
+        for _ in configs:
+            self.tell(self.ask()[0])
 
     def ask(self) -> tuple[Any, bool]:
         """Asks."""
