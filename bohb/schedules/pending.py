@@ -11,7 +11,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
-PATIENCE = 8
+PATIENCE = 16
 """So many times more than usual may the others finish before an evaluation is taken for lost."""
 MEMORY = 64
 """What is usual is the mean over about so many of the last that were told."""

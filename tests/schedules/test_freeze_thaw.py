@@ -194,10 +194,10 @@ def test_direct_starts_that_are_lost_make_room_for_others(monkeypatch):
 
     def num_direct():
         run, num = Simulation(FreezeThaw(), FIVE, np.random.default_rng(0)), 0
-        for _ in range(1000):
+        for _ in range(2000):
             is_direct = run.ask().word == Start(0, len(FIVE) - 1)
             num += is_direct
-            if not is_direct or num > 2 * FEW_DIRECT:
+            if not is_direct or num > FEW_DIRECT + 2:
                 run.tell(-1, float(run.rng.random()))
         return num
 
