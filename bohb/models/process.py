@@ -18,6 +18,7 @@ best is ahead counts, not only that it is.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -122,19 +123,21 @@ class ProcessModel:
     def _points(self, observations: Observations, lowest: int) -> list[tuple[int, int, float]]:
         """Returns (level, configuration id, loss) of what the processes see; failures are as bad as the worst of them.
 
-        Where all others are equal failures are worse; by how much makes no difference. Larger budgets come first; of a
-        level that has more than its share, half are the best and half are spread evenly over the rest.
+        Where all others at a budget are equal, at each budget, their ranks stand for the losses, and failures are worse
+        than all. Larger budgets come first; of a level that has more than its share, half are the best and half are
+        spread evenly over the rest.
         """
         chosen: list[tuple[int, int, float]] = []
         for number in reversed(range(lowest, len(observations.levels))):
             room = _room(self.max_points - len(chosen), is_last=number == lowest)
             chosen += [(number, config_id, loss) for loss, config_id in _spread(observations.levels[number].told, room)]
-        finite = {loss for _, _, loss in chosen if math.isfinite(loss)}
+        finite = {(number, loss) for number, _, loss in chosen if math.isfinite(loss)}
         if not finite:
             return []
-        if len(finite) == 1:
-            return [(number, config_id, float(math.isinf(loss))) for number, config_id, loss in chosen]
-        worst = max(finite)
+        if len(finite) == len({number for number, _ in finite}):
+            order = sorted({loss for _, loss in finite})
+            return [(number, config_id, float(bisect_left(order, loss))) for number, config_id, loss in chosen]
+        worst = max(loss for _, loss in finite)
         return [(number, config_id, min(loss, worst)) for number, config_id, loss in chosen]
 
     def _search(

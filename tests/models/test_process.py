@@ -167,19 +167,24 @@ def test_failures_are_never_the_best():
     assert {loss for level, config_id, loss in points if level == 1 and config_id > 0} == {12.0}
 
 
-@pytest.mark.parametrize("loss", [0.9, 0.0, -1e308, 1e308])
-def test_failures_are_worse_than_successes_that_are_all_equal(loss):
+@pytest.mark.parametrize("by_level", [[0.9], [0.0], [-1e308], [1e308], [2.0, 1.0], [-1e308, 1e308], [0.0, 0.5, 0.5]])
+def test_failures_are_worse_than_successes_that_are_all_equal_at_each_budget(by_level):
     """Else what fails would promise most, being as good as all others and less known: in the corners."""
     space = floats(3)
     vectors, _ = space.sample(np.random.default_rng(0), 60)
     fails = np.abs(vectors[:, 0] - 0.5) > 0.2
 
-    def farthest(if_failed):
-        tells = [(0, i, if_failed if failed else loss) for i, failed in enumerate(fails)]
-        return max(abs(first(MODEL, told(vectors, tells), space, seed)[0] - 0.5) for seed in range(5))
+    def farthest(*, do_they):
+        tells = [
+            (level, i, float("inf") if do_they and fails[i] else loss)
+            for level, loss in enumerate(by_level)
+            for i in range(0, 60, 3**level)
+        ]
+        observations = told(vectors, tells, num_levels=len(by_level))
+        return max(abs(first(MODEL, observations, space, seed)[0] - 0.5) for seed in range(5))
 
-    assert farthest(float("inf")) < 0.25
-    assert farthest(loss) > 0.4  # the control
+    assert farthest(do_they=True) < 0.25
+    assert farthest(do_they=False) > 0.35  # the control
 
 
 def test_a_model_of_the_users_own_takes_over_too():
