@@ -51,7 +51,8 @@ class Health:
         num_duplicates: How many candidates were passed over because they had been asked before.
         failure_rate: The share of results that are failures, in [0, 1].
         random_reasons: Why new configurations among the last ones were random, the most frequent reason first.
-        num_lost: How many trials are pending, though others finished far more since than usually is while one runs.
+        num_lost: How many trials in brackets are pending, though the others finished far more since than they usually
+            do while one runs.
     """
 
     is_model_active: bool

@@ -239,7 +239,8 @@ class History:
         return level > best_level or (level == best_level and result.loss < best.loss)
 
     def _forgotten(self, trial_id: int) -> None:
-        del self.pending[trial_id]
+        trial = self.pending.pop(trial_id)
+        self.brackets.forget(self._ladder.level(trial.budget), trial.config_id)
         insort(self.reissues, trial_id)
 
     def _dequeue(self, config_id: int, level: int) -> None:

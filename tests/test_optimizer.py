@@ -282,6 +282,7 @@ def test_health_says_that_trials_seem_to_be_lost() -> None:
     assert "2 pending trials seem to be lost: tell them as failures, or forget them" in optimizer.health().messages
     optimizer.tell(batch[0], 1.0)
     optimizer.forget(batch[1])
+    assert optimizer.health().num_lost == 0
     optimizer.ask()
     assert optimizer.health().num_lost == 0
 

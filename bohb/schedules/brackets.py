@@ -144,7 +144,7 @@ class Brackets:
 
     Attributes:
         levels: The levels at which the schedule evaluates anything, ascending.
-        pending: What entered a bracket and was not told yet, and which of it seems to be lost.
+        pending: What was asked in a bracket and is not told yet, and which of it seems to be lost.
 
     Raises:
         SettingError: If the cycle is empty, or holds something else than plans over the ladder.
@@ -228,8 +228,12 @@ class Brackets:
         self._entries[level, config_id].append(rungs[rung])
         return rungs[rung]
 
+    def forget(self, level: int, config_id: int) -> None:
+        """Records that nobody evaluates a configuration at a level any more, until it is asked again."""
+        self.pending.leave(level, config_id)
+
     def repeat(self, level: int, config_id: int) -> None:
-        """Records that a pending evaluation begins anew."""
+        """Records that an evaluation in a bracket begins anew."""
         if (level, config_id) in self._entries:
             self.pending.enter(level, config_id)
 

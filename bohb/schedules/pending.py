@@ -15,6 +15,8 @@ PATIENCE = 16
 """So many times more than usual may the others finish before an evaluation is taken for lost."""
 MEMORY = 64
 """What is usual is the mean over about so many of the last that were told."""
+LEAST_SHARE = 1e-100
+"""An evaluation costs this share of a full training at least, so that nothing is divided by zero."""
 
 
 class Pending:
@@ -28,7 +30,7 @@ class Pending:
     """
 
     def __init__(self, costs: Sequence[float]) -> None:
-        self._costs = [cost / costs[-1] for cost in costs]
+        self._costs = [max(cost / costs[-1], LEAST_SHARE) for cost in costs]
         self._finished = 0.0  # what all cost that were told before the last entry
         self._usual, self._num_told = 0.0, 0
         # What had been finished when each entered, oldest first.
@@ -52,7 +54,7 @@ class Pending:
 
     def enter(self, level: int, config_id: int) -> None:
         """Records that a configuration is pending at a level from now on."""
-        self._leave(level, config_id)
+        self.leave(level, config_id)
         if self._told:
             self._note(self._told)
             self._told = []
@@ -61,12 +63,12 @@ class Pending:
 
     def finish(self, level: int, config_id: int) -> None:
         """Records that a configuration was told at a level; nothing happens if it is not pending there."""
-        finished = self._leave(level, config_id)
+        finished = self.leave(level, config_id)
         if finished is not None:
             self._told.append((level, finished))
 
-    def _leave(self, level: int, config_id: int) -> float | None:
-        """Takes one off, wherever it is, and returns what had been finished when it entered."""
+    def leave(self, level: int, config_id: int) -> float | None:
+        """Takes one off that is pending, and returns what had been finished when it entered; None if it is not."""
         if config_id in self._at_work[level]:
             return self._at_work[level].pop(config_id)
         return self._lost.pop((level, config_id), None)

@@ -146,3 +146,12 @@ def test_what_is_told_between_two_entries_is_told_in_any_order(told, random):
             pending.finish(0, config_id)
         pending.enter(0, 90)
     assert [list(one.at_work(level)) for level in range(3)] == [list(other.at_work(level)) for level in range(3)]
+
+
+def test_budgets_that_differ_beyond_measure_are_counted_too():
+    pending = Pending([1e-200, 1e200])
+    for config_id in range(100):
+        pending.enter(config_id % 2, config_id)
+        pending.finish(config_id % 2, config_id)
+    pending.enter(0, 100)
+    assert (pending.num_at_work, pending.num_lost) == (1, 0)
