@@ -31,7 +31,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A promotion needed no trial: the configuration is evaluated, or pending, at that budget already."""
+    """A promotion or a start needed no trial: the configuration is evaluated, or pending, at that budget already."""
 
     config_id: int
     bracket: int

@@ -156,8 +156,8 @@ class Optimizer:
 
         Args:
             config: The configuration; it must lie in the space.
-            budget: Where to evaluate it, outside of every bracket; None starts it where the schedule starts the next
-                new configuration, and it competes for promotion like any other.
+            budget: Where to evaluate it, outside of every bracket, like what `observe` records; None starts it where
+                the schedule starts the next new configuration, and it competes for promotion like any other.
 
         Raises:
             ConfigError: If the configuration does not lie in the space, or is known at this budget already.
@@ -173,7 +173,7 @@ class Optimizer:
     def observe(self, config: Mapping[str, Any], budget: Any, loss: Any) -> Result:
         """Records a result from elsewhere, for the model and the incumbent; repeating the same call is safe.
 
-        It competes for promotion where a finite space holds nothing new at its budget.
+        It takes part in brackets only where a finite space holds nothing new at its budget.
 
         Args:
             config: The configuration; it must lie in the space.

@@ -287,7 +287,14 @@ def test_health_says_that_trials_seem_to_be_lost() -> None:
     assert optimizer.health().num_lost == 0
 
 
-@pytest.mark.parametrize("preset", ["default", "fast", "paper", "hyperband", "asha"])
+def rungs_of(optimizer: bohb.Optimizer) -> list[int]:
+    """How many trials, or configurations without one, were asked in the first bracket, by rung."""
+    entered = [(e.bracket, e.rung) for e in optimizer.events if isinstance(e, Joined)]
+    entered += [(e.trial.bracket, e.trial.rung) for e in optimizer.events if isinstance(e, Asked)]
+    return [entered.count((0, rung)) for rung in range(len(optimizer.ladder))]
+
+
+@pytest.mark.parametrize("preset", ["default", "fast", "paper", "hpbandster", "hyperband", "asha"])
 def test_a_finite_space_that_is_known_at_the_smallest_budget_is_halved_from_there(preset: str) -> None:
     """What was observed takes part as if it had been asked, the best first; nothing is trained there again."""
     optimizer = bohb.Optimizer({"x": list(range(10)), "y": list(range(10))}, [1, 3, 9], seed=0, preset=preset)
@@ -297,10 +304,24 @@ def test_a_finite_space_that_is_known_at_the_smallest_budget_is_halved_from_ther
     while not asked or asked[-1].budget < 9:
         asked.append(optimizer.ask())
         optimizer.tell(asked[-1], 10.0 * asked[-1].config["x"] + asked[-1].config["y"])
-    assert {trial.budget for trial in asked} == {3, 9}
-    assert len(asked) <= 4
+    assert [trial.budget for trial in asked] == [3, 3, 3, 9]
     assert {trial.origin for trial in asked} == {Origin.PROMOTED}
     assert {trial.config["x"] for trial in asked} == {0}
+    assert rungs_of(optimizer) == [9, 3, 1]
+
+
+@pytest.mark.parametrize("preset", ["default", "fast"])
+def test_of_a_known_space_no_more_goes_on_than_of_one_that_is_not(preset: str) -> None:
+    """An endless bracket grows by what is known as it would by new configurations: most of them stay behind."""
+    optimizer = bohb.Optimizer({"x": list(range(20)), "y": list(range(20))}, [1, 3, 9], seed=0, preset=preset)
+    for i in range(400):
+        optimizer.observe({"x": i // 20, "y": i % 20}, 1, float(i))
+    for _ in range(40):
+        trial = optimizer.ask()
+        assert trial.budget > 1
+        optimizer.tell(trial, 20.0 * trial.config["x"] + trial.config["y"])
+    lowest, middle, _ = rungs_of(optimizer)
+    assert lowest > 2 * middle
 
 
 def test_results_come_in_order_with_their_info() -> None:

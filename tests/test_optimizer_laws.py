@@ -1,5 +1,6 @@
 """The laws of ask and tell, for every preset, over random spaces, ladders, losses and orders."""
 
+import contextlib
 import json
 import math
 import os
@@ -128,6 +129,62 @@ def test_resumed_equals_uninterrupted(preset: str, space: str, ladder: str, seed
         assert trial == expected
         assert optimizer.tell(expected, loss_of(expected)) == copy.tell(trial.id, loss_of(trial))
     assert copy.to_state() == optimizer.to_state()
+
+
+def use_up(optimizer: bohb.Optimizer, late: set[int], rng: random.Random, num_steps: int, fail: float) -> None:
+    """Asks and tells in a random order, those that are late seldom."""
+    for _ in range(num_steps):
+        soon = [trial for trial in optimizer.pending if trial.id not in late]
+        pool = soon if soon and rng.random() < 0.95 else list(optimizer.pending)
+        try:
+            if len(soon) >= 4 or (pool and rng.random() < 0.4):
+                trial = rng.choice(pool)
+                optimizer.tell(trial, math.nan if rng.random() < fail else rng.random())
+            else:
+                optimizer.ask()
+        except bohb.SpaceExhausted:
+            if not pool:
+                return
+            optimizer.tell(pool[0], rng.random())
+
+
+@pytest.mark.parametrize("preset", PRESET_NAMES)
+def test_resumed_equals_uninterrupted_in_a_space_that_is_used_up(preset: str) -> None:
+    """Also where something that was enqueued at a budget is told after the brackets ran out of configurations."""
+    for seed in range(60):
+        rng = random.Random(seed)
+        size, budgets = rng.choice([3, 4, 8, 12]), rng.choice([[1, 3], [1, 3, 9]])
+        one = bohb.Optimizer({"x": list(range(size))}, budgets, seed=seed, preset=preset)
+        late = set()
+        for x in rng.sample(range(size), 2):
+            one.enqueue({"x": x}, budgets[0])
+            late.add(one.ask().id)
+        fail = rng.choice([0.0, 0.5, 0.9])
+        use_up(one, late, rng, rng.randrange(60), fail)
+        for trial in one.pending:
+            if trial.id in late:
+                one.tell(trial, rng.random())
+        other = bohb.Optimizer.from_state(json.loads(json.dumps(one.to_state())))
+        for optimizer in (one, other):
+            use_up(optimizer, late, random.Random(seed), 30, fail)
+        assert one.events == other.events
+
+
+@pytest.mark.parametrize("preset", PRESET_NAMES)
+def test_resumed_equals_uninterrupted_where_a_bracket_fell_short_of_configurations(preset: str) -> None:
+    """All that began in it failed, and then somebody outside is told at its smallest budget, who may start in it."""
+    one = bohb.Optimizer({"x": [0, 1, 2]}, [1, 3], seed=0, preset=preset)
+    one.enqueue({"x": 2}, 1)
+    late = one.ask()
+    for _ in range(3):
+        one.tell(one.ask(), math.nan)
+    one.tell(late, 0.0)
+    other = bohb.Optimizer.from_state(json.loads(json.dumps(one.to_state())))
+    for optimizer in (one, other):
+        with contextlib.suppress(bohb.SpaceExhausted):
+            for _ in range(3):
+                optimizer.tell(optimizer.ask(), 1.0)
+    assert one.events == other.events
 
 
 @given(

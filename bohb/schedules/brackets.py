@@ -21,7 +21,10 @@ from bohb.sortedset import SortedSet
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Evaluate a configuration that is new at its budget, in this rung of this bracket (opening it if need be)."""
+    """Evaluate a configuration that is new at its budget, in this rung of this bracket (opening it if need be).
+
+    Where a finite space holds none, the best that was told there outside of the brackets takes its place.
+    """
 
     bracket: int
     rung: int = 0
@@ -159,7 +162,8 @@ class Brackets:
         self._brackets: list[Bracket] = []
         self._open: list[Bracket] = []
         self._taken: list[set[int]] = [set() for _ in ladder]
-        self._outside: list[dict[int, float]] = [{} for _ in ladder]  # the losses of those in no bracket
+        self._losses_outside: list[dict[int, float]] = [{} for _ in ladder]
+        self._outside: list[SortedSet[tuple[float, int]]] = [SortedSet() for _ in ladder]
         self._entries: defaultdict[tuple[int, int], list[Rung]] = defaultdict(list)
 
     def __len__(self) -> int:
@@ -183,13 +187,16 @@ class Brackets:
         return self.capacity is None or len(self._taken[level]) < self.capacity
 
     def best_outside(self, level: int) -> int | None:
-        """Returns who has the lowest loss of those that were told at this level and are there in no bracket, if any."""
-        losses = self._outside[level]
-        return min(losses, key=lambda config_id: (losses[config_id], config_id), default=None)
+        """Returns who has the lowest loss of those that were told at this level and are there in no bracket, if any.
+
+        Of a space without end nobody is needed, and nobody kept.
+        """
+        outside = self._outside[level].elements
+        return outside[0][1] if outside else None
 
     def may_start(self, level: int) -> bool:
         """Whether somebody may start in a rung of this level: new there, or told there outside of the brackets."""
-        return self.has_room(level) or bool(self._outside[level])
+        return self.has_room(level) or bool(self._losses_outside[level])
 
     def is_taken(self, level: int, config_id: int) -> bool:
         """Whether the configuration is evaluated or pending at this level."""
@@ -222,7 +229,8 @@ class Brackets:
         level = rungs[rung].level
         if not self.is_taken(level, config_id):
             self.pending.enter(level, config_id)
-        self._outside[level].pop(config_id, None)
+        if config_id in self._losses_outside[level]:
+            self._outside[level].remove((self._losses_outside[level].pop(config_id), config_id))
         rungs[rung].entered.add(config_id)
         self.take(level, config_id)
         self._entries[level, config_id].append(rungs[rung])
@@ -244,8 +252,9 @@ class Brackets:
         rungs = self._entries.pop((level, config_id), [])
         for rung in rungs:
             rung.finish(config_id, loss)
-        if not rungs:
-            self._outside[level][config_id] = loss
+        if not rungs and self.capacity is not None:
+            self._losses_outside[level][config_id] = loss
+            self._outside[level].add((loss, config_id))
 
     def may_promote(self, level: int, config_id: int, loss: float) -> bool:
         """Whether a configuration that finished at a level with this loss may still be promoted from there."""

@@ -192,7 +192,10 @@ def _num_promoted(rung: Rung) -> int:
 
 
 def _spent(bracket: Bracket, ladder: Ladder, num_direct: int) -> Iterator[float]:
-    """Yields what was spent in each rung, in full trainings with checkpoints resumed, direct starts left out."""
+    """Yields what was spent in each rung, in full trainings with checkpoints resumed, direct starts left out.
+
+    What was told outside and takes part here counts as if it had been asked.
+    """
     paid = 0.0
     for rung, cost in zip(bracket.rungs, ladder.costs, strict=True):
         num = len(rung.entered) - (num_direct if rung is bracket.rungs[-1] else 0)

@@ -39,8 +39,13 @@ def oldest_start(brackets: Brackets) -> Start:
 
 
 def takes_new(bracket: Bracket, brackets: Brackets) -> bool:
-    """Whether the bracket's first rung has a place left, and there is a configuration for it."""
-    return not bracket.is_full(0) and brackets.may_start(bracket.rungs[0].level)
+    """Whether the bracket's first rung has a place left, nobody left it yet, and there is a configuration for it."""
+    return not (bracket.is_full(0) or _is_left(bracket)) and brackets.may_start(bracket.rungs[0].level)
+
+
+def _is_left(bracket: Bracket) -> bool:
+    """Whether somebody left the first rung."""
+    return any(rung.entered for rung in bracket.rungs[1:])
 
 
 def num_places(bracket: Bracket, rung: int) -> int:
@@ -69,6 +74,15 @@ def next_move(bracket: Bracket, brackets: Brackets, *, refills: bool) -> Start |
                 return Promote(bracket.index, number, below.waiting[0][1])
             if refills and brackets.may_start(rung.level):
                 return Start(bracket.index, number)
-    if not bracket.rungs[-1].num_pending:
+    if not bracket.rungs[-1].num_pending and _is_final(bracket, brackets, refills=refills):
         brackets.close(bracket)
     return None
+
+
+def _is_final(bracket: Bracket, brackets: Brackets, *, refills: bool) -> bool:
+    """Whether nobody can ever start in the bracket; in a finite space somebody told outside may, as long as it can."""
+    if brackets.capacity is None:
+        return True
+    if refills:
+        return all(map(bracket.is_full, range(len(bracket.rungs))))
+    return bracket.is_full(0) or _is_left(bracket)
