@@ -9,6 +9,7 @@ from bohb.schedules.freeze_thaw import FreezeThaw
 from bohb.schedules.full_budget import FullBudget
 from bohb.schedules.hpbandster import HpBandSterHyperband
 from bohb.schedules.hyperband import Hyperband
+from bohb.schedules.pending import Pending
 
 __all__ = [
     "AsynchronousHalving",
@@ -20,6 +21,7 @@ __all__ = [
     "HpBandSterHyperband",
     "Hyperband",
     "OpenSchedule",
+    "Pending",
     "Promote",
     "Rung",
     "Schedule",
