@@ -39,23 +39,22 @@ class Decider:
         if isinstance(self.schedule, OpenSchedule) and isinstance(self.model, Judge):
             contest = self.schedule.contest(history.brackets)
             event = self._join(history, contest.start) or self._judge(self.model, contest, history, rng)
-            if event is not None:
-                return event
             move = contest.default
         else:
             move = self.schedule.next(history.brackets)
+            event = self._join(history, move if isinstance(move, Start) else None)
+        if event is not None:
+            return event
         if isinstance(move, Promote):
             return self._promote(history, move)
-        joined = self._join(history, move)
-        if joined is not None:
-            return joined
         return self._start(history, move, self.model.propose(history.observations, self.space, rng), rng)
 
     def _join(self, history: History, start: Start | None) -> Joined | None:
         """Returns the entry of who was told outside of the brackets, where the space holds nothing new for a start."""
-        if start is None or history.brackets.has_room(self._level(history, start)):
+        if start is None:
             return None
-        config_id = history.brackets.best_outside(self._level(history, start))
+        level = self._level(history, start)
+        config_id = None if history.brackets.has_room(level) else history.brackets.best_outside(level)
         return None if config_id is None else Joined(config_id, start.bracket, start.rung)
 
     def _judge(

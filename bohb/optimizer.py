@@ -173,11 +173,9 @@ class Optimizer:
     def observe(self, config: Mapping[str, Any], budget: Any, loss: Any) -> Result:
         """Records a result from elsewhere, for the model and the incumbent; repeating the same call is safe.
 
-        It takes part in brackets only where a finite space holds nothing new at its budget.
-
         Args:
             config: The configuration; it must lie in the space.
-            budget: A budget of the ladder.
+            budget: A budget of the ladder. In a finite space with nothing new there the result takes part in brackets.
             loss: As in `tell`.
 
         Raises:
