@@ -1,0 +1,79 @@
+"""What was recorded stays true: the same seeds give the same asks, and studies and states of an older format open."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bohb
+from tests import traces
+
+FORMAT_1 = Path(__file__).parent / "golden" / "format-1"
+EXPECTED = json.loads((FORMAT_1 / "expected.json").read_text(encoding="utf-8"))
+
+
+def is_close(found: Any, recorded: Any) -> bool:
+    """Whether two values of JSON are equal, floats up to the rounding of another processor's linear algebra."""
+    if isinstance(recorded, float):
+        return bool(found == pytest.approx(recorded, rel=1e-6))
+    if isinstance(recorded, list):
+        return len(found) == len(recorded) and all(map(is_close, found, recorded))
+    if isinstance(recorded, dict):
+        return list(found) == list(recorded) and all(is_close(found[name], recorded[name]) for name in recorded)
+    return bool(found == recorded)
+
+
+@pytest.mark.parametrize("name", traces.names())
+def test_the_same_seed_gives_the_recorded_asks(name: str) -> None:
+    recorded = json.loads((traces.FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    found = json.loads(json.dumps(traces.trace(name)))
+    for number, (ask, was) in enumerate(zip(found, recorded, strict=True)):
+        assert is_close(ask, was), f"ask {number} of {name}"
+
+
+def test_another_seed_gives_other_asks() -> None:
+    """The control."""
+    recorded = json.loads((traces.FOLDER / "random-mixed.json").read_text(encoding="utf-8"))
+    other = bohb.Optimizer(traces.mixed_space(), bohb.geometric(1, 27, eta=3), seed=8, preset="random")
+    assert not is_close(traces.row(other.ask()), recorded[0])
+
+
+def facts(search: Any) -> dict[str, Any]:
+    """What was recorded of a search, in the form of JSON."""
+    try:
+        following = traces.row(bohb.Optimizer.from_state(search.to_state()).ask())
+    except bohb.SpaceExhausted:
+        following = None
+    incumbent = search.incumbent
+    return {
+        "num_trials": max([trial.id for trial in search.pending] + [r.trial.id for r in search.results]) + 1,
+        "incumbent": incumbent.trial.id,
+        "incumbent_loss": incumbent.loss,
+        "pending": [trial.id for trial in search.pending],
+        "results": [
+            [r.trial.id, r.loss if r.status == "ok" else None, str(r.status), r.checkpoint, dict(r.info)]
+            for r in search.results
+        ],
+        "releasable": list(search.releasable()),
+        "explanations": {str(r.trial.id): str(search.explain(r.trial)) for r in search.results},
+        "health": list(search.health().messages),
+        "next": following,
+    }
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_a_state_of_format_1_is_restored(name: str) -> None:
+    state = json.loads((FORMAT_1 / f"{name}.json").read_text(encoding="utf-8"))
+    assert is_close(facts(bohb.Optimizer.from_state(state)), EXPECTED[name]["state"])
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FORMAT_1.glob("*.db")))
+def test_a_study_of_format_1_opens_and_goes_on(name: str, tmp_path: Path) -> None:
+    shutil.copy(FORMAT_1 / f"{name}.db", tmp_path)
+    with bohb.Study.open(tmp_path / f"{name}.db") as study:
+        assert is_close(facts(study), EXPECTED[name]["study"])
+        for trial in study.pending:
+            study.tell(trial, 1.0)
+        assert not study.pending
