@@ -30,8 +30,8 @@ from benchmarks.published import check_published
 from benchmarks.settings import name_of, setting_of
 from benchmarks.statistics import regrets_of
 from benchmarks.twosample import Comparison, Floats, compare
-from bohb.budgets import hpbandster_bracket
 from bohb.models import HpBandSterModel
+from bohb.schedules.bracket_sizes import hpbandster_bracket
 
 LEVEL = 0.01
 """What comes out with a smaller p-value counts as different."""

@@ -20,7 +20,7 @@ from ConfigSpace import (
 from hypothesis import strategies as st
 
 import bohb
-from bohb.presets import PRESETS
+from bohb.optimizer.presets import PRESETS
 
 PRESET_NAMES = sorted(PRESETS)
 

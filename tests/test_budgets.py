@@ -11,8 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bohb.budgets import Ladder, geometric, hpbandster_bracket, ladder, paper_bracket
+from bohb.budgets import Ladder, geometric, ladder
 from bohb.errors import BudgetError
+from bohb.schedules.bracket_sizes import hpbandster_bracket, paper_bracket
 
 GOLDEN = Path(__file__).parent / "golden" / "bracket_sizes.json"
 ETAS, NUM_LEVELS = (2, 3, 4, 10), range(1, 9)

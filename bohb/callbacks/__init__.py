@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from bohb.callbacks.progress import Progress
+from bohb.runner.progress import Progress
 
 if TYPE_CHECKING:
     from bohb.callbacks.mlflow import MLflowCallback

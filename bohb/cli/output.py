@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from bohb.trials import Result, Trial
+from bohb.trials import Result
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -37,37 +37,6 @@ def visible(text: str) -> str:
     return "".join(
         character if character.isprintable() or character == "\n" else repr(character)[1:-1] for character in text
     )
-
-
-def finite(loss: float) -> float | None:
-    """Returns a loss as JSON can carry it."""
-    return loss if math.isfinite(loss) else None
-
-
-def trial_facts(trial: Trial) -> dict[str, Any]:
-    """Returns a trial as a JSON-able object."""
-    return {
-        "trial": trial.id,
-        "config": dict(trial.config),
-        "budget": trial.budget,
-        "checkpoint": trial.checkpoint,
-        "previous": trial.previous,
-        "config_id": trial.config_id,
-        "bracket": trial.bracket,
-        "rung": trial.rung,
-        "origin": str(trial.origin),
-    }
-
-
-def result_facts(result: Result) -> dict[str, Any]:
-    """Returns a result as a JSON-able object; `checkpoint` is the one that was told."""
-    return trial_facts(result.trial) | {
-        "loss": finite(result.loss),
-        "status": str(result.status),
-        "checkpoint": result.checkpoint,
-        "resumed": result.trial.checkpoint,
-        "info": dict(result.info),
-    }
 
 
 def config_text(config: Mapping[str, Any]) -> str:

@@ -85,7 +85,7 @@ def _add(commands: Any, name: str, command: str, text: str, *, has_json: bool = 
 
 
 def _add_create(commands: Any) -> None:
-    parser = _add(commands, "create", "creating:create", "create a study; the same call again changes nothing")
+    parser = _add(commands, "create", "create:create", "create a study; the same call again changes nothing")
     parser.add_argument("--space", required=True, help="space.py:space, package.module:space, or a .json or .yaml file")
     parser.add_argument("--budgets", help="all budgets, ascending: 1,4,10,50")
     parser.add_argument("--min-budget", type=number, help="the smallest budget")
@@ -96,27 +96,27 @@ def _add_create(commands: Any) -> None:
 
 
 def _add_asking(commands: Any) -> None:
-    parser = _add(commands, "ask", "asking:ask", "print the next trial to evaluate, as one JSON line")
+    parser = _add(commands, "ask", "ask:ask", "print the next trial to evaluate, as one JSON line")
     parser.add_argument("--lease", type=float, metavar="SECONDS", help="hold it for so long only")
-    parser = _add(commands, "heartbeat", "asking:heartbeat", "start the lease of a trial anew; code 1 if it is lost")
+    parser = _add(commands, "heartbeat", "ask:heartbeat", "start the lease of a trial anew; code 1 if it is lost")
     _add_trial(parser)
-    parser = _add(commands, "release", "asking:release", "give a trial back: it is asked again")
+    parser = _add(commands, "release", "ask:release", "give a trial back: it is asked again")
     _add_trial(parser)
-    parser = _add(commands, "enqueue", "asking:enqueue", "try a configuration next")
+    parser = _add(commands, "enqueue", "ask:enqueue", "try a configuration next")
     parser.add_argument("--config", required=True, metavar="JSON")
     parser.add_argument("--budget", metavar="BUDGET", help="where; by default where the schedule starts")
-    parser = _add(commands, "observe", "asking:observe", "record a result from elsewhere")
+    parser = _add(commands, "observe", "ask:observe", "record a result from elsewhere")
     parser.add_argument("--config", required=True, metavar="JSON")
     parser.add_argument("--budget", required=True, metavar="BUDGET")
     _add_outcome(parser)
 
 
 def _add_telling(commands: Any) -> None:
-    parser = _add(commands, "tell", "telling:tell", "tell the outcome of a trial; repeating it is safe")
+    parser = _add(commands, "tell", "tell:tell", "tell the outcome of a trial; repeating it is safe")
     _add_trial(parser)
     _add_outcome(parser)
     _add_extras(parser)
-    parser = _add(commands, "fail", "telling:tell", "tell that a trial failed, as tell --error")
+    parser = _add(commands, "fail", "tell:tell", "tell that a trial failed, as tell --error")
     _add_trial(parser)
     parser.add_argument("error", metavar="TEXT", nargs="?", default="failed", help="why")
     _add_extras(parser)
@@ -139,21 +139,21 @@ def _add_extras(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_facts(commands: Any) -> None:
-    _add(commands, "status", "facts:status", "print what the study is made of and how far it is")
-    _add(commands, "best", "facts:best", "print the incumbent; code 1 if there is none yet")
-    _add(commands, "trials", "facts:trials", "print a line for each told trial")
-    _add(commands, "health", "facts:health", "print how the search is doing")
-    parser = _add(commands, "explain", "facts:explain", "print why a trial is what it is")
+    _add(commands, "status", "inspect:status", "print what the study is made of and how far it is")
+    _add(commands, "best", "inspect:best", "print the incumbent; code 1 if there is none yet")
+    _add(commands, "trials", "inspect:trials", "print a line for each told trial")
+    _add(commands, "health", "inspect:health", "print how the search is doing")
+    parser = _add(commands, "explain", "inspect:explain", "print why a trial is what it is")
     _add_trial(parser)
-    parser = _add(commands, "plan", "facts:plan", "print what is ahead, before anything is spent")
+    parser = _add(commands, "plan", "inspect:plan", "print what is ahead, before anything is spent")
     parser.add_argument("--workers", type=int, default=1, metavar="N")
     parser.add_argument("--cycles", type=int, default=1, metavar="N")
-    parser = _add(commands, "report", "exchanging:report", "print all results as a table")
+    parser = _add(commands, "report", "exchange:report", "print all results as a table")
     parser.add_argument("--format", choices=["csv", "json"], default="csv")
 
 
 def _add_run(commands: Any) -> None:
-    parser = _add(commands, "run", "running:run", "a worker: ask, evaluate, tell, until a limit is reached")
+    parser = _add(commands, "run", "run:run", "a worker: ask, evaluate, tell, until a limit is reached")
     parser.usage = "bohb run [options] STUDY (script.py:objective | -- COMMAND ...)"
     parser.add_argument("objective", nargs="?", help="script.py:objective or package.module:objective")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="trials at the same time")
@@ -174,9 +174,9 @@ def _add_run(commands: Any) -> None:
 
 
 def _add_exchange(commands: Any) -> None:
-    parser = _add(commands, "import", "exchanging:import_", "read results of another program as observations")
+    parser = _add(commands, "import", "exchange:import_", "read results of another program as observations")
     parser.add_argument("--hpbandster", metavar="DIR", required=True, help="with configs.json and results.json")
-    parser = _add(commands, "export", "exchanging:export", "write the results for another program", has_json=False)
+    parser = _add(commands, "export", "exchange:export", "write the results for another program", has_json=False)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--csv", metavar="FILE")
     where.add_argument("--json", dest="json_file", metavar="FILE", help="one object with all results")
@@ -185,7 +185,7 @@ def _add_exchange(commands: Any) -> None:
 
 
 def _add_verify(commands: Any) -> None:
-    _add(commands, "verify", "checking:verify", "check every event, and compute every ask again")
+    _add(commands, "verify", "verify:verify", "check every event, and compute every ask again")
 
 
 def number(text: str) -> int | float:

@@ -3,21 +3,22 @@
 Write your own: an object with `propose` is a model (see `Model`).
 """
 
+from bohb.models.expected_improvement import ExpectedImprovementModel
 from bohb.models.hpbandster import HpBandSterModel
-from bohb.models.observations import Judge, Model, Observations, Proposal
+from bohb.models.observations import Observations
 from bohb.models.paper import PaperModel
-from bohb.models.pooled import PooledModel
-from bohb.models.process import ProcessModel
-from bohb.models.uniform import UniformModel
+from bohb.models.pooled_density import PooledDensityModel
+from bohb.models.protocol import Model, PromotingModel, Proposal
+from bohb.models.random import RandomModel
 
 __all__ = [
+    "ExpectedImprovementModel",
     "HpBandSterModel",
-    "Judge",
     "Model",
     "Observations",
     "PaperModel",
-    "PooledModel",
-    "ProcessModel",
+    "PooledDensityModel",
+    "PromotingModel",
     "Proposal",
-    "UniformModel",
+    "RandomModel",
 ]

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb.models.observations import Observations, Proposal, ids
+from bohb.models.density_ratio import random_proposal
+from bohb.models.observations import Observations, ids
 from bohb.models.paper import largest_level
-from bohb.models.ratio import random_proposal
+from bohb.models.protocol import Proposal
 from bohb.space import Space
 
 FLOOR = 1e-32

@@ -5,29 +5,15 @@ id): it depends on what was told, never on the sequence of the tells, and on the
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb.sortedset import SortedSet
-from bohb.space import Space
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What a model proposes.
-
-    Attributes:
-        vectors: `(n, d)` encoded candidates, the preferred one first; none of them to ask for a random configuration.
-        why: JSON-able facts about the proposal, for `explain`.
-    """
-
-    vectors: NDArray[np.float64]
-    why: Mapping[str, Any]
+from bohb._sorted_set import SortedSet
 
 
 @dataclass(slots=True)
@@ -38,7 +24,7 @@ class Level:
         losses: The loss by configuration id, infinite for failures.
         num_failures: How many of them are failures.
         standing: The successes whose configuration was told at no larger budget; `highest` lists them.
-        agreement: What `concordance` found about `shared` since it last changed, or None.
+        agreement: What `rank_agreement` found about `shared` since it last changed, or None.
     """
 
     losses: dict[int, float] = field(default_factory=dict)
@@ -185,44 +171,3 @@ class Observations:
 def ids(entries: Iterable[tuple[float, int]], count: int | None = None) -> list[int]:
     """Returns the configuration ids of the first `count` (loss, id) entries."""
     return [config_id for _, config_id in islice(entries, count)]
-
-
-class Model(Protocol):
-    """What to train next. A model holds its settings only; all that changes is in the observations."""
-
-    def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
-        """Returns candidates for the next new configuration, drawn with `rng` and nothing else.
-
-        The optimizer takes the first candidate that lies in the space and is new at its budget, and a random
-        configuration where there is none; inactive parameters of a candidate may hold any value.
-        """
-        ...
-
-
-@runtime_checkable
-class Judge(Model, Protocol):
-    """A model that also decides between configurations that could go on and a new one; see `OpenSchedule`."""
-
-    def choose(
-        self,
-        observations: Observations,
-        space: Space,
-        rng: np.random.Generator,
-        waiting: Sequence[int],
-        to_pay: Sequence[float],
-        start: int | None,
-    ) -> int | Proposal | None:
-        """Returns who goes on, by its place in `waiting`, or a proposal for a new configuration.
-
-        Args:
-            observations: What was told.
-            space: The search space.
-            rng: The only source of randomness.
-            waiting: The ids of the configurations that could go on.
-            to_pay: What it still costs to train each of them in full, as a share of a full training, in (0, 1).
-            start: The level at which a new configuration would start; None if one of the waiting has to go on.
-
-        Returns:
-            A place in `waiting`, a proposal as in `propose`, or None for the default of the contest.
-        """
-        ...

@@ -12,12 +12,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb.axes import Axes
-from bohb.bandwidths import scott_bandwidths, statsmodels_bandwidths
-from bohb.density import Density
-from bohb.models.observations import Level, Observations, Proposal, ids
-from bohb.models.ratio import DensityRatio, num_good, random_proposal
+from bohb.models.density_ratio import DensityRatio, num_good, random_proposal
+from bohb.models.observations import Level, Observations, ids
+from bohb.models.protocol import Proposal
 from bohb.space import Space
+from bohb.space.columns import Columns
+from bohb.surrogates.bandwidths import scott_bandwidths, statsmodels_bandwidths
+from bohb.surrogates.kernel_density import KernelDensity
 
 
 @dataclass(frozen=True)
@@ -47,20 +48,22 @@ class PaperModel:
         if level is None:
             return random_proposal(space, "too few results", needed=min_points + 2)
         good, bad = split(observations.levels[level], self.good_fraction, min_points)
-        ratio = self._fit(observations.vectors(good), observations.vectors(bad), space.axes)
+        ratio = self._fit(observations.vectors(good), observations.vectors(bad), space.columns)
         return ratio.propose(space, rng, self.num_candidates, level=level, good=len(good), bad=len(bad))
 
-    def _fit(self, good: NDArray[np.float64], bad: NDArray[np.float64], axes: Axes) -> DensityRatio:
-        densities = [Density(points, self._bandwidths(points, axes), axes, bounded=False) for points in (good, bad)]
+    def _fit(self, good: NDArray[np.float64], bad: NDArray[np.float64], columns: Columns) -> DensityRatio:
+        densities = [
+            KernelDensity(points, self._bandwidths(points, columns), columns, bounded=False) for points in (good, bad)
+        ]
         return DensityRatio(densities[0], densities[1], self.bandwidth_factor)
 
-    def _bandwidths(self, points: NDArray[np.float64], axes: Axes) -> NDArray[np.float64]:
+    def _bandwidths(self, points: NDArray[np.float64], columns: Columns) -> NDArray[np.float64]:
         if self.bandwidth_rule == "normal_reference":
-            return scott_bandwidths(points, axes)
+            return scott_bandwidths(points, columns)
         complete = points[~np.isnan(points).any(axis=1)]  # cross-validation knows no inactive parameters
         if len(complete) <= points.shape[1]:  # nor does it work with fewer points than parameters
-            return scott_bandwidths(points, axes)
-        return statsmodels_bandwidths(complete, axes, rule=self.bandwidth_rule)
+            return scott_bandwidths(points, columns)
+        return statsmodels_bandwidths(complete, columns, rule=self.bandwidth_rule)
 
 
 def largest_level(observations: Observations, num_results: int, num_successes: int) -> int | None:

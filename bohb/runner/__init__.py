@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bohb.runner.evaluation import FolderTrial, Objective
-    from bohb.runner.horovod import HorovodExecutor
+    from bohb.runner.executors.horovod import HorovodExecutor
+    from bohb.runner.executors.processes import ProcessExecutor
+    from bohb.runner.executors.ray import RayExecutor
+    from bohb.runner.executors.serial import SerialExecutor
+    from bohb.runner.executors.torchrun import TorchrunExecutor
+    from bohb.runner.launch import run
     from bohb.runner.limits import cost
-    from bohb.runner.processes import ProcessExecutor
-    from bohb.runner.ray import RayExecutor
     from bohb.runner.records import (
         Callback,
         Record,
@@ -23,21 +26,18 @@ if TYPE_CHECKING:
         TrialStarted,
     )
     from bohb.runner.report import Report
-    from bohb.runner.serial import SerialExecutor
-    from bohb.runner.start import run
-    from bohb.runner.torchrun import TorchrunExecutor
 
 _HOMES = {
     "evaluation": ("FolderTrial", "Objective"),
-    "horovod": ("HorovodExecutor",),
+    "executors.horovod": ("HorovodExecutor",),
+    "executors.processes": ("ProcessExecutor",),
+    "executors.ray": ("RayExecutor",),
+    "executors.serial": ("SerialExecutor",),
+    "executors.torchrun": ("TorchrunExecutor",),
+    "launch": ("run",),
     "limits": ("cost",),
-    "processes": ("ProcessExecutor",),
-    "ray": ("RayExecutor",),
     "records": ("Callback", "Record", "RunEnded", "RunStarted", "TrialEnded", "TrialLost", "TrialStarted"),
     "report": ("Report",),
-    "serial": ("SerialExecutor",),
-    "start": ("run",),
-    "torchrun": ("TorchrunExecutor",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from bohb.errors import OutcomeError, WorkerLost
-from bohb.outcomes import read_checkpoint, read_info, read_loss
-from bohb.runner import child, packing
+from bohb.optimizer.outcomes import read_checkpoint, read_info, read_loss
+from bohb.runner.workers import pickling, worker_main
 from bohb.trials import Trial
 
 Objective = Callable[[Trial], Any]
@@ -95,7 +95,7 @@ class Evaluation:
             SettingError: If it cannot be pickled.
         """
         if self._packed is None:
-            self._packed = packing.pack(self._objective, "an objective")
+            self._packed = pickling.pack(self._objective, "an objective")
         return self._packed
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -114,7 +114,7 @@ class Evaluation:
         except Exception as error:
             return _failed(error, is_loaded=False)
         placed = _place(trial, self.directory)
-        with child.output_kept(self.output, f"trial-{trial.id}"):
+        with worker_main.output_kept(self.output, f"trial-{trial.id}"):
             return _call(objective, placed)
 
     @property
@@ -129,7 +129,7 @@ class Evaluation:
         return self._objective
 
     def _call_in_child(self, trial: Trial, seconds: float) -> Outcome:
-        from bohb.runner.guard import call
+        from bohb.runner.workers.timeout import call
 
         try:
             outcome: Outcome = call(_restore(self.pack(), self.directory, None), trial, seconds=seconds)

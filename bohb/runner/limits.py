@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from bohb.errors import SettingError
-from bohb.runner.search import Search
+from bohb.runner.interface import Search
 from bohb.trials import Trial
 
 

@@ -20,12 +20,11 @@ from pathlib import Path
 
 from bohb.errors import ExecutorBroken, SettingError, SpaceExhausted
 from bohb.runner.evaluation import Evaluation, Outcome
-from bohb.runner.interrupts import Interrupts
+from bohb.runner.interface import Leases, Search
 from bohb.runner.limits import Limits, cost
 from bohb.runner.records import Callback, TrialEnded, TrialLost, TrialStarted, notify
-from bohb.runner.report import Report
-from bohb.runner.search import Leases, Search
-from bohb.runner.tally import Tally
+from bohb.runner.report import Report, Tally
+from bohb.runner.signals import Interrupts
 from bohb.trials import Result, Trial
 
 SECONDS_TO_END = 10.0

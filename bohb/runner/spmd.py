@@ -11,9 +11,9 @@ that is where collectives, CUDA and signals are at home:
 
 Broadcasts have names: Horovod names objects by their type otherwise, and ranks that wait for different names wait for
 ever. How the trial went is not exchanged by collectives: after an exception on one rank the others may wait for it
-inside the objective. It goes over lines of our own (`party.py`), and what cannot be saved ends on all ranks, with an
-error: a rank that died, ranks that are out of step. The launcher starts the program again; a study goes on from there,
-and the trial that was cut off is asked again when its lease runs out.
+inside the objective. It goes over lines of our own (`ranks/votes.py`), and what cannot be saved ends on all ranks, with
+an error: a rank that died, ranks that are out of step. The launcher starts the program again; a study goes on from
+there, and the trial that was cut off is asked again when its lease runs out.
 """
 
 import os
@@ -27,13 +27,13 @@ from typing import Any, Literal, Protocol
 
 from bohb.errors import SettingError
 from bohb.runner.evaluation import Evaluation, Objective, Outcome
+from bohb.runner.interface import Search
+from bohb.runner.launch import run as run_loop
 from bohb.runner.limits import check_positive
-from bohb.runner.party import Chair, Member
-from bohb.runner.ranks import on_rank
+from bohb.runner.ranks.reports import on_rank
+from bohb.runner.ranks.votes import Chair, Member
 from bohb.runner.records import Callback
 from bohb.runner.report import Report
-from bohb.runner.search import Search
-from bohb.runner.start import run as run_loop
 from bohb.trials import Trial
 
 Launcher = Literal["horovod", "torchrun", "mpi"]
@@ -230,15 +230,15 @@ def _follow(group: Group, evaluation: Evaluation) -> Report:
 def _group(launcher: Launcher | None) -> Group:
     name = launcher or next((name for name, signs in SIGNS.items() if any(sign in os.environ for sign in signs)), None)
     if name == "horovod":
-        from bohb.runner.horovod import HorovodGroup
+        from bohb.runner.ranks.horovod import HorovodGroup
 
         return HorovodGroup()
     if name == "torchrun":
-        from bohb.runner.torchrun import TorchGroup
+        from bohb.runner.ranks.torchrun import TorchGroup
 
         return TorchGroup()
     if name == "mpi":
-        from bohb.runner.mpi import MpiGroup
+        from bohb.runner.ranks.mpi import MpiGroup
 
         return MpiGroup()
     raise SettingError(

@@ -3,24 +3,27 @@
 Write your own: an object with `cycle`, `next` and `start` is a schedule (see `Schedule`).
 """
 
-from bohb.schedules.asynchronous import AsynchronousHalving
-from bohb.schedules.brackets import Bracket, Brackets, Contest, OpenSchedule, Promote, Rung, Schedule, Start
+from bohb.schedules.asha import AsynchronousHalving
+from bohb.schedules.bracket_sizes import BracketPlan
+from bohb.schedules.brackets import Bracket, Brackets, Rung
 from bohb.schedules.freeze_thaw import FreezeThaw
 from bohb.schedules.full_budget import FullBudget
 from bohb.schedules.hpbandster import HpBandSterHyperband
 from bohb.schedules.hyperband import Hyperband
-from bohb.schedules.pending import Pending
+from bohb.schedules.in_flight import Pending
+from bohb.schedules.protocol import MoveOffer, OfferingSchedule, Promote, Schedule, Start
 
 __all__ = [
     "AsynchronousHalving",
     "Bracket",
+    "BracketPlan",
     "Brackets",
-    "Contest",
     "FreezeThaw",
     "FullBudget",
     "HpBandSterHyperband",
     "Hyperband",
-    "OpenSchedule",
+    "MoveOffer",
+    "OfferingSchedule",
     "Pending",
     "Promote",
     "Rung",

@@ -2,7 +2,7 @@
 
 This is the whole world of a schedule: configurations are ids, outcomes are losses, and nothing here knows a parameter,
 a clock or a worker. The optimizer keeps the record; a schedule reads it and answers `Start` or `Promote`, or lets the
-model choose among several (`Contest`). The one thing that it may do is to `close` a bracket that can never give work
+model choose among several (`MoveOffer`). The one thing that it may do is to `close` a bracket that can never give work
 again, which only saves looking at it.
 """
 
@@ -11,50 +11,12 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
-from bohb.budgets import BracketPlan, Ladder
+from bohb._sorted_set import SortedSet
+from bohb.budgets import Ladder
 from bohb.errors import SettingError
-from bohb.schedules.pending import Pending
-from bohb.sortedset import SortedSet
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Evaluate a configuration that is new at its budget, in this rung of this bracket (opening it if need be).
-
-    Where a finite space holds none, the best that was told there outside of the brackets takes its place.
-    """
-
-    bracket: int
-    rung: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Promote:
-    """Evaluate this configuration of this bracket's `rung - 1` in its `rung`."""
-
-    bracket: int
-    rung: int
-    config_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Contest:
-    """Moves of which the model may choose one.
-
-    Attributes:
-        promotions: Promotions that could take place.
-        start: Where a new configuration may start instead, or None if one of the promotions it has to be.
-    """
-
-    promotions: tuple[Promote, ...]
-    start: Start | None
-
-    @property
-    def default(self) -> Start | Promote:
-        """What takes place where no model chooses: the start, else the first of the promotions."""
-        return self.promotions[0] if self.start is None else self.start
+from bohb.schedules.bracket_sizes import BracketPlan
+from bohb.schedules.in_flight import Pending
 
 
 @dataclass(slots=True)
@@ -287,28 +249,3 @@ def _check_cycle(cycle: Sequence[BracketPlan], num_levels: int) -> tuple[Bracket
     if not plans:
         raise SettingError("expected at least one plan from the schedule's cycle, got none; return a BracketPlan")
     return plans
-
-
-class Schedule(Protocol):
-    """Who is promoted and what comes next. A schedule holds its settings only; all that changes is in the brackets."""
-
-    def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
-        """Returns the plans of one cycle over all brackets, in the order in which they are opened."""
-        ...
-
-    def next(self, brackets: Brackets) -> Start | Promote:
-        """Returns what to evaluate next; always something, if need be the start of the next bracket."""
-        ...
-
-    def start(self, brackets: Brackets) -> Start:
-        """Returns where a new configuration would start now, even if a promotion is due."""
-        ...
-
-
-@runtime_checkable
-class OpenSchedule(Schedule, Protocol):
-    """A schedule that leaves to the model what it need not decide itself; `next` returns the default of its contest."""
-
-    def contest(self, brackets: Brackets) -> Contest:
-        """Returns the moves of which the model may choose one; never none at all."""
-        ...

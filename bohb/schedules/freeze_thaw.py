@@ -31,10 +31,12 @@ from fractions import Fraction
 from itertools import chain, compress
 from statistics import NormalDist
 
-from bohb.budgets import BracketPlan, Ladder
+from bohb.budgets import Ladder
 from bohb.errors import SettingError
-from bohb.schedules.asynchronous import endless_bracket
-from bohb.schedules.brackets import Bracket, Brackets, Contest, Promote, Rung, Start
+from bohb.schedules.asha import endless_bracket
+from bohb.schedules.bracket_sizes import BracketPlan
+from bohb.schedules.brackets import Bracket, Brackets, Rung
+from bohb.schedules.protocol import MoveOffer, Promote, Start
 
 LEAST_BEHIND = 1.5
 """With any number of workers a rung may keep so many results for each that left it."""
@@ -93,33 +95,33 @@ class FreezeThaw:
 
     def next(self, brackets: Brackets) -> Start | Promote:
         """Returns the best of those that have to go on, else a start."""
-        return self.contest(brackets).default
+        return self.offer(brackets).default
 
     def start(self, brackets: Brackets) -> Start:  # noqa: ARG002 - the schedule's usual place
         """Returns the lowest rung."""
         return Start(0)
 
-    def contest(self, brackets: Brackets) -> Contest:
+    def offer(self, brackets: Brackets) -> MoveOffer:
         """Returns the moves of which the model may choose one; without a start, one of the promotions it must be."""
         if not len(brackets):
-            return Contest((), Start(0))
+            return MoveOffer((), Start(0))
         bracket, top = brackets[0], len(brackets.ladder) - 1
         able = [self._promotions(bracket, number) for number in range(top)]
         everybody = tuple(chain.from_iterable(able))
         if everybody and not brackets.may_start(0):  # a finite space, in which nothing new can start below
-            return Contest(everybody, None)
+            return MoveOffer(everybody, None)
         num_pending = brackets.pending.num_at_work
         if not bracket.rungs[top].entered:
             return self._first_pass(bracket, able, num_pending)
         if top and self._owes_a_direct_start(bracket, brackets):
-            return Contest((), Start(0, top))
+            return MoveOffer((), Start(0, top))
         for number in reversed(range(top)):
             eta = brackets.ladder.reduction(number, number + 1)
             if able[number] and self._must_promote(bracket.rungs[number], eta, num_pending):
-                return Contest(able[number], None)
-        return Contest(everybody, Start(0))
+                return MoveOffer(able[number], None)
+        return MoveOffer(everybody, Start(0))
 
-    def _first_pass(self, bracket: Bracket, able: Sequence[tuple[Promote, ...]], num_pending: int) -> Contest:
+    def _first_pass(self, bracket: Bracket, able: Sequence[tuple[Promote, ...]], num_pending: int) -> MoveOffer:
         """Returns who goes on while nobody has entered the full budget: the highest rung that is ready promotes."""
         sizes = [math.ceil(self.first_share * size) for size in bracket.plan.sizes]
         speed = max(Fraction(num_pending + 1, FEW_WORKERS), Fraction(1))
@@ -130,8 +132,8 @@ class FreezeThaw:
             num_finished, num_above = len(bracket.rungs[number].finished), len(bracket.rungs[number + 1].entered)
             behind = _behind(Fraction(sizes[number], sizes[number + 1]), speed)
             if able[number] and num_finished >= max(needed[number], (num_above + 1) * behind):
-                return Contest(able[number], None)
-        return Contest((), Start(0))
+                return MoveOffer(able[number], None)
+        return MoveOffer((), Start(0))
 
     def _must_promote(self, rung: Rung, eta: int | Fraction, num_pending: int) -> bool:
         """Whether too many stayed behind for those that left."""

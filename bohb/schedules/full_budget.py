@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bohb.budgets import BracketPlan, Ladder
-from bohb.schedules.brackets import Brackets, Start
+from bohb.budgets import Ladder
+from bohb.schedules.bracket_sizes import BracketPlan
+from bohb.schedules.brackets import Brackets
+from bohb.schedules.protocol import Start
 
 
 @dataclass(frozen=True)

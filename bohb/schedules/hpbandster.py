@@ -8,9 +8,11 @@ and places that failures leave empty are filled with new configurations started 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bohb.budgets import BracketPlan, Ladder, hpbandster_bracket
-from bohb.schedules.brackets import Brackets, Promote, Start
+from bohb.budgets import Ladder
+from bohb.schedules.bracket_sizes import BracketPlan, hpbandster_bracket
+from bohb.schedules.brackets import Brackets
 from bohb.schedules.hyperband import next_move, oldest_start
+from bohb.schedules.protocol import Promote, Start
 
 
 @dataclass(frozen=True)

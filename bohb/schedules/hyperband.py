@@ -8,8 +8,10 @@ first.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bohb.budgets import BracketPlan, Ladder, paper_bracket
-from bohb.schedules.brackets import Bracket, Brackets, Promote, Start
+from bohb.budgets import Ladder
+from bohb.schedules.bracket_sizes import BracketPlan, paper_bracket
+from bohb.schedules.brackets import Bracket, Brackets
+from bohb.schedules.protocol import Promote, Start
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The study: the optimizer's ask and tell over an event log that several processes share.
 
-`Study` is for everybody; `bohb.study.light.tell` is for a process that only tells and should start at once. The log is
-an SQLite file or a PostgreSQL database (see `logs.py`), and one table of (seq, kind, payload, at) in either.
+`Study` is for everybody; `quick_tell.tell` is for a process that only tells and should start at once. The log is an
+SQLite file or a PostgreSQL database (see `stores`), and one table of (seq, kind, payload, at) in either.
 """
 
 import importlib

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from bohb import events
 from bohb.errors import BohbError, StudyCorrupt
-from bohb.optimizer import Optimizer
+from bohb.optimizer import Optimizer, events
 from bohb.space import Space
 from bohb.study import leases
-from bohb.study.rows import Row, checksum, read_facts, seal, verify
+from bohb.study.stores.rows import Row, checksum, read_facts, seal, verify
 from bohb.trials import Status
 
 MANY = 1000

@@ -1,7 +1,7 @@
 """The study: an optimizer that several processes share, and that survives each of them.
 
-This is what users see: the optimizer's methods, and leases. How a call becomes one transaction is in `session.py`; the
-rules of the search are the optimizer's, and none of them is here.
+This is what users see: the optimizer's methods, and leases. How a call becomes one transaction is in `transaction.py`;
+the rules of the search are the optimizer's, and none of them is here.
 """
 
 import os
@@ -12,19 +12,21 @@ from bohb.budgets import Ladder, ladder
 from bohb.errors import StudyUnavailable
 from bohb.optimizer import Optimizer
 from bohb.space import Space
-from bohb.study import headers, leases
-from bohb.study.logs import Log, canonical, create, open_log
+from bohb.study import leases
 from bohb.study.replica import Replica
-from bohb.study.rows import seal
-from bohb.study.session import Session
+from bohb.study.stores import header
+from bohb.study.stores.protocol import Log
+from bohb.study.stores.registry import canonical, create, open_log
+from bohb.study.stores.rows import seal
+from bohb.study.transaction import Session
 from bohb.trials import Result, Trial
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
-    from bohb.diagnostics import Explanation, Health
     from bohb.models import Model
-    from bohb.planning import Plan
+    from bohb.optimizer.diagnostics import Explanation, Health
+    from bohb.optimizer.plan import Plan
     from bohb.schedules import Schedule
 
 
@@ -99,8 +101,8 @@ class Study:
                 model=model,
                 preset="default" if preset is None else preset,
             )
-            header = headers.describe(optimizer)
-            create(name, lambda at: seal(None, headers.KIND, header, at))
+            facts = header.describe(optimizer)
+            create(name, lambda at: seal(None, header.KIND, facts, at))
             log = open_log(name)
         if log is None:
             raise StudyUnavailable(f"expected a study at {name}, got nothing; give a space and budgets to create one")

@@ -7,9 +7,9 @@ import pytest
 
 import bohb
 from bohb.cli import exits
-from bohb.cli.checking import MAX_DIFFERENCES
 from bohb.cli.main import main
-from bohb.study.rows import seal
+from bohb.cli.verify import MAX_DIFFERENCES
+from bohb.study.stores.rows import seal
 from tests.cli.shell import CONDITIONAL, make
 
 

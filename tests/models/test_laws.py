@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bohb.models import HpBandSterModel, PaperModel, PooledModel, ProcessModel, UniformModel
+from bohb.models import ExpectedImprovementModel, HpBandSterModel, PaperModel, PooledDensityModel, RandomModel
 from bohb.space import Space
 from tests.models.told import floats, sampled, tellings, told
 from tests.strategies import SPACES
 
-RATIOS = [HpBandSterModel(random_fraction=0), PaperModel(random_fraction=0), PooledModel(random_fraction=0)]
-FITTED = [*RATIOS, ProcessModel(random_fraction=0)]
-by_ranks = pytest.mark.parametrize("model", [*RATIOS, UniformModel()], ids=lambda model: type(model).__name__)
+RATIOS = [HpBandSterModel(random_fraction=0), PaperModel(random_fraction=0), PooledDensityModel(random_fraction=0)]
+FITTED = [*RATIOS, ExpectedImprovementModel(random_fraction=0)]
+by_ranks = pytest.mark.parametrize("model", [*RATIOS, RandomModel()], ids=lambda model: type(model).__name__)
 ratios = pytest.mark.parametrize("model", RATIOS, ids=lambda model: type(model).__name__)
 fitted = pytest.mark.parametrize("model", FITTED, ids=lambda model: type(model).__name__)
-every_model = pytest.mark.parametrize("model", [*FITTED, UniformModel()], ids=lambda model: type(model).__name__)
+every_model = pytest.mark.parametrize("model", [*FITTED, RandomModel()], ids=lambda model: type(model).__name__)
 MIXED = Space(SPACES["mixed"]())
 FLOATS = Space(SPACES["float"]())
 
@@ -142,10 +142,10 @@ def test_without_results_there_is_no_candidate_and_a_reason(model):
 
 
 def test_the_uniform_model_never_has_a_candidate():
-    assert not len(proposal(UniformModel(), sampled(FLOATS, [0.1] * 100), FLOATS).vectors)
+    assert not len(proposal(RandomModel(), sampled(FLOATS, [0.1] * 100), FLOATS).vectors)
 
 
-@pytest.mark.parametrize("kind", [HpBandSterModel, PaperModel, PooledModel, ProcessModel])
+@pytest.mark.parametrize("kind", [HpBandSterModel, PaperModel, PooledDensityModel, ExpectedImprovementModel])
 @pytest.mark.parametrize("share", [0.0, 1 / 3, 1.0])
 def test_the_random_share_is_as_set(kind, share):
     space, model = floats(1), kind(random_fraction=share)

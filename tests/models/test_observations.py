@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
 from bohb.models import Observations
-from bohb.models.concordance import MAX_PAIRS, concordance
 from bohb.models.observations import ids
+from bohb.models.rank_agreement import MAX_PAIRS, rank_agreement
 from tests.models.told import tellings, told
 
 VECTORS = np.arange(50.0).reshape(25, 2)
@@ -84,42 +84,44 @@ def test_vectors_are_copies_in_the_order_of_the_ids():
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_concordance_is_kendalls_tau_where_nothing_is_tied(seed):
+def test_rank_agreement_is_kendalls_tau_where_nothing_is_tied(seed):
     rng = np.random.default_rng(seed)
     num = int(rng.integers(2, MAX_PAIRS))
     x = rng.random(num)
     y = x + rng.normal(size=num) * rng.choice([0.01, 0.3, 10])
     tells = [(0, i, loss) for i, loss in enumerate(x)] + [(1, i, loss) for i, loss in enumerate(y)]
-    tau, num_pairs = concordance(told(np.zeros((num, 1)), tells, num_levels=2), 1)
+    tau, num_pairs = rank_agreement(told(np.zeros((num, 1)), tells, num_levels=2), 1)
     assert tau == pytest.approx(kendalltau(x, y).statistic, abs=1e-12)
     assert num_pairs == num
 
 
 @given(tellings(num_levels=2, losses=st.one_of(st.integers(0, 9).map(float), st.just(inf))))
-def test_concordance_with_ties_and_failures_is_the_mean_agreement(tells):
+def test_rank_agreement_with_ties_and_failures_is_the_mean_agreement(tells):
     """Tau-a: of all pairs that succeeded at both levels, the share ordered alike minus the share ordered otherwise."""
     observations = told(VECTORS, tells, num_levels=2)
     losses = [{i: loss for other, i, loss in tells if other == level and loss < inf} for level in (0, 1)]
     both = sorted(losses[0].keys() & losses[1].keys())
     pairs = [(i, j) for i in both for j in both if i < j]
     signs = [np.sign((losses[0][i] - losses[0][j]) * (losses[1][i] - losses[1][j])) for i, j in pairs]
-    tau, num_pairs = concordance(observations, 1)
+    tau, num_pairs = rank_agreement(observations, 1)
     assert num_pairs == len(both)
     assert tau == pytest.approx(np.mean(signs) if pairs else 0.0)
 
 
-def test_concordance_looks_at_the_latest_configurations_only():
+def test_rank_agreement_looks_at_the_latest_configurations_only():
     """The first hundred disagree, the last agree."""
     num = 100 + MAX_PAIRS
     tells = [(0, i, float(i)) for i in range(num)] + [(1, i, float(i if i >= 100 else -i)) for i in range(num)]
-    assert concordance(told(np.zeros((num, 1)), tells, num_levels=2), 1) == (1.0, MAX_PAIRS)
+    assert rank_agreement(told(np.zeros((num, 1)), tells, num_levels=2), 1) == (1.0, MAX_PAIRS)
 
 
 @given(tellings(num_levels=3))
-def test_concordance_is_up_to_date_however_often_it_was_asked(tells):
+def test_rank_agreement_is_up_to_date_however_often_it_was_asked(tells):
     """What is kept of an earlier answer never outlives it."""
     observations = told(VECTORS, [], num_levels=3)
     for i, tell in enumerate(tells):
         observations.tell(*tell)
         fresh = told(VECTORS, tells[: i + 1], num_levels=3)
-        assert [concordance(observations, upper) for upper in (1, 2)] == [concordance(fresh, upper) for upper in (1, 2)]
+        assert [rank_agreement(observations, upper) for upper in (1, 2)] == [
+            rank_agreement(fresh, upper) for upper in (1, 2)
+        ]

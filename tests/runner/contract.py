@@ -18,7 +18,7 @@ import pytest
 
 import bohb
 from bohb import Status
-from bohb.events import Asked
+from bohb.optimizer.events import Asked
 from tests.runner.engines import Engine
 
 SPACE = {"x": (0.0, 1.0)}

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from bohb.runner.ranks import Rank
+from bohb.runner.ranks.reports import Rank
 
 START = "import pickle, sys; pickle.load(sys.stdin.buffer)()"
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import bohb
 from bohb.runner import Report, RunEnded, RunStarted, SerialExecutor, TrialEnded, TrialLost, TrialStarted, cost
-from bohb.runner import search as searches
+from bohb.runner import interface as searches
 
 SPACE = {"x": (0.0, 1.0)}
 

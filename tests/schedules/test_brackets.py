@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb.budgets import BracketPlan, geometric
+from bohb.budgets import geometric
 from bohb.errors import SettingError
 from bohb.schedules import Brackets, Rung
+from bohb.schedules.bracket_sizes import BracketPlan
 
 RESULTS = st.lists(st.one_of(st.integers(0, 3).map(float), st.floats(0, 1), st.just(inf)), max_size=30)
 

@@ -21,7 +21,7 @@ FIVE = geometric(1, 81, eta=3)
 
 
 class AnyOfThem:
-    """A freeze-thaw schedule whose model picks any of the moves that it is offered; notes every contest."""
+    """A freeze-thaw schedule whose model picks any of the moves that it is offered; notes every offer."""
 
     def __init__(self, schedule, seed):
         self.schedule, self.rng, self.contests = schedule, np.random.default_rng(seed), []
@@ -30,9 +30,9 @@ class AnyOfThem:
         return self.schedule.cycle(ladder)
 
     def next(self, brackets):
-        contest = self.schedule.contest(brackets)
-        self.contests.append(contest)
-        moves = [*contest.promotions, *([] if contest.start is None else [contest.start])]
+        offer = self.schedule.offer(brackets)
+        self.contests.append(offer)
+        moves = [*offer.promotions, *([] if offer.start is None else [offer.start])]
         return moves[self.rng.integers(len(moves))]
 
 
@@ -45,12 +45,12 @@ def test_whatever_the_model_picks_is_legal(rungs, kind, seed, workers):
     """There is always a move, and every one on offer keeps the laws of the brackets."""
 
     def every_move_is_legal(run, word):
-        contest = run.schedule.contests[-1]
-        assert contest.promotions or contest.start is not None
-        for move in contest.promotions:
+        offer = run.schedule.contests[-1]
+        assert offer.promotions or offer.start is not None
+        for move in offer.promotions:
             is_legal(run, move)
-        if contest.start is None:
-            assert len({move.rung for move in contest.promotions}) == 1
+        if offer.start is None:
+            assert len({move.rung for move in offer.promotions}) == 1
 
     run = Simulation(AnyOfThem(FreezeThaw(), seed), rungs, np.random.default_rng(seed), check=every_move_is_legal)
     run.play(LOSSES[kind], num_steps=200, workers=workers)
@@ -59,9 +59,9 @@ def test_whatever_the_model_picks_is_legal(rungs, kind, seed, workers):
 @given(**CASES)
 def test_without_a_model_the_best_that_has_to_go_on_does(rungs, kind, seed, workers):
     def is_the_default_of_the_contest(run, word):
-        contest = run.schedule.contest(run.brackets)
-        if contest.start is not None:
-            assert word == contest.start
+        offer = run.schedule.offer(run.brackets)
+        if offer.start is not None:
+            assert word == offer.start
         else:
             rung = run.brackets[0].rungs[word.rung - 1]
             assert word == Promote(0, word.rung, rung.waiting[0][1])
@@ -185,7 +185,7 @@ def test_what_is_never_told_does_not_keep_the_others_from_the_full_budget(monkey
     """One in five is lost without a word; the control takes nobody for lost, and waits for workers that never were."""
     assert asks_before_a_full_training(0.0) == 120
     assert asks_before_a_full_training(0.2) < 400
-    monkeypatch.setattr("bohb.schedules.pending.PATIENCE", inf)
+    monkeypatch.setattr("bohb.schedules.in_flight.PATIENCE", inf)
     assert asks_before_a_full_training(0.2) == 1500
 
 
@@ -202,7 +202,7 @@ def test_direct_starts_that_are_lost_make_room_for_others(monkeypatch):
         return num
 
     assert num_direct() > 4 * FEW_DIRECT
-    monkeypatch.setattr("bohb.schedules.pending.PATIENCE", inf)
+    monkeypatch.setattr("bohb.schedules.in_flight.PATIENCE", inf)
     assert num_direct() == FEW_DIRECT
 
 

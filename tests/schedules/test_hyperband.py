@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb.budgets import geometric, hpbandster_bracket, ladder, paper_bracket
+from bohb.budgets import geometric, ladder
 from bohb.schedules import HpBandSterHyperband, Hyperband, Promote, Start
+from bohb.schedules.bracket_sizes import hpbandster_bracket, paper_bracket
 from tests.schedules.simulation import LOSSES, Simulation
 from tests.schedules.test_laws import KINDS, LADDERS, SEEDS
 

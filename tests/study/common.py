@@ -1,9 +1,9 @@
 """What the tests of the study share: a small search, and what it has to be equal to."""
 
 import bohb
-from bohb import events
-from bohb.study.logs import open_log
-from bohb.study.rows import read_facts
+from bohb.optimizer import events
+from bohb.study.stores.registry import open_log
+from bohb.study.stores.rows import read_facts
 
 SPACE = {"x": (-1.0, 1.0), "n": (1, 64), "act": ["relu", "tanh"]}
 BUDGETS = (1, 3, 9, 27)

@@ -16,9 +16,10 @@ import pytest
 
 import bohb
 from bohb.errors import BohbError, StudyCorrupt, StudyMismatch, StudyUnavailable, StudyVersion
-from bohb.study import headers, light
-from bohb.study.rows import Row, _digest, checksum, read_facts, seal, verify
-from bohb.study.sqlite import TABLE, SQLiteLog
+from bohb.study import quick_tell
+from bohb.study.stores import header
+from bohb.study.stores.rows import Row, _digest, checksum, read_facts, seal, verify
+from bohb.study.stores.sqlite import TABLE, SQLiteLog
 from tests.study.common import loss_of, open_new, rows_of
 
 REFUSED = (StudyCorrupt, StudyMismatch, StudyVersion)
@@ -79,7 +80,7 @@ def rows_or_refusal(target):
     try:
         with log.transaction(write=False) as moment:
             rows = list(log.read_after(0))
-            headers.read_header(rows[0])
+            header.read_header(rows[0])
             check = checksum(rows[0])
             for number, row in enumerate(rows[1:], 2):
                 check = verify(row, number, check)
@@ -134,7 +135,7 @@ def test_a_mutated_file_takes_a_light_tell_only_if_the_study_stays_whole_or_is_r
     for _ in range(1000):
         target.write_bytes(mutated(content, rng) or b"x")
         try:
-            light.tell(target, 30, 0.5)
+            quick_tell.tell(target, 30, 0.5)
         except REFUSED:
             continue
         found = rows_or_refusal(target)
@@ -197,7 +198,7 @@ def test_the_last_events_cannot_vanish(whole, tmp_path):
     with pytest.raises(StudyCorrupt, match="events"):
         bohb.Study.open(target)
     with pytest.raises(StudyCorrupt, match="events"):
-        light.tell(target, 1, 0.5)
+        quick_tell.tell(target, 1, 0.5)
 
 
 # Things that are no study.
@@ -255,7 +256,7 @@ def test_what_is_no_study_is_refused(tmp_path, thing, way):
     THINGS[thing](path)
     before = path.read_bytes() if path.is_file() else None
     with pytest.raises(REFUSED):
-        {"open": bohb.Study.open, "create": open_new, "tell": lambda path: light.tell(path, 0, 1.0)}[way](path)
+        {"open": bohb.Study.open, "create": open_new, "tell": lambda path: quick_tell.tell(path, 0, 1.0)}[way](path)
     if before is not None:
         assert path.read_bytes() == before
 
@@ -295,7 +296,7 @@ def forge(path, rows, header=None):
     """A file with valid checksums and any content."""
     facts = header
     if header is None:
-        facts = headers.describe(bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0))
+        facts = header.describe(bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0))
     last = seal(None, "study", facts, 1.0)
     sealed = [last]
     for kind, text in rows:
@@ -408,7 +409,7 @@ def test_a_row_that_would_fill_the_memory_is_refused(tmp_path):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**18
 
 
-HEADER = headers.describe(bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0))
+HEADER = header.describe(bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0))
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from bohb.optimizer import Optimizer
-from bohb.study import headers
-from bohb.study.logs import create, open_log
-from bohb.study.rows import seal
+from bohb.study.stores import header
+from bohb.study.stores.registry import create, open_log
+from bohb.study.stores.rows import seal
 from tests.study.common import loss_of
 
 SPACE = {"x": (-1.0, 1.0), "n": (1, 64), "lr": (1e-5, 0.1), "act": ["relu", "tanh"]}
@@ -29,11 +29,11 @@ print(json.dumps({"results": results, "id": trial.id, "megabytes": peak}))
 
 def grow(target):
     """Writes a large study the fast way: one optimizer in memory, one transaction. Its choices are random ones."""
-    from bohb import events
+    from bohb.optimizer import events
 
     optimizer = Optimizer(SPACE, BUDGETS, seed=0, preset="asha")
-    header = headers.describe(Optimizer(SPACE, BUDGETS, seed=0, preset="fast"))
-    create(target, lambda at: seal(None, headers.KIND, header, at))
+    facts = header.describe(Optimizer(SPACE, BUDGETS, seed=0, preset="fast"))
+    create(target, lambda at: seal(None, header.KIND, facts, at))
     for _ in range(NUM_TRIALS):
         trial = optimizer.ask()
         optimizer.tell(trial, loss_of(trial))

@@ -21,7 +21,7 @@ from bohb.errors import (
     UnknownTrial,
 )
 from bohb.schedules import AsynchronousHalving
-from bohb.study import light
+from bohb.study import quick_tell
 from tests.study.common import BUDGETS, PRESET, SPACE, loss_of, open_new, replayed, rows_of
 
 
@@ -178,7 +178,7 @@ def clock(monkeypatch):
             return self.now
 
     hands = Clock()
-    monkeypatch.setattr("bohb.study.sqlite.time.time", hands)
+    monkeypatch.setattr("bohb.study.stores.sqlite.time.time", hands)
     return hands
 
 
@@ -262,7 +262,7 @@ def test_a_clock_that_jumps_loses_nothing(tmp_path_factory, jumps):
     """Whatever the clock does, every trial is told once, and the search is that of the replayed log."""
     target, now = tmp_path_factory.mktemp("clock") / "s.db", [1e9]
     with pytest.MonkeyPatch.context() as patch, open_new(target) as study:
-        patch.setattr("bohb.study.sqlite.time.time", lambda: now[0])
+        patch.setattr("bohb.study.stores.sqlite.time.time", lambda: now[0])
         trials = []
         for jump in jumps:
             trials.append(study.ask(lease=60))
@@ -295,7 +295,7 @@ def tell_both(tmp_path_factory, script):
                         result = study.tell(number, outcome, checkpoint=checkpoint)
                         seen.append((result.loss, result.checkpoint))
                     else:
-                        told = light.tell(target, number, outcome, checkpoint=checkpoint)
+                        told = quick_tell.tell(target, number, outcome, checkpoint=checkpoint)
                         seen.append((told.loss, told.checkpoint))
                 except (TellConflict, UnknownTrial, OutcomeError) as error:
                     seen.append((type(error), str(error)))
@@ -324,9 +324,9 @@ def test_the_light_tell_works_on_every_store(target):
     with open_new(target) as study:
         trials = [study.ask() for _ in range(40)]
         for trial in trials[::-1]:
-            assert light.tell(target, trial.id, loss_of(trial), info={"id": trial.id}).trial_id == trial.id
+            assert quick_tell.tell(target, trial.id, loss_of(trial), info={"id": trial.id}).trial_id == trial.id
         assert [result.info["id"] for result in study.results] == [trial.id for trial in trials[::-1]]
-        assert light.tell(target, 3, loss_of(trials[3])).info == {"id": 3}
+        assert quick_tell.tell(target, 3, loss_of(trials[3])).info == {"id": 3}
     replayed(target)
 
 
@@ -335,7 +335,7 @@ def test_a_light_tell_loads_nothing_heavy(tmp_path):
     with open_new(tmp_path / "s.db") as study:
         study.ask()
     code = (
-        "import sys; from bohb.study import light; light.tell(sys.argv[1], 0, 0.5); "
+        "import sys; from bohb.study import quick_tell; quick_tell.tell(sys.argv[1], 0, 0.5); "
         "print([name for name in ('numpy', 'ConfigSpace', 'scipy', 'statsmodels', 'psycopg') if name in sys.modules])"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "s.db")]

@@ -10,7 +10,7 @@ import pytest
 
 import bohb
 from bohb.errors import StudyBusy
-from bohb.study.rows import read_facts
+from bohb.study.stores.rows import read_facts
 from tests.study.common import loss_of, open_new, replayed, rows_of
 
 FORK = multiprocessing.get_context("fork")
@@ -130,7 +130,7 @@ def test_a_pickled_study_carries_the_target_and_the_options_only(tmp_path):
 
 
 def test_a_lock_that_is_never_let_go_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr("bohb.study.sqlite.PATIENCE", 0.05)
+    monkeypatch.setattr("bohb.study.stores.sqlite.PATIENCE", 0.05)
     with open_new(tmp_path / "s.db") as holder, open_new(tmp_path / "s.db") as other:
         with holder._session._log.transaction(write=True), pytest.raises(StudyBusy, match="another process holds it"):
             other.ask()
@@ -138,7 +138,7 @@ def test_a_lock_that_is_never_let_go_is_said(tmp_path, monkeypatch):
 
 
 def test_a_lock_that_is_never_let_go_is_said_by_a_server(database, monkeypatch):
-    monkeypatch.setattr("bohb.study.postgres.PATIENCE", 1)
+    monkeypatch.setattr("bohb.study.stores.postgres.PATIENCE", 1)
     with open_new(database) as holder, open_new(database) as other:
         with holder._session._log.transaction(write=True), pytest.raises(StudyBusy, match="another process holds it"):
             other.ask()

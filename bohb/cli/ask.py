@@ -1,0 +1,74 @@
+"""The commands that change a study and need its optimizer: ask, heartbeat, release, enqueue, observe."""
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from bohb.cli import exits
+from bohb.cli.arguments import read_budget, read_config
+from bohb.cli.output import print_json, print_text, result_text
+from bohb.exchange.records import result_facts, trial_facts
+
+if TYPE_CHECKING:
+    from bohb.study.study import Study
+
+
+def open_study(target: str) -> "Study":
+    """Opens a study that is there."""
+    from bohb.study.study import Study
+
+    return Study.open(target)
+
+
+def ask(options: Namespace) -> int:
+    """Prints the next trial as one JSON line, whatever the options say: it is for programs."""
+    with open_study(options.study) as study:
+        trial = study.ask(lease=options.lease)
+        try:
+            print_json(trial_facts(trial) | {"lease": options.lease})
+        except OSError:  # whoever asked is gone, and will not evaluate it
+            study.release(trial)
+            raise
+    return exits.OK
+
+
+def heartbeat(options: Namespace) -> int:
+    """Prints whether the trial is still the caller's; starts its lease anew if so."""
+    with open_study(options.study) as study:
+        is_ours = study.heartbeat(options.trial)
+    _answer(options, {"trial": options.trial, "held": is_ours}, "held" if is_ours else "no longer held")
+    return exits.OK if is_ours else exits.NO
+
+
+def release(options: Namespace) -> int:
+    """Gives a trial back."""
+    with open_study(options.study) as study:
+        study.release(options.trial)
+    _answer(options, {"trial": options.trial, "released": True}, f"trial {options.trial}: released")
+    return exits.OK
+
+
+def enqueue(options: Namespace) -> int:
+    """Puts a configuration before the model's choices."""
+    config = read_config(options.config)
+    with open_study(options.study) as study:
+        budget = None if options.budget is None else read_budget(options.budget, study.ladder)
+        study.enqueue(config, budget)
+    _answer(options, {"config": config, "budget": budget}, "enqueued")
+    return exits.OK
+
+
+def observe(options: Namespace) -> int:
+    """Records a result from elsewhere."""
+    config = read_config(options.config)
+    outcome: Any = options.loss if options.error is None else RuntimeError(options.error)
+    with open_study(options.study) as study:
+        result = study.observe(config, read_budget(options.budget, study.ladder), outcome)
+    _answer(options, result_facts(result), result_text(result))
+    return exits.OK
+
+
+def _answer(options: Namespace, facts: dict[str, Any], text: str) -> None:
+    if options.json:
+        print_json(facts)
+    else:
+        print_text(text)

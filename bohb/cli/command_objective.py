@@ -1,0 +1,164 @@
+"""One trial as one run of a command, in a worker process of the runner.
+
+What the command gets: arguments with the trial filled in, the trial as JSON in `BOHB_TRIAL` and on stdin. What it
+gives: on the last line of stdout the loss, or a JSON object with `loss`, `checkpoint` and `info`. What it prints is
+kept as the runner keeps it, and the end of stderr goes with a failure.
+
+This file is loaded in every worker process; it imports nothing heavy, and knows no study.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from bohb.cli.templates import fill_in
+from bohb.errors import WorkerLost
+from bohb.exchange.records import trial_facts
+from bohb.optimizer.outcomes import read_checkpoint, read_info, read_loss
+from bohb.runner.evaluation import Outcome
+from bohb.trials import Trial
+
+TAIL = 16_384
+"""Bytes of each stream to remember; the loss is at the end of one, the reason of a failure at the end of the other."""
+SECONDS_TO_DRAIN = 1.0
+"""How long to wait for the end of the streams once the command has ended: what it left running may hold them open."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """An objective that runs a command.
+
+    Args:
+        words: The command and its arguments, with placeholders; see `bohb.cli.templates`.
+    """
+
+    words: Sequence[str]
+
+    def __call__(self, trial: Trial) -> Outcome:
+        """Runs the command for a trial.
+
+        Raises:
+            WorkerLost: If a signal ended it: that says nothing about the configuration.
+        """
+        with _Patience() as patience:
+            code, out, err = _run(fill_in(self.words, trial), trial)
+        patience.resign()
+        if code < 0:
+            raise WorkerLost(f"the command was ended by {signal.Signals(-code).name}{_quoted(err)}")
+        if code:
+            return Outcome(error=f"exit status {code}", info={"exit_status": code, "stderr": err})
+        return read_output(out, err)
+
+
+def read_output(out: str, err: str) -> Outcome:
+    """Returns what a command that ended well has printed as an outcome.
+
+    Args:
+        out: The end of its stdout.
+        err: The end of its stderr.
+    """
+    lines = out.strip().splitlines()
+    last = lines[-1].strip() if lines else ""
+    expected = "expected the loss, or a JSON object with it, on the last line of stdout"
+    try:
+        facts: dict[str, Any] = json.loads(last) if last.startswith("{") else {"loss": float(last)}
+        unknown = sorted(set(facts) - {"loss", "checkpoint", "info"})
+        if "loss" not in facts or unknown:
+            raise ValueError(f"the names {list(facts)}; there are loss, checkpoint and info")
+        checkpoint, info = read_checkpoint(facts.get("checkpoint")), read_info(facts.get("info"))
+        loss = read_loss(float("nan") if facts["loss"] is None else facts["loss"])
+    except (ValueError, TypeError, RecursionError) as error:
+        return Outcome(error=f"{expected}, got {last[:200]!r}: {error}", info={"exit_status": 0, "stderr": err})
+    return Outcome(loss=loss, checkpoint=checkpoint, info=info)
+
+
+def trial_json(trial: Trial) -> str:
+    """Returns what `BOHB_TRIAL` and stdin carry; the same as `bohb ask` prints."""
+    return json.dumps(trial_facts(trial))
+
+
+def _run(words: Sequence[str], trial: Trial) -> tuple[int, str, str]:
+    """Runs a command to its end; returns its status, and the ends of what it printed."""
+    text = trial_json(trial)
+    process = subprocess.Popen(  # noqa: S603  (the user's own command, without a shell)
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "BOHB_TRIAL": text},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    out, err = _Tail(process.stdout, sys.stdout.fileno()), _Tail(process.stderr, sys.stderr.fileno())
+    threading.Thread(target=_feed, args=(process.stdin, f"{text}\n".encode()), daemon=True).start()
+    code = process.wait()
+    return code, out.text(), err.text()
+
+
+def _feed(stream: IO[bytes], data: bytes) -> None:
+    """Writes to a command that need not read."""
+    try:
+        with stream:
+            stream.write(data)
+    except BrokenPipeError:
+        return
+
+
+@dataclass
+class _Tail:
+    """Passes a stream on as it comes, and remembers its end."""
+
+    stream: IO[bytes]
+    copy_to: int
+    data: bytearray = field(default_factory=bytearray)
+
+    def __post_init__(self) -> None:
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self) -> None:
+        while chunk := os.read(self.stream.fileno(), 65_536):
+            os.write(self.copy_to, chunk)
+            self.data += chunk
+            del self.data[:-TAIL]
+
+    def text(self) -> str:
+        self.thread.join(SECONDS_TO_DRAIN)
+        return bytes(self.data).decode(errors="replace")
+
+
+class _Patience:
+    """Lets SIGTERM end the command, and this process only after it: whoever ends us gave the command time to save.
+
+    The signal goes to the whole process group, so the command has it as well.
+    """
+
+    def __init__(self) -> None:
+        self._is_called = False
+        self._before: Any = None
+
+    def __enter__(self) -> "_Patience":
+        self._before = signal.signal(signal.SIGTERM, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+
+    def resign(self) -> None:
+        """Ends this process if it was told to."""
+        if self._is_called:
+            signal.raise_signal(signal.SIGTERM)
+
+    def _note(self, *_: object) -> None:
+        self._is_called = True
+
+
+def _quoted(err: str) -> str:
+    return f"; the end of its stderr:\n{err}" if err.strip() else ""

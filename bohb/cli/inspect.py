@@ -1,0 +1,108 @@
+"""The commands that only look: status, best, trials, plan, health, explain. They disturb nobody."""
+
+import dataclasses
+from argparse import Namespace
+from collections import Counter
+from typing import Any
+
+from bohb.cli import exits
+from bohb.cli.arguments import describe
+from bohb.cli.ask import open_study
+from bohb.cli.output import note, print_json, print_text, result_text
+from bohb.exchange.records import result_facts
+
+
+def status(options: Namespace) -> int:
+    """Prints what the study is made of and how far it is."""
+    description = describe(options.study)
+    with open_study(options.study) as study:
+        results, pending, best = study.results, study.pending, study.incumbent
+        levels = Counter(study.ladder.level(result.trial.budget) for result in results)
+        facts: dict[str, Any] = {
+            "study": study.target.rpartition("@")[2],  # without the password of a URL
+            "preset": description.preset,
+            "seed": study.seed,
+            "parameters": list(description.names),
+            "budgets": list(study.ladder),
+            "results": len(results),
+            "results_by_budget": [levels[level] for level in range(len(study.ladder))],
+            "failures": sum(result.status != "ok" for result in results),
+            "pending": [trial.id for trial in pending],
+            "incumbent": None if best is None else result_facts(best),
+        }
+    if options.json:
+        print_json(facts)
+        return exits.OK
+    counts = ", ".join(
+        f"{num} at {budget}" for num, budget in zip(facts["results_by_budget"], facts["budgets"], strict=True)
+    )
+    print_text(f"study:     {facts['study']} (preset {facts['preset']}, seed {facts['seed']})")
+    print_text(f"results:   {facts['results']} ({counts}), {facts['failures']} of them failures")
+    print_text(f"pending:   {len(pending)}")
+    print_text(f"incumbent: {'none yet' if best is None else result_text(best)}")
+    return exits.OK
+
+
+def best(options: Namespace) -> int:
+    """Prints the incumbent."""
+    with open_study(options.study) as study:
+        result = study.incumbent
+    if result is None:
+        note("no trial has succeeded yet")
+        return exits.NO
+    if options.json:
+        print_json(result_facts(result))
+    else:
+        print_text(result_text(result))
+    return exits.OK
+
+
+def trials(options: Namespace) -> int:
+    """Prints a line for each result that counts, in the order of telling."""
+    with open_study(options.study) as study:
+        results = study.results
+    for result in results:
+        if options.json:
+            print_json(result_facts(result))
+        else:
+            print_text(result_text(result))
+    return exits.OK
+
+
+def plan(options: Namespace) -> int:
+    """Prints what is ahead."""
+    with open_study(options.study) as study:
+        ahead = study.plan(options.workers, options.cycles)
+    if options.json:
+        print_json(dataclasses.asdict(ahead))
+    else:
+        print_text(str(ahead))
+    return exits.OK
+
+
+def health(options: Namespace) -> int:
+    """Prints how the search is doing."""
+    with open_study(options.study) as study:
+        found = study.health()
+    if not options.json:
+        print_text(str(found))
+        return exits.OK
+    facts = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    facts["rank_correlation"] = [
+        {"budgets": list(pair), "tau": tau, "compared": found.num_compared[pair]}
+        for pair, tau in found.rank_correlation.items()
+    ]
+    del facts["num_compared"]
+    print_json(facts | {"origins": dict(found.origins), "messages": list(found.messages)})
+    return exits.OK
+
+
+def explain(options: Namespace) -> int:
+    """Prints why a trial is what it is."""
+    with open_study(options.study) as study:
+        why = study.explain(options.trial)
+    if options.json:
+        print_json({"trial": options.trial, "origin": str(why.origin), "facts": dict(why.facts), "text": why.text})
+    else:
+        print_text(why.text)
+    return exits.OK

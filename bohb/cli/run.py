@@ -1,0 +1,133 @@
+"""`run`: a worker for commands in any language, and for Python objectives. The loop is the runner's."""
+
+import contextlib
+import shutil
+import tempfile
+from argparse import Namespace
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from bohb.cli import exits
+from bohb.cli.arguments import describe
+from bohb.cli.command_objective import Command
+from bohb.cli.loading import load
+from bohb.cli.output import note, print_json, print_text, result_text
+from bohb.cli.templates import check_words
+from bohb.errors import SettingError, SpaceExhausted
+from bohb.exchange.records import result_facts
+from bohb.runner.records import Record, TrialEnded, TrialLost
+
+if TYPE_CHECKING:
+    from bohb.runner.evaluation import Objective
+    from bohb.runner.interface import Search
+    from bohb.study.study import Study
+    from bohb.trials import Trial
+
+FOREVER = 1e12
+"""Seconds, for a worker without limits: it ends when somebody ends it, or with the space."""
+ENDS = {"interrupted": exits.INTERRUPTED, "terminated": exits.TERMINATED}
+
+
+@dataclass(frozen=True)
+class Until:
+    """A study that has nothing left to evaluate once it has so many results, whoever told them."""
+
+    study: "Study"
+    total: int
+
+    def ask(self, *, lease: float | None = None) -> "Trial":
+        """Returns the next trial.
+
+        Raises:
+            SpaceExhausted: If there are results enough.
+        """
+        if self.is_reached():
+            raise SpaceExhausted(f"the study has {self.total} results")
+        return self.study.ask(lease=lease)
+
+    def is_reached(self) -> bool:
+        """Whether there are results enough."""
+        return len(self.study.results) >= self.total
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.study, name)
+
+
+def run(options: Namespace) -> int:
+    """Evaluates trials until a limit is reached."""
+    from bohb.study.study import Study
+
+    objective = _objective(options)
+    with Study.open(options.study, lease=options.lease) as study:
+        search = study if options.total_trials is None else Until(study, _positive(options.total_trials))
+        report = _run(objective, cast("Search", search), options)
+        if isinstance(search, Until) and report.stopped_by not in ENDS and search.is_reached():
+            report = replace(report, stopped_by="total_trials")
+    if not options.json:
+        print_text(str(report))
+    return ENDS.get(report.stopped_by, exits.OK)
+
+
+def _objective(options: Namespace) -> "Objective":
+    if options.words is None:
+        objective = load(options.objective, "an objective")
+        if not callable(objective):
+            raise SettingError(
+                f"expected an objective that can be called at {options.objective}, got {objective!r:.100}"
+            )
+        return cast("Objective", objective)
+    check_words(options.words, describe(options.study).names)
+    if "{" not in options.words[0] and shutil.which(options.words[0]) is None:
+        raise SettingError(f"expected a command that can be run, got {options.words[0]!r}, which is not found")
+    return Command(tuple(options.words))
+
+
+def _run(objective: "Objective", search: "Search", options: Namespace) -> Any:
+    from bohb.runner.executors.processes import ProcessExecutor
+    from bohb.runner.launch import run as run_trials
+
+    limits = {name: getattr(options, name) for name in ("max_trials", "max_seconds", "max_budget")}
+    if all(limit is None for limit in limits.values()):
+        limits["max_seconds"] = FOREVER
+    with contextlib.ExitStack() as stack:
+        folder = options.directory or stack.enter_context(tempfile.TemporaryDirectory(prefix="bohb-run-"))
+        engine = ProcessExecutor(
+            _positive(options.workers),
+            gpus_per_trial=options.gpus_per_trial,
+            output=Path(folder) / "output",
+            grace=options.grace,
+        )
+        return run_trials(
+            objective,
+            search,
+            executor=stack.enter_context(engine),
+            trial_seconds=options.trial_seconds,
+            retries=options.retries,
+            directory=options.directory,
+            callbacks=[_show_json if options.json else _show_text],
+            progress=False,
+            **limits,
+        )
+
+
+def _show_json(record: Record) -> None:
+    match record:
+        case TrialEnded(result):
+            print_json(result_facts(result))
+        case TrialLost(trial, reason):
+            note(f"trial {trial.id} was given back: {reason}")
+
+
+def _show_text(record: Record) -> None:
+    match record:
+        case TrialEnded(result, incumbent):
+            print_text(result_text(result) + (" (the best so far)" if result == incumbent else ""))
+        case TrialLost(trial, reason):
+            note(f"trial {trial.id} was given back: {reason}")
+
+
+def _positive(number: int) -> int:
+    if number < 1:
+        raise SettingError(f"expected a positive number, got {number}")
+    return number

@@ -1,0 +1,94 @@
+"""The search for the configuration with the highest expected improvement at the full budget."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bohb.space import Space
+from bohb.space.columns import Floats
+from bohb.surrogates.bandwidths import scott_bandwidths
+from bohb.surrogates.gaussian_process import GaussianProcess, log_expected_improvement
+from bohb.surrogates.kernel_density import KernelDensity
+
+NUM_NEAR_BEST, NUM_WIDE, NUM_RANDOM = 100, 60, 100
+"""How many candidates are drawn around the best, widely around them, and anywhere."""
+STEPS = (0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.001)
+"""How far the best candidates are moved about, in units of a parameter's range, one round after the other."""
+NUM_MOVED, NUM_MOVES = 4, 10
+"""How many candidates are moved in each round, and how often each."""
+
+
+class AcquisitionSearch:
+    """The search for the highest expected improvement at the full budget.
+
+    Args:
+        processes: What is expected of a configuration, by each of them.
+        space: The search space.
+        rng: The only source of randomness.
+        known: `(n, d)` configurations that were tried.
+        goals: `(m, d)` those of them whose best is to be improved on.
+    """
+
+    def __init__(
+        self,
+        processes: Sequence[GaussianProcess],
+        space: Space,
+        rng: np.random.Generator,
+        known: Floats,
+        goals: Floats,
+    ) -> None:
+        self._processes, self._space, self._rng = processes, space, rng
+        means = np.mean([process.predict(at_full_budget(known))[0] for process in processes], axis=0)
+        self._known = known[np.argsort(means, kind="stable")]
+        self._bests = [float(process.predict(at_full_budget(goals))[0].min()) for process in processes]
+
+    def run(self, count: int) -> tuple[Floats, Floats]:
+        """Returns at most `(count, d)` different candidates, the best first, and their scores."""
+        candidates = self._valid(np.concatenate(list(self._drawn())))
+        scores = self.score(candidates)
+        for step in STEPS:
+            best = np.argsort(-scores, kind="stable")[:NUM_MOVED]
+            moved = self._valid(self._moved(candidates[np.repeat(best, NUM_MOVES)], step))
+            candidates, scores = np.concatenate([candidates, moved]), np.concatenate([scores, self.score(moved)])
+        _, different = np.unique(np.nan_to_num(candidates, nan=-1.0), axis=0, return_index=True)
+        order = different[np.argsort(-scores[different], kind="stable")[:count]]
+        return candidates[order], scores[order]
+
+    def score(self, vectors: Floats) -> Floats:
+        """Returns the logarithm of the expected improvement of `(n, d)` configurations, trained in full.
+
+        It is the mean over the processes, each of which counts in units of its own.
+        """
+        points = at_full_budget(vectors)
+        pairs = zip(self._processes, self._bests, strict=True)
+        scores = [log_expected_improvement(*process.predict(points), best) for process, best in pairs]
+        return np.asarray(np.mean(scores, axis=0))
+
+    def _drawn(self) -> Iterator[Floats]:
+        columns = self._space.columns
+        widths = scott_bandwidths(self._known[: max(8, len(self._known) // 7)], columns, minimum=0.01)
+        near = KernelDensity(self._known[:8], widths, columns)
+        yield near.sample(self._rng, NUM_NEAR_BEST)
+        yield near.sample(self._rng, NUM_WIDE, widening=3.0)
+        yield self._space.scatter(self._rng, NUM_RANDOM)
+
+    def _moved(self, vectors: Floats, step: float) -> Floats:
+        """Returns the vectors with some numbers moved by about a step, and seldom a choice changed."""
+        choices, (num, dims) = self._space.choices, vectors.shape
+        anything = self._space.scatter(self._rng, num)
+        values = np.where(np.isnan(vectors), anything, vectors)
+        some = self._rng.random((num, dims)) < max(2 / dims, 0.3)
+        some[np.arange(num), self._rng.integers(dims, size=num)] = True
+        shifted = np.clip(values + step * self._rng.standard_normal((num, dims)), 0.0, 1.0)
+        changed = self._rng.random((num, dims)) < 1.5 / dims
+        return np.where(choices > 0, np.where(changed, anything, values), np.where(some, shifted, values))
+
+    def _valid(self, vectors: Floats) -> Floats:
+        """Returns those vectors that are allowed, as they would be evaluated: on the grid, nothing where inactive."""
+        snapped = self._space.deactivate(self._space.snap(vectors))
+        return snapped[self._space.is_allowed(snapped)]
+
+
+def at_full_budget(vectors: Floats) -> Floats:
+    """Returns `(n, d + 1)` points of the process: the configurations, trained in full."""
+    return np.column_stack([vectors, np.ones(len(vectors))])

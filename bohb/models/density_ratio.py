@@ -1,0 +1,52 @@
+"""The step that every density-ratio model ends with: draw candidates near the good ones, rank them by l(x) / g(x).
+
+Bergstra et al. 2011 (TPE), equation 7: expected improvement grows with the ratio of the density of the good
+configurations, l, to that of the bad ones, g. Falkner et al. 2018 (BOHB), Algorithm 2: the candidates come from l with
+all bandwidths widened.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bohb.models.protocol import Proposal
+from bohb.space import Space
+from bohb.surrogates.kernel_density import KernelDensity
+
+
+def num_good(num_points: int, fraction: float, minimum: int) -> int:
+    """Returns the size of the good set: a fraction of the points, but at least `minimum`."""
+    return max(minimum, math.floor(fraction * num_points))
+
+
+def random_proposal(space: Space, reason: str, **facts: int) -> Proposal:
+    """Returns a proposal without candidates, which asks for a random configuration."""
+    return Proposal(np.empty((0, len(space.names))), {"reason": reason, **facts})
+
+
+@dataclass(frozen=True)
+class DensityRatio:
+    """A good and a bad density.
+
+    Attributes:
+        good: l(x).
+        bad: g(x).
+        widening: By which the bandwidths of l are multiplied to draw candidates, at least 1.
+    """
+
+    good: KernelDensity
+    bad: KernelDensity
+    widening: float
+
+    def propose(self, space: Space, rng: np.random.Generator, num_candidates: int, **facts: int) -> Proposal:
+        """Returns `num_candidates` candidates, the highest ratio first, with values for inactive parameters too."""
+        candidates = self.good.sample(rng, num_candidates, widening=self.widening)
+        scores = self.score(space.deactivate(candidates))
+        order = np.argsort(-scores, kind="stable")
+        return Proposal(candidates[order], {**facts, "score": float(scores[order[0]])})
+
+    def score(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns log l(x) - log g(x), `(n,)`, of `(n, d)` vectors."""
+        return self.good.log_pdf(vectors) - self.bad.log_pdf(vectors)

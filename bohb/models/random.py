@@ -1,0 +1,18 @@
+"""No model: every configuration is drawn from the space itself."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bohb.models.observations import Observations
+from bohb.models.protocol import Proposal
+from bohb.space import Space
+
+
+@dataclass(frozen=True)
+class RandomModel:
+    """Proposes nothing, so that every new configuration is random."""
+
+    def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:  # noqa: ARG002
+        """Returns no candidate."""
+        return Proposal(np.empty((0, len(space.names))), {"reason": "no model"})

@@ -1,0 +1,44 @@
+"""How far the ranking at one budget agrees with that at another: Kendall's tau over the configurations seen at both."""
+
+import math
+
+import numpy as np
+
+from bohb.models.observations import Level, Observations
+
+MAX_PAIRS = 64
+"""The latest so many configurations are compared, which bounds the cost and follows the search to where it is now."""
+
+
+def is_clearly_below(expected: float, tau: float, num: int) -> bool:
+    """Whether a tau found on `num` configurations is below an expected one beyond doubt.
+
+    Beyond doubt means by two standard errors of tau where there is no agreement (Kendall 1938). The doubt matters:
+    only the promoted are seen at both levels, and among the best alone even a good ranking looks weak.
+    """
+    if num < 2:
+        return False
+    standard_error = math.sqrt(2 * (2 * num + 5) / (9 * num * (num - 1)))
+    return tau + 2 * standard_error < expected
+
+
+def rank_agreement(observations: Observations, upper: int) -> tuple[float, int]:
+    """Returns Kendall's tau-a between a level and the one below, in [-1, 1], and how many configurations it rests on.
+
+    Only configurations that succeeded at both levels count. Tau is 0 where fewer than two did.
+    """
+    here = observations.levels[upper]
+    if here.agreement is None:
+        here.agreement = _tau(observations.levels[upper - 1], here)
+    return here.agreement
+
+
+def _tau(below: Level, here: Level) -> tuple[float, int]:
+    shared = here.shared[-MAX_PAIRS:]
+    if len(shared) < 2:
+        return 0.0, len(shared)
+    x = np.array([below.losses[config_id] for config_id in shared])
+    y = np.array([here.losses[config_id] for config_id in shared])
+    x_rises, y_rises = x[:, None] < x, y[:, None] < y
+    num_concordant, num_discordant = np.count_nonzero(x_rises & y_rises), np.count_nonzero(x_rises & y_rises.T)
+    return float(2 * (num_concordant - num_discordant) / (len(shared) * (len(shared) - 1))), len(shared)

@@ -1,0 +1,150 @@
+"""What happens when somebody asks: the next event, decided from the history and a generator, changing neither."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bohb.budgets import Ladder
+from bohb.errors import SettingError
+from bohb.models import Model, PromotingModel, Proposal
+from bohb.optimizer.events import Asked, Joined
+from bohb.optimizer.history import History, Queued
+from bohb.optimizer.selection import select
+from bohb.schedules import MoveOffer, OfferingSchedule, Promote, Schedule, Start
+from bohb.space import Space
+from bohb.trials import Origin, ReadOnlyDict, Trial
+
+
+@dataclass(frozen=True)
+class Decider:
+    """The parts of an optimizer that never change."""
+
+    space: Space
+    ladder: Ladder
+    schedule: Schedule
+    model: Model
+
+    def has_work(self, history: History) -> bool:
+        """Whether anything is left to evaluate."""
+        if history.reissues or history.queue:
+            return True
+        return any(map(history.brackets.has_room, history.brackets.levels))
+
+    def decide(self, history: History, rng: np.random.Generator) -> Asked | Joined:
+        """Returns the next event: a forgotten trial first, then what the user enqueued, then the schedule's word."""
+        if history.reissues:
+            return self._reissue(history, history.reissues[0])
+        if history.queue:
+            return self._queued(history, history.queue[0])
+        if isinstance(self.schedule, OfferingSchedule) and isinstance(self.model, PromotingModel):
+            offer = self.schedule.offer(history.brackets)
+            event = self._join(history, offer.start) or self._judge(self.model, offer, history, rng)
+            move = offer.default
+        else:
+            move = self.schedule.next(history.brackets)
+            event = self._join(history, move if isinstance(move, Start) else None)
+        if event is not None:
+            return event
+        if isinstance(move, Promote):
+            return self._promote(history, move)
+        return self._start(history, move, self.model.propose(history.observations, self.space, rng), rng)
+
+    def _join(self, history: History, start: Start | None) -> Joined | None:
+        """Returns the entry of who was told outside of the brackets, where the space holds nothing new for a start."""
+        if start is None:
+            return None
+        level = self._level(history, start)
+        config_id = None if history.brackets.has_room(level) else history.brackets.best_outside(level)
+        return None if config_id is None else Joined(config_id, start.bracket, start.rung)
+
+    def _judge(
+        self, model: PromotingModel, offer: MoveOffer, history: History, rng: np.random.Generator
+    ) -> Asked | Joined | None:
+        """Returns what the model chose, or None if it leaves it to the default of the offer."""
+        chosen = model.choose(
+            history.observations,
+            self.space,
+            rng,
+            waiting=[move.config_id for move in offer.promotions],
+            remaining_cost=[self._remaining_cost(history, move) for move in offer.promotions],
+            start=None if offer.start is None else self._level(history, offer.start),
+        )
+        if chosen is None:
+            return None
+        if offer.start is not None and isinstance(chosen, Proposal):
+            return self._start(history, offer.start, chosen, rng)
+        if type(chosen) is not int or not 0 <= chosen < len(offer.promotions):
+            raise SettingError(
+                f"expected one of {len(offer.promotions)} places in `waiting` from the model's `choose`"
+                f"{', or a proposal' if offer.start is not None else ''}, got {chosen!r}"
+            )
+        return self._promote(history, offer.promotions[chosen], chosen_from=len(offer.promotions))
+
+    def _reissue(self, history: History, trial_id: int) -> Asked:
+        trial = replace(history.trials[trial_id], id=len(history.trials))
+        return Asked(trial, {**history.whys[trial_id], "reissue_of": trial_id})
+
+    def _queued(self, history: History, item: Queued) -> Asked:
+        if item.level is not None:
+            return Asked(self._trial(history, item.config_id, item.level, None, Origin.ENQUEUED), {})
+        start = self.schedule.start(history.brackets)
+        return Asked(self._trial(history, item.config_id, self._level(history, start), start, Origin.ENQUEUED), {})
+
+    def _promote(self, history: History, move: Promote, **facts: int) -> Asked | Joined:
+        level = self._level(history, move)
+        if history.brackets.is_taken(level, move.config_id):
+            return Joined(move.config_id, move.bracket, move.rung)
+        below = history.brackets[move.bracket].rungs[move.rung - 1]
+        rank = below.rank((history.observations.levels[below.level].losses[move.config_id], move.config_id))
+        trial = self._trial(history, move.config_id, level, move, Origin.PROMOTED)
+        return Asked(trial, {"rank": rank, "finished": len(below.finished), **facts})
+
+    def _start(self, history: History, start: Start, proposal: Proposal, rng: np.random.Generator) -> Asked:
+        """Returns a trial of a configuration that is new at the level, outside the brackets if there is none for it."""
+        level = self._level(history, start)
+        place: Start | None = start
+        if not history.brackets.has_room(level):
+            level = next(filter(history.brackets.has_room, history.brackets.levels))
+            place = None
+        vector, origin, why = select(
+            proposal, len(self.ladder), self.space, lambda vector: history.is_new(vector, level), rng
+        )
+        config_id = history.find(vector)
+        if config_id is not None:
+            return Asked(self._trial(history, config_id, level, place, origin), why)
+        trial = self._trial(
+            history, history.num_configs, level, place, origin, config=ReadOnlyDict(self.space.decode(vector))
+        )
+        return Asked(trial, why)
+
+    def _remaining_cost(self, history: History, move: Promote) -> float:
+        """Returns what training in full still costs, as a share of a full training, if the checkpoint is resumed."""
+        costs = self.ladder.costs
+        return (costs[-1] - costs[history.brackets.plan(move.bracket).levels[move.rung - 1]]) / costs[-1]
+
+    def _level(self, history: History, move: Start | Promote) -> int:
+        return history.brackets.plan(move.bracket).levels[move.rung]
+
+    def _trial(
+        self,
+        history: History,
+        config_id: int,
+        level: int,
+        place: Start | Promote | None,
+        origin: Origin,
+        *,
+        config: ReadOnlyDict | None = None,
+    ) -> Trial:
+        # Only a promotion resumes: a checkpoint that no promotion needs may be deleted at any time.
+        previous = history.resumable(place) if isinstance(place, Promote) else None
+        return Trial(
+            id=len(history.trials),
+            config=history.config(config_id) if config is None else config,
+            budget=self.ladder[level],
+            config_id=config_id,
+            bracket=None if place is None else place.bracket,
+            rung=None if place is None else place.rung,
+            previous=None if previous is None else previous.trial.id,
+            checkpoint=None if previous is None else previous.checkpoint,
+            origin=origin,
+        )

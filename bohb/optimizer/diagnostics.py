@@ -1,0 +1,148 @@
+"""Why a configuration was chosen, and whether the search is in good health: read off the history, deciding nothing."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bohb.budgets import Ladder
+from bohb.models.rank_agreement import is_clearly_below, rank_agreement
+from bohb.optimizer.history import History
+from bohb.trials import Origin, Trial
+
+LOW_CORRELATION = 0.2
+MANY = 0.2
+NUM_LATEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a trial is what it is.
+
+    Attributes:
+        origin: Where its configuration came from.
+        facts: What was noted when it was asked. For a model's choice: how many candidates were rejected or had before,
+            and the score. Of Gaussian processes that is the log of the expected improvement, in the mean over them, and
+            the number of results is noted beside it; of a density ratio it is log l - log g, and beside it are the
+            budget it learned from and the sizes of the good and bad sets.
+        text: The same for people.
+    """
+
+    origin: Origin
+    facts: Mapping[str, Any]
+    text: str
+
+    def __str__(self) -> str:
+        """Returns the text."""
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the search is doing.
+
+    Attributes:
+        is_model_active: Whether the model chose a configuration among the last new ones that were asked.
+        origins: How many trials came from where.
+        rank_correlation: Kendall's tau, in [-1, 1], between the losses at a budget and the next one, by the pair of
+            budgets; only pairs with at least two configurations that succeeded at both.
+        num_compared: How many configurations each of these rests on.
+        acceptance_rate: The share of draws that no forbidden clause refused, in [0, 1].
+        num_duplicates: How many candidates were passed over because they had been asked before.
+        failure_rate: The share of results that are failures, in [0, 1].
+        random_reasons: Why new configurations among the last ones were random, the most frequent reason first.
+        num_lost: How many trials in brackets are pending, though the others finished far more since than they usually
+            do while one runs.
+    """
+
+    is_model_active: bool
+    origins: Mapping[str, int]
+    rank_correlation: Mapping[tuple[Any, Any], float]
+    num_compared: Mapping[tuple[Any, Any], int]
+    acceptance_rate: float
+    num_duplicates: int
+    failure_rate: float
+    random_reasons: tuple[str, ...]
+    num_lost: int
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What a person should know, and do."""
+        found = []
+        if not self.is_model_active and self.random_reasons:
+            found.append(f"the model is not active: {', '.join(self.random_reasons)}")
+        for (lower, upper), tau in self.rank_correlation.items():
+            if is_clearly_below(LOW_CORRELATION, tau, self.num_compared[lower, upper]):
+                found.append(f"rank correlation {lower} -> {upper} is {tau:.2f}: raise the smallest budget")
+        if self.acceptance_rate < MANY:
+            found.append(f"only {self.acceptance_rate:.1%} of the draws are allowed: tighten the space itself")
+        if self.failure_rate > MANY:
+            found.append(f"{self.failure_rate:.0%} of the results are failures: see their info, narrow the space")
+        if self.num_lost:
+            found.append(f"{self.num_lost} pending trials seem to be lost: tell them as failures, or forget them")
+        return tuple(found)
+
+    def __str__(self) -> str:
+        """Returns the messages, or that there is nothing to say."""
+        return "\n".join(self.messages) or "nothing to report"
+
+
+def explain(trial: Trial, facts: Mapping[str, Any], ladder: Ladder) -> Explanation:
+    """Returns why a trial is what it is."""
+    match trial.origin:
+        case Origin.RANDOM:
+            text = f"random ({facts.get('reason', 'drawn from the space')})"
+        case Origin.MODEL:
+            # A user's own model notes what it likes.
+            learned = f" from the results at {ladder[facts['level']]!r}" if "level" in facts else ""
+            sets = f", {facts['good']} good and {facts['bad']} bad" if "good" in facts else ""
+            kind = f", {facts['surrogate']} over {facts['points']} results" if "surrogate" in facts else ""
+            score = f", score {facts['score']:.3g}" if "score" in facts else ""
+            text = f"proposed by the model{learned}{kind}{sets}{score}"
+        case Origin.PROMOTED:
+            choice = (
+                f", chosen by the model of {facts['chosen_from']} that waited"
+                if facts.get("chosen_from", 1) > 1
+                else ""
+            )
+            text = f"promoted: rank {facts['rank'] + 1} of {facts['finished']} in the rung below{choice}"
+        case Origin.ENQUEUED:
+            text = "enqueued by the user"
+        case Origin.OBSERVED:
+            text = "observed elsewhere"
+    if "reissue_of" in facts:
+        text += f"; asked again for trial {facts['reissue_of']}, which was forgotten"
+    return Explanation(trial.origin, dict(facts), text)
+
+
+def health(history: History, ladder: Ladder) -> Health:
+    """Returns how the search is doing."""
+    starts = [
+        (trial.origin, why)
+        for trial, why in zip(history.trials, history.whys, strict=True)
+        if trial.origin in (Origin.RANDOM, Origin.MODEL) and "reissue_of" not in why
+    ]
+    correlations = {upper: rank_agreement(history.observations, upper) for upper in range(1, len(ladder))}
+    compared = {upper: (tau, num) for upper, (tau, num) in correlations.items() if num > 1}
+    num_refused = sum(why.get("rejected", 0) for _, why in starts)
+    num_draws = num_refused + len(starts)
+    num_failures = sum(here.num_failures for here in history.observations.levels)
+    latest = starts[-NUM_LATEST:]
+    reasons = Counter(str(why["reason"]) for _, why in latest if "reason" in why)
+    return Health(
+        is_model_active=any(origin is Origin.MODEL for origin, _ in latest),
+        origins=dict(Counter(str(trial.origin) for trial in history.trials)),
+        rank_correlation={_pair(ladder, upper): tau for upper, (tau, _) in compared.items()},
+        num_compared={_pair(ladder, upper): num for upper, (_, num) in compared.items()},
+        acceptance_rate=1 - num_refused / num_draws if num_draws else 1.0,
+        num_duplicates=sum(why.get("duplicates", 0) for _, why in starts),
+        failure_rate=num_failures / len(history.results) if history.results else 0.0,
+        random_reasons=tuple(reason for reason, _ in reasons.most_common()),
+        num_lost=history.brackets.pending.num_lost,
+    )
+
+
+def _pair(ladder: Ladder, upper: int) -> tuple[Any, Any]:
+    """Returns two neighbouring budgets in a form that can be a key."""
+    lower, higher = ladder[upper - 1], ladder[upper]
+    return tuple(budget if isinstance(budget, int | float) else str(budget) for budget in (lower, higher))  # type: ignore[return-value]

@@ -1,0 +1,399 @@
+"""The optimizer: ask and tell, wired to a space, a ladder, a schedule and a model.
+
+Every change is an event: a method checks its arguments, decides, records the event and applies it to the history. The
+state of an optimizer is therefore the list of its events, and nothing here knows files, clocks, threads or processes.
+"""
+
+import copy
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bohb.budgets import Ladder, ladder
+from bohb.errors import BohbError, ConfigError, SettingError, SpaceExhausted, StateError, TellConflict, UnknownTrial
+from bohb.models import Model
+from bohb.optimizer import diagnostics, events, plan
+from bohb.optimizer.decision import Decider
+from bohb.optimizer.events import Asked, Enqueued, Event, Forgotten, Observed, Told
+from bohb.optimizer.history import History
+from bohb.optimizer.outcomes import read_checkpoint, read_outcome, same_or_conflict
+from bohb.optimizer.presets import choose
+from bohb.schedules import Brackets, Schedule
+from bohb.space import Space
+from bohb.trials import ReadOnlyDict, Result, Trial
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
+FORMAT = 1
+"""The version of what `to_state` writes."""
+
+
+class Optimizer:
+    """BOHB as one object with `ask` and `tell`.
+
+    >>> import bohb
+    >>> space = {"lr": (1e-5, 1e-1)}
+    >>> opt = bohb.Optimizer(space, budgets=bohb.geometric(1, 9, eta=3), seed=0)
+    >>> for _ in range(30):
+    ...     trial = opt.ask()
+    ...     _ = opt.tell(trial, (trial.config["lr"] - 0.01) ** 2 + 1 / trial.budget)
+    >>> opt.incumbent.trial.budget
+    9
+
+    Args:
+        space: The search space, or the dict that `ConfigSpace.ConfigurationSpace` accepts as `space`.
+        budgets: A strictly increasing sequence of numbers, or what `geometric` or `ladder` returned.
+        seed: An integer in [0, 2**64) makes the search repeatable; None draws one, found again in `seed`.
+        schedule: Replaces the preset's schedule.
+        model: Replaces the preset's model.
+        preset: The name of a schedule and a model; see `bohb.optimizer.presets`.
+
+    Raises:
+        SpaceError: If the space cannot be searched.
+        BudgetError: If the budgets do not make a ladder.
+        SettingError: If the seed, the preset, the schedule or the model is none.
+    """
+
+    def __init__(
+        self,
+        space: "ConfigurationSpace | Mapping[str, Any] | Space",
+        budgets: Iterable[Any],
+        *,
+        seed: int | None = None,
+        schedule: Schedule | None = None,
+        model: Model | None = None,
+        preset: str = "default",
+    ) -> None:
+        self._space = space if isinstance(space, Space) else Space(space)
+        self._ladder = ladder(budgets)
+        self._seed = secrets.randbits(63) if seed is None else _check_seed(seed)
+        self._preset = preset
+        self._custom = [name for name, part in (("schedule", schedule), ("model", model)) if part is not None]
+        schedule, model = choose(preset, schedule, model)
+        self._decider = Decider(self._space, self._ladder, schedule, model)
+        brackets = Brackets(self._ladder, schedule.cycle(self._ladder), self._space.size)
+        self._history = History(self._space, self._ladder, brackets)
+
+    # Ask and tell.
+
+    def ask(self) -> Trial:
+        """Returns the next trial to evaluate; never blocks.
+
+        Raises:
+            SpaceExhausted: If every configuration of a finite space is evaluated or pending at every budget
+                of the schedule.
+        """
+        if not self._decider.has_work(self._history):
+            raise SpaceExhausted(
+                f"all {self._space.size} configurations of the space are evaluated or pending at all "
+                f"{len(self._history.brackets.levels)} budgets of the schedule; tell the {len(self.pending)} pending "
+                "trials and stop, or widen the space"
+            )
+        # The k-th ask draws from its own generator, so that neither asynchrony nor resuming can shift it.
+        key = np.array([self._seed, len(self._history.trials)], dtype=np.uint64)
+        rng = np.random.Generator(np.random.Philox(key=key))
+        while True:
+            event = self._decider.decide(self._history, rng)
+            self._history.apply(event)
+            if isinstance(event, Asked):
+                return _private_copy(event.trial)
+
+    def tell(
+        self,
+        trial: Trial | int,
+        outcome: Any,
+        *,
+        checkpoint: Any = None,
+        info: Mapping[str, Any] | None = None,
+    ) -> Result:
+        """Records the outcome of a trial; repeating the same call is safe.
+
+        Args:
+            trial: The trial, or its id.
+            outcome: The loss to minimise, anything that `float` accepts; nan, infinities and exceptions are failures.
+            checkpoint: Where training may resume if this configuration is promoted, a string or a path.
+            info: Anything else to keep, JSON-able.
+
+        Returns:
+            The result. Its status is `LATE`, and it changes nothing, if the configuration already has one at this
+            budget, because the trial was forgotten and asked again.
+
+        Raises:
+            UnknownTrial: If this optimizer never asked the trial.
+            TellConflict: If the trial was told before with another outcome.
+            OutcomeError: If the outcome, the checkpoint or the info cannot be kept.
+        """
+        known = self._find(trial)
+        loss, status, facts = read_outcome(outcome, info)
+        event = Told(known.id, loss, status, read_checkpoint(checkpoint), facts)
+        before = self._history.answers.get(known.id)
+        if before is not None:
+            return same_or_conflict(before, event)
+        self._history.apply(event)
+        return self._history.answers[known.id]
+
+    def forget(self, trial: Trial | int) -> None:
+        """Records that a trial never ran: the next ask repeats it under a new id, and nothing is learned from it.
+
+        A trial that is already forgotten, or settled by another one, stays as it is.
+
+        Raises:
+            UnknownTrial: If this optimizer never asked the trial.
+            TellConflict: If the trial was told.
+        """
+        known = self._find(trial)
+        if known.id in self._history.answers:
+            raise TellConflict(f"expected a pending trial to forget, got trial {known.id}, which was told; keep it")
+        if known.id in self._history.pending:
+            self._history.apply(Forgotten(known.id))
+
+    def enqueue(self, config: Mapping[str, Any], budget: Any = None) -> None:
+        """Puts a configuration before the model's choices.
+
+        Args:
+            config: The configuration; it must lie in the space.
+            budget: Where to evaluate it, outside of every bracket, like what `observe` records; None starts it where
+                the schedule starts the next new configuration, and it competes for promotion like any other.
+
+        Raises:
+            ConfigError: If the configuration does not lie in the space, or is known at this budget already.
+            BudgetError: If the budget is not on the ladder.
+        """
+        level = None if budget is None else self._ladder.level(budget)
+        plain = self._plain(config)
+        config_id = self._history.find(self._space.encode(plain))
+        if config_id is not None:
+            self._check_not_known(config_id, level)
+        self._history.apply(Enqueued(plain, None if level is None else self._ladder[level]))
+
+    def observe(self, config: Mapping[str, Any], budget: Any, loss: Any) -> Result:
+        """Records a result from elsewhere, for the model and the incumbent; repeating the same call is safe.
+
+        Args:
+            config: The configuration; it must lie in the space.
+            budget: A budget of the ladder. In a finite space with nothing new there the result takes part in brackets.
+            loss: As in `tell`.
+
+        Raises:
+            ConfigError: If the configuration does not lie in the space.
+            BudgetError: If the budget is not on the ladder.
+            OutcomeError: If the loss is no number.
+            TellConflict: If the configuration has another result at this budget.
+        """
+        level, plain = self._ladder.level(budget), self._plain(config)
+        value, status, _ = read_outcome(loss, None)
+        config_id = self._history.find(self._space.encode(plain))
+        before = None if config_id is None else self._history.result(config_id, level)
+        if before is not None:
+            return same_or_conflict(before, Told(before.trial.id, value, status, before.checkpoint, {}))
+        self._history.apply(Observed(plain, self._ladder[level], value, status))
+        return self._history.results[-1]
+
+    # Facts.
+
+    @property
+    def seed(self) -> int:
+        """The seed, given or drawn."""
+        return self._seed
+
+    @property
+    def ladder(self) -> Ladder:
+        """The ladder of budgets."""
+        return self._ladder
+
+    @property
+    def incumbent(self) -> Result | None:
+        """The lowest finite loss at the largest budget that has one; None before there is any."""
+        return self._history.incumbents[-1] if self._history.incumbents else None
+
+    @property
+    def results(self) -> Sequence[Result]:
+        """Every result that counts, in the order of telling."""
+        return tuple(self._history.results)
+
+    @property
+    def pending(self) -> Sequence[Trial]:
+        """Every trial that was asked and not settled, in the order of asking."""
+        return tuple(self._history.pending.values())
+
+    def trial(self, trial_id: int) -> Trial:
+        """Returns the trial with this id, asked or observed.
+
+        Raises:
+            UnknownTrial: If this optimizer never asked it.
+        """
+        return _private_copy(self._find(trial_id, observed=True))
+
+    def trajectory(self) -> Sequence[Result]:
+        """Returns the results that were the incumbent, in order."""
+        return tuple(self._history.incumbents)
+
+    def plan(self, num_workers: int = 1, cycles: int = 1) -> plan.Plan:
+        """Returns what a search takes, before anything is spent.
+
+        Args:
+            num_workers: How many workers share the work, at least 1.
+            cycles: How many cycles over all brackets, at least 1.
+
+        Raises:
+            SettingError: If a number is not a positive integer.
+        """
+        return plan.plan(self._decider.schedule, self._ladder, num_workers, cycles, capacity=self._space.size)
+
+    def health(self) -> diagnostics.Health:
+        """Returns how the search is doing: the model, the agreement of the budgets, failures, rejected candidates."""
+        return diagnostics.health(self._history, self._ladder)
+
+    def explain(self, trial: Trial | int) -> diagnostics.Explanation:
+        """Returns why a trial is what it is.
+
+        Raises:
+            UnknownTrial: If this optimizer never asked the trial.
+        """
+        known = self._find(trial, observed=True)
+        facts = self._history.whys[known.id] if known.id >= 0 else {}
+        return diagnostics.explain(known, facts, self._ladder)
+
+    def releasable(self) -> Sequence[str]:
+        """Returns the checkpoints that no promotion can ever need again, in the order of telling.
+
+        The incumbent's checkpoint is never among them.
+        """
+        return self._history.releasable()
+
+    # State.
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """Everything that happened, in order; with the arguments of the constructor this is the whole state."""
+        return self._history.events
+
+    def apply(self, event: Event) -> None:
+        """Replays an event of another optimizer with the same arguments, without computing anything again.
+
+        Raises:
+            StateError: If the event cannot follow those before.
+        """
+        try:
+            self._history.apply(event)
+        except (LookupError, ValueError, StopIteration) as error:
+            raise StateError(f"expected an event that can follow the {len(self.events)} before, got {event}") from error
+
+    def sort(self) -> None:
+        """Does at once, after many calls of `apply`, what otherwise the next ask would take its time for."""
+        self._history.sort()
+
+    def to_state(self) -> dict[str, Any]:
+        """Returns everything as plain JSON-able data."""
+        return {
+            "format": FORMAT,
+            "space": self._space.to_json(),
+            "ladder": self._ladder.to_json(),
+            "seed": self._seed,
+            "preset": self._preset,
+            "custom": self._custom,
+            "events": [events.to_json(event, self._space) for event in self._history.events],
+        }
+
+    @classmethod
+    def from_state(
+        cls, state: Mapping[str, Any], *, schedule: Schedule | None = None, model: Model | None = None
+    ) -> "Optimizer":
+        """Returns the optimizer that `to_state` described; it goes on as if it had never stopped.
+
+        Args:
+            state: What `to_state` returned.
+            schedule: The schedule that the optimizer was made with, if it was not the preset's.
+            model: The model that the optimizer was made with, if it was not the preset's.
+
+        Raises:
+            StateError: If the state is damaged, of another format, or made with another schedule or model.
+        """
+        if not isinstance(state, Mapping) or state.get("format") != FORMAT:
+            raise StateError(f"expected a state of format {FORMAT} as `to_state` returns it, got {str(state)[:100]}")
+        given = [name for name, part in (("schedule", schedule), ("model", model)) if part is not None]
+        if given != state.get("custom"):
+            raise StateError(
+                f"expected the same parts of the user's own, {state.get('custom')}, got {given}; pass those"
+            )
+        try:
+            optimizer = cls(
+                Space.from_json(state["space"]),
+                Ladder.from_json(state["ladder"]),
+                seed=state["seed"],
+                schedule=schedule,
+                model=model,
+                preset=state["preset"],
+            )
+            for data in state["events"]:
+                optimizer.apply(events.from_json(data, optimizer._space, optimizer._ladder))
+        except StateError:
+            raise
+        except (BohbError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise StateError(f"expected a state as `to_state` returns it, got a damaged one: {error!r}") from error
+        return optimizer
+
+    # Checks at the boundary.
+
+    def _find(self, trial: Trial | int, *, observed: bool = False) -> Trial:
+        """Returns this optimizer's own record of a trial that was asked, or observed if that will do."""
+        trial_id = trial.id if isinstance(trial, Trial) else trial
+        if isinstance(trial_id, bool) or not hasattr(trial_id, "__index__"):
+            raise UnknownTrial(
+                f"expected a trial or its id, got {type(trial).__name__} {trial!r}; pass what ask returned"
+            )
+        number, num_asked = trial_id.__index__(), len(self._history.trials)
+        known = self._history.observed.get(number) if observed else None
+        if known is None and not 0 <= number < num_asked:
+            raise UnknownTrial(f"expected one of the {num_asked} trials asked so far, got {number}; ask first")
+        known = known or self._history.trials[number]
+        if isinstance(trial, Trial) and not _is_same(trial, known):
+            raise UnknownTrial(
+                f"expected trial {number} as it was asked, {known}; got {trial}, from another optimizer?"
+            )
+        return known
+
+    def _plain(self, config: Mapping[str, Any]) -> ReadOnlyDict:
+        """Returns a valid configuration in plain Python values, floats exactly as they came."""
+        canonical = self._space.decode(self._space.encode(config))
+        return ReadOnlyDict(
+            (name, float(config[name]) if isinstance(value, float) else value) for name, value in canonical.items()
+        )
+
+    def _check_not_known(self, config_id: int, level: int | None) -> None:
+        """Raises `ConfigError` if enqueueing the configuration would evaluate it twice at a budget."""
+        levels = range(len(self._ladder)) if level is None else (level,)
+        taken = [self._ladder[i] for i in levels if self._history.brackets.is_taken(i, config_id)]
+        queued = any(
+            item.config_id == config_id and (level is None or item.level in (None, level))
+            for item in self._history.queue
+        )
+        if taken or queued:
+            where = f"evaluated or pending at {taken}" if taken else "enqueued"
+            raise ConfigError(
+                f"expected a configuration that is new there, got {self._history.config(config_id)}, already {where}; "
+                "read its result, or give a budget at which it was not tried"
+            )
+
+
+def _check_seed(seed: Any) -> int:
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed.__index__() < 2**64:
+        raise SettingError(f"expected an integer in [0, 2**64) or None as seed, got {seed!r}")
+    return int(seed.__index__())
+
+
+def _is_same(trial: Trial, known: Trial) -> bool:
+    """Whether a trial that came back is the one that went out; its user may have taken parameters out of its dict."""
+    plain = {name: value for name, value in known.config.items() if isinstance(value, int | float | str)}
+    return trial.config_id == known.config_id and all(
+        trial.config.get(name, value) == value for name, value in plain.items()
+    )
+
+
+def _private_copy(trial: Trial) -> Trial:
+    """Returns the record to hand out, so that whoever changes its dicts changes nothing here."""
+    return replace(trial, config=dict(trial.config), budget=copy.deepcopy(trial.budget))

@@ -1,0 +1,85 @@
+"""The directory of a run: which checkpoints to delete, and never anything else.
+
+`config-<config_id>` holds what the trials of one configuration keep; `output` what they print. A path to delete comes
+from the user's objective or from a study file, so it is deleted only if it lies inside the directory, with every
+symbolic link on the way resolved; a link itself is removed, never followed.
+"""
+
+import logging
+import shutil
+import time
+from pathlib import Path
+
+from bohb.runner.interface import Search
+
+log = logging.getLogger("bohb.runner")
+
+SECONDS_BETWEEN = 1.0
+"""At most so often: looking at every result after every tell would take longer and longer."""
+
+
+class Keeper:
+    """Deletes what `search.releasable()` names; called after a tell, so after the tell is durable.
+
+    Args:
+        search: The optimizer or study.
+        directory: Where deletion is allowed.
+    """
+
+    def __init__(self, search: Search, directory: Path) -> None:
+        self._search = search
+        self._root = directory.resolve()
+        self._seen: set[str] = set()
+        self._next_at = 0.0
+
+    def __call__(self) -> None:
+        """Deletes, unless that was done a moment ago."""
+        if time.monotonic() >= self._next_at:
+            self.release()
+            self._next_at = time.monotonic() + SECONDS_BETWEEN
+
+    def release(self) -> None:
+        """Deletes every checkpoint that nothing can need again."""
+        names = [name for name in self._search.releasable() if name not in self._seen]
+        if not names:
+            return
+        needed = self._needed(set(self._search.releasable()))
+        for name in names:
+            path = self._inside(name)
+            if path is None:
+                self._seen.add(name)
+            elif not any(path == other or path in other.parents for other in needed):
+                self._seen.add(name)
+                _delete(path)
+
+    def _needed(self, releasable: set[str]) -> list[Path]:
+        told = {result.checkpoint for result in self._search.results}
+        told |= {trial.checkpoint for trial in self._search.pending}
+        kept = (_located(name) for name in told if name is not None and name not in releasable)
+        return [path for path in kept if path is not None]
+
+    def _inside(self, name: str) -> Path | None:
+        """Returns the path that a checkpoint names if it lies inside the directory, or None."""
+        path = _located(name)
+        return path if path is not None and self._root in path.parents else None
+
+
+def _located(name: str) -> Path | None:
+    """Returns the absolute path with every link on the way to its last part resolved; None if it names no path."""
+    if "\0" in name:
+        return None
+    path = Path(name).absolute()
+    try:
+        return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+    except (OSError, RuntimeError):  # a loop of links
+        return None
+
+
+def _delete(path: Path) -> None:
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)  # removes links, does not follow them
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:  # a checkpoint too many costs space; it must not cost the run
+        log.warning("the checkpoint %s could not be deleted and stays: %s", path, error)

@@ -1,0 +1,74 @@
+"""How a run goes, for people: a bar in a terminal, a widget in a notebook, plain lines everywhere else.
+
+The bar is tqdm's (`pip install 'bohb[progress]'`) and lives in `progress_bar.py`. Without tqdm there are lines in a
+terminal too. What is shown is put together here.
+"""
+
+import importlib.util
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from bohb.runner.records import Record, RunEnded, RunStarted, TrialEnded
+from bohb.runner.standing import Standing, summary
+from bohb.trials import Result
+
+SECONDS_BETWEEN = 60.0
+"""How often lines say how the run goes if there is no news."""
+
+
+class Progress:
+    """Shows how a run goes, on stderr or in the notebook; `run(progress=True)` brings one.
+
+    A callback: call it with each record of one run.
+    """
+
+    def __init__(self, *, file: TextIO | None = None) -> None:
+        self._file = file
+        self._standing = Standing()
+        self._show: Callable[[Record, Standing], None] | None = None
+
+    def __call__(self, record: Record) -> None:
+        """Takes in a record and shows what is new."""
+        if self._show is None or isinstance(record, RunStarted):
+            self._standing, self._show = Standing(), _display(self._file or sys.stderr)
+        self._standing.take(record)
+        self._show(record, self._standing)
+
+
+class Lines:
+    """Plain lines: one for each new incumbent, one a minute if there is none, and the report."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._shown: Result | None = None
+        self._next_at = time.monotonic() + SECONDS_BETWEEN
+
+    def __call__(self, record: Record, standing: Standing) -> None:
+        """Writes a line if there is something to say."""
+        match record:
+            case RunStarted():
+                self._shown = standing.incumbent
+            case TrialEnded() if standing.incumbent != self._shown or time.monotonic() >= self._next_at:
+                self._shown, self._next_at = standing.incumbent, time.monotonic() + SECONDS_BETWEEN
+                self._write(str(standing))
+            case RunEnded(report):
+                self._write(summary(report))
+
+    def _write(self, line: str) -> None:
+        print(line, file=self._file, flush=True)
+
+
+def is_notebook() -> bool:
+    """Whether this is a notebook, where widgets can be shown."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def _display(file: TextIO) -> Callable[[Record, Standing], None]:
+    if (is_notebook() or file.isatty()) and importlib.util.find_spec("tqdm") is not None:
+        from bohb.runner.progress_bar import Bar
+
+        return Bar(file)
+    return Lines(file)

@@ -1,0 +1,216 @@
+"""A worker process as its parent sees it: start it, hand it a call, wait for the reply, end it with all it started.
+
+The process is started with `subprocess` and spoken to over `multiprocessing.connection`. `multiprocessing.Process`
+would import the user's main script again, hence needs a guard in it and fails in `python -c` and notebooks; it may not
+be used in a worker that is itself a daemon; and it can give a process neither an environment nor a group of its own
+before Python starts, which is when BLAS, CUDA and process groups need them.
+
+A group, and not a session: Linux shares the processor out by sessions first, so on a busy machine a worker in a session
+of its own would wait for its turn between any two trials, and most of a short trial would be that.
+"""
+
+import json
+import math
+import os
+import pickle
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from bohb.errors import SettingError, WorkerLost
+from bohb.runner.workers import process_tree
+
+GRACE_SECONDS = 3.0
+"""Between SIGTERM and SIGKILL."""
+SECONDS_TO_VANISH = 5.0
+"""How long to wait for killed processes to be gone; the kernel may be busy freeing a device."""
+START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[3]); from bohb.runner.workers.worker_main import main; "
+    "main(int(sys.argv[1]), sys.argv[2] or None)"
+)
+
+
+class Child:
+    """One worker process, the leader of a process group.
+
+    `interrupt` may be called from any thread; everything else from the one that owns the child.
+
+    Args:
+        environment: What to set beyond the parent's own environment.
+        output: Where the output of calls is kept that say nothing else.
+        grace: Seconds between SIGTERM and SIGKILL.
+
+    Raises:
+        SettingError: If this system has no process groups.
+    """
+
+    def __init__(
+        self, *, environment: Mapping[str, str] | None = None, output: Path | None = None, grace: float = GRACE_SECONDS
+    ) -> None:
+        if os.name != "posix":
+            raise SettingError(
+                "expected a POSIX system, whose process groups end a trial with all it started; on this one pass a "
+                "concurrent.futures.ProcessPoolExecutor, without trial_seconds"
+            )
+        self._pipe, theirs = Pipe()
+        arguments = [str(theirs.fileno()), "" if output is None else str(output), json.dumps(sys.path)]
+        self._process = subprocess.Popen(  # noqa: S603  (this interpreter, our own code)
+            [sys.executable, "-c", START, *arguments],
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+        )
+        theirs.close()
+        self._ended = os.pidfd_open(self._process.pid) if hasattr(os, "pidfd_open") else None
+        self._poll = select.poll()
+        for descriptor in (self._pipe.fileno(), self._ended):
+            if descriptor is not None:
+                self._poll.register(descriptor, select.POLLIN)
+        self._grace = grace
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._outsiders: list[process_tree.Process] = []
+        self._is_gone = False
+        self._token: int | None = None
+        self.is_interrupted = False
+
+    @property
+    def pid(self) -> int:
+        """The number of the process, and of its group."""
+        return self._process.pid
+
+    def send(self, token: int, packed: bytes, arguments: bytes) -> None:
+        """Sends a call; what is called is sent once per token.
+
+        Raises:
+            WorkerLost: If the process is dead.
+        """
+        message = (token, None if token == self._token else packed, arguments)
+        try:
+            self._pipe.send_bytes(pickle.dumps(message))
+        except OSError as error:
+            raise self._lost() from error
+        self._token = token
+
+    def receive(self, *, timeout: float | None = None) -> tuple[str, Any, bool] | None:
+        """Returns the reply: its kind, its value, and whether the call left processes behind; None if it takes longer.
+
+        Raises:
+            WorkerLost: If the process died instead.
+        """
+        if not self._wait(timeout):
+            return None
+        try:
+            if not self._pipe.poll():
+                raise self._lost()
+            reply: tuple[str, Any, bool] = pickle.loads(self._pipe.recv_bytes())  # noqa: S301  (our own child)
+        except (EOFError, OSError) as error:
+            raise self._lost() from error
+        return reply
+
+    def interrupt(self) -> None:
+        """Asks the process and all it started to end, and leaves them no choice after the grace; does not wait."""
+        with self._lock:
+            if self._is_gone or self.is_interrupted:
+                return
+            self.is_interrupted = True
+            # Those who left the group are found while their parents live, so now.
+            self._outsiders = [process for process in process_tree.descendants(self.pid) if process.group != self.pid]
+            self._signal(signal.SIGTERM)
+            self._timer = threading.Timer(self._grace, self._lose_patience)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def wait_for_end(self) -> None:
+        """Waits until an interrupted process is dead, and ends what it left behind."""
+        self._is_dead(timeout=self._grace)
+        self.kill()
+
+    def stop(self) -> None:
+        """Lets an idle process leave in its own time, and ends what it leaves behind."""
+        with suppress(OSError):
+            self._pipe.send_bytes(pickle.dumps(None))
+        self._is_dead(timeout=self._grace)
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends the process and all that is known of what it started, at once; returns when they are gone."""
+        with self._lock:
+            if self._is_gone:
+                return
+            # The group is signalled before its leader is reaped: until then nobody else can have its number.
+            self._signal(signal.SIGKILL)
+            self._is_gone = True
+            self._process.wait()
+        if self._timer is not None:
+            self._timer.cancel()
+        until = time.monotonic() + SECONDS_TO_VANISH
+        while self._has_survivors() and time.monotonic() < until:
+            time.sleep(0.01)
+        self._pipe.close()
+        if self._ended is not None:
+            os.close(self._ended)
+
+    def _lose_patience(self) -> None:
+        with self._lock:
+            if not self._is_gone:
+                self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        process_tree.signal_group(self.pid, number)
+        process_tree.signal_processes(self._outsiders, number)
+
+    def _has_survivors(self) -> bool:
+        return process_tree.is_group_alive(self.pid) or any(
+            process_tree.is_alive(process) for process in self._outsiders
+        )
+
+    def _wait(self, timeout: float | None) -> bool:
+        """Waits for a reply or for the end of the process; returns whether there was either."""
+        if self._ended is not None:
+            return bool(self._poll.poll(None if timeout is None else math.ceil(timeout * 1000)))
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self._pipe.poll(0.05):
+            if self._is_dead(timeout=0):
+                return True
+            if until is not None and time.monotonic() >= until:
+                return False
+        return True
+
+    def _is_dead(self, *, timeout: float) -> bool:
+        """Whether the process ends in time; it is not reaped, so that its number stays its own."""
+        if self._ended is not None:
+            return bool(wait([self._ended], timeout))
+        until = time.monotonic() + timeout
+        options = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        while os.waitid(os.P_PID, self.pid, options) is None:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def _lost(self) -> WorkerLost:
+        how = "ended"
+        if self._is_dead(timeout=1.0):
+            found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+            if found is not None:
+                how = _describe(found.si_code, found.si_status)
+        return WorkerLost(f"worker process {self.pid} {how} before the trial had a result")
+
+
+def _describe(code: int, status: int) -> str:
+    if code == os.CLD_EXITED:
+        return f"exited with status {status}"
+    name = signal.Signals(status).name if status in set(signal.Signals) else str(status)
+    hint = " (out of memory?)" if status == signal.SIGKILL else ""
+    return f"was killed by {name}{hint}"

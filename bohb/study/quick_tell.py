@@ -1,0 +1,176 @@
+"""Telling without the optimizer, for a process that only tells and should start at once.
+
+Whether a tell is accepted depends on two facts: that the trial was asked, and what it was told before. Both are found
+in the log without a space or a model. What a tell means (does it count, is it the incumbent) is for those who read the
+log, and they find the same row as if `Study.tell` had written it.
+
+Importing this module loads neither numpy nor ConfigSpace. Of the log it reads, and verifies, the rows since the trial
+was asked; opening the study verifies all of them.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from bohb.errors import StudyCorrupt, StudyUnavailable, UnknownTrial
+from bohb.optimizer.events import Told, told_from_json, told_to_json
+from bohb.optimizer.outcomes import conflict, is_same_outcome, read_checkpoint, read_outcome
+from bohb.study.stores.header import read_header
+from bohb.study.stores.protocol import Log, Moment
+from bohb.study.stores.registry import canonical, open_log
+from bohb.study.stores.rows import Row, checksum, read_facts, seal, verify
+
+
+def tell(
+    target: str | os.PathLike[str],
+    trial_id: int,
+    outcome: Any,
+    *,
+    checkpoint: Any = None,
+    info: Mapping[str, Any] | None = None,
+) -> Told:
+    """Records the outcome of a trial, as `Study.tell` does; repeating the same call is safe.
+
+    Args:
+        target: The file or the URL of the study.
+        trial_id: The id of the trial.
+        outcome: As for `Optimizer.tell`.
+        checkpoint: As for `Optimizer.tell`.
+        info: As for `Optimizer.tell`.
+
+    Returns:
+        What is recorded for the trial: this outcome, or the same one told before.
+
+    Raises:
+        UnknownTrial: If the study never asked the trial.
+        TellConflict: If the trial was told before with another outcome.
+        OutcomeError: If the outcome, the checkpoint or the info cannot be kept.
+        StudyError: If the study cannot be read or written; see its children.
+    """
+    name = canonical(target)
+    log = open_log(name)
+    if log is None:
+        raise StudyUnavailable(f"expected a study at {name}, got nothing; check the path, or create it")
+
+    def read(number: int) -> Told:
+        loss, status, facts = read_outcome(outcome, info)
+        return Told(number, loss, status, read_checkpoint(checkpoint), facts)
+
+    try:
+        with log.transaction(write=True) as moment:
+            told = _tell(log, moment, _checked(trial_id), read)
+    finally:
+        log.close()
+    return _tell_in_full(name, trial_id, outcome, checkpoint, info) if told is None else told
+
+
+def _tell(log: Log, moment: Moment, trial_id: int, read: Callable[[int], Told]) -> Told | None:
+    """Appends a tell, unless it was told; returns what is recorded, or None if that is for the optimizer to say."""
+    read_header(_only(log, 1))
+    asked = _find_asked(log, moment.last.seq, trial_id)
+    before, told = _find_told(log, asked, trial_id), read(trial_id)
+    if before is None:
+        facts = told_to_json(told)
+        log.append([seal(moment.last, facts.pop("kind"), facts, moment.at)])
+        return told
+    if is_same_outcome(before, told):
+        return before
+    if before.loss == told.loss and before.checkpoint == told.checkpoint:
+        return None  # two kinds of failure are the same if the first came too late to count
+    raise conflict(trial_id, before, told)
+
+
+def _tell_in_full(target: str, trial_id: int, outcome: Any, checkpoint: Any, info: Mapping[str, Any] | None) -> Told:
+    from bohb.study.study import Study
+
+    with Study.open(target) as study:
+        result = study.tell(trial_id, outcome, checkpoint=checkpoint, info=info)
+    return Told(trial_id, result.loss, result.status, result.checkpoint, result.info)
+
+
+def _checked(trial_id: Any) -> int:
+    if isinstance(trial_id, bool) or not hasattr(trial_id, "__index__"):
+        raise UnknownTrial(f"expected the id of a trial, got {type(trial_id).__name__} {trial_id!r}")
+    return int(trial_id.__index__())
+
+
+def _find_asked(log: Log, last_seq: int, trial_id: int) -> Row:
+    """Returns the row before the one in which a trial was asked.
+
+    Raises:
+        UnknownTrial: If there is none.
+    """
+    row, num_asked = _halve(log, last_seq, trial_id)
+    if row is None:
+        _find_told(log, _only(log, 1), trial_id)  # a damaged row may have hidden it
+        if trial_id < 0:
+            _, num_asked = _halve(log, last_seq, 2**63)
+        raise UnknownTrial(f"expected one of the {num_asked} trials asked so far, got {trial_id}; ask first")
+    return _only(log, row.seq - 1)
+
+
+def _halve(log: Log, last_seq: int, trial_id: int) -> tuple[Row | None, int]:
+    """Returns the row in which a trial was asked, if any, and how many were asked up to the last one looked at.
+
+    The ids of asked trials ascend along the log.
+    """
+    low, high, num_asked = 1, last_seq, 0
+    while low < high:
+        middle = (low + high) // 2
+        row = next((row for row in _rows(log, middle, high) if row.kind == "asked"), None)
+        found = None if row is None else _id(row)
+        if row is None or found is None or found > trial_id:
+            high = middle
+        elif found == trial_id:
+            return row, num_asked
+        else:
+            low, num_asked = row.seq, found + 1
+    return None, num_asked
+
+
+def _id(row: Row) -> int:
+    """Returns the id of the trial that a row is about.
+
+    Raises:
+        StudyCorrupt: If it is about none.
+    """
+    trial_id = read_facts(row).get("id")
+    if type(trial_id) is not int:
+        raise StudyCorrupt(f"expected the id of a trial in event {row.seq}, got {row.payload[:200]!r}; restore it")
+    return trial_id
+
+
+def _find_told(log: Log, before: Row, trial_id: int) -> Told | None:
+    """Verifies the rows after `before`; returns what a trial was told."""
+    told, check = None, checksum(before)
+    for seq, row in enumerate(log.read_after(before.seq), before.seq + 1):
+        check = verify(row, seq, check)
+        if row.kind == "told" and row.payload.startswith(f'{{"id":{trial_id},'):
+            told = told_from_json(read_facts(row))
+    return told
+
+
+def _rows(log: Log, after: int, last: int) -> Iterator[Row]:
+    """Yields rows in small portions, for a reader that stops soon."""
+    while after < last:
+        portion = list(log.read_after(after, limit=16))
+        if not portion or portion[0].seq != after + 1:
+            raise _missing(after + 1)
+        yield from portion
+        after = portion[-1].seq
+
+
+def _only(log: Log, seq: int) -> Row:
+    """Returns the row with this number.
+
+    Raises:
+        StudyCorrupt: If there is none.
+    """
+    row = next(iter(log.read_after(seq - 1, limit=1)), None)
+    if row is None or row.seq != seq:
+        raise _missing(seq)
+    return row
+
+
+def _missing(seq: int) -> StudyCorrupt:
+    return StudyCorrupt(f"expected event {seq} in the study, got none; restore the study from a copy")

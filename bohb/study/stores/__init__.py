@@ -1,0 +1,1 @@
+"""Where a study keeps its record: one file a store, behind one protocol."""

@@ -1,0 +1,107 @@
+"""The first row of a study: what an optimizer is made of, and whether somebody asks for the same."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bohb.budgets import Ladder, ladder
+from bohb.errors import BudgetError, StudyCorrupt, StudyMismatch, StudyVersion
+from bohb.study.stores.rows import START, Row, read_facts, verify
+
+if TYPE_CHECKING:
+    from bohb.optimizer import Optimizer
+
+FORMAT = 1
+"""The version of the rows. It changes when an older bohb would misread a newer study."""
+
+KIND = "study"
+
+_PARTS = ("space", "ladder", "seed", "preset", "custom")
+
+
+def describe(optimizer: "Optimizer") -> dict[str, Any]:
+    """Returns the facts of the first row for an optimizer that has seen nothing yet.
+
+    Raises:
+        SpaceError: If the space has values that JSON cannot carry.
+    """
+    state = optimizer.to_state()
+    return {"format": FORMAT, **{name: state[name] for name in _PARTS}}
+
+
+def read_header(row: Row) -> dict[str, Any]:
+    """Returns the facts of a first row.
+
+    Raises:
+        StudyVersion: If a newer version of bohb wrote it.
+        StudyCorrupt: If it is damaged.
+    """
+    # The format comes first: a newer one may have another checksum.
+    facts = read_facts(row) if type(row.payload) is str else {}
+    version = facts.get("format")
+    if row.kind == KIND and type(version) is int and version > FORMAT:
+        raise StudyVersion(f"expected a study of format {FORMAT} or older, got format {version}; upgrade bohb")
+    verify(row, 1, START)
+    if row.kind != KIND or version != FORMAT or any(name not in facts for name in _PARTS):
+        raise StudyCorrupt(f"expected the description of a study as its first event, got {str(row)[:200]}; restore it")
+    return facts
+
+
+def read_ladder(data: Any) -> Ladder:
+    """Returns the ladder that a header holds.
+
+    Raises:
+        BudgetError: If it is none; or what taking apart data of another form raises.
+    """
+    kept = Ladder.from_json(data)
+    checked = replace(ladder(kept.budgets, costs=kept.costs), eta=kept.eta)
+    if checked != kept or not (kept.eta is None or (type(kept.eta) in (int, float) and kept.eta > 1)):
+        raise BudgetError(f"expected a ladder, got {data}")
+    return kept
+
+
+def check_same(header: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Compares the parts that are given with those of a study.
+
+    Raises:
+        StudyMismatch: Names the first difference.
+    """
+    for name, value in given.items():
+        found = difference(name, header[name], value)
+        if found is not None:
+            where, kept, new = found
+            raise StudyMismatch(
+                f"expected the study's own {name}, in which {where} is {_short(kept)}; got {_short(new)}. "
+                "Leave the argument out to resume the study, or open another target"
+            )
+
+
+def difference(where: str, kept: Any, new: Any) -> tuple[str, Any, Any] | None:
+    """Returns (where, what is kept, what is new) of the first difference between two values of JSON, or None."""
+    pairs: Iterable[tuple[str, Any, Any]]
+    if isinstance(kept, Mapping) and isinstance(new, Mapping):
+        names = dict.fromkeys([*kept, *new])
+        pairs = [(f"{where}.{name}", kept.get(name), new.get(name)) for name in names]
+    elif _is_list(kept) and _is_list(new):
+        old, young = _by_name(kept), _by_name(new)
+        pairs = [(f"{where}[{name}]", old.get(name), young.get(name)) for name in dict.fromkeys([*old, *young])]
+    else:
+        return None if type(kept) is type(new) and kept == new else (where, kept, new)
+    return next((found for pair in pairs if (found := difference(*pair)) is not None), None)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _by_name(values: Sequence[Any]) -> dict[Any, Any]:
+    """Returns the parameters of a space by name, and any other list by position."""
+    if all(isinstance(value, Mapping) and "name" in value for value in values):
+        return {value["name"]: value for value in values}
+    return dict(enumerate(values))
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -1,0 +1,206 @@
+"""A log in a PostgreSQL database, for workers on several hosts; needs psycopg 3 (`pip install "bohb[postgres]"`).
+
+The table `bohb_events` lies in the schema that the connection's `search_path` names first. Several studies share one
+database in schemas of their own: `postgresql://host/db?options=-csearch_path%3Ddigits`.
+
+The lock on the table lets one writer in at a time, in the order of their coming, and readers at any time. The server
+keeps the time: the clocks of the workers play no part.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bohb.errors import BohbError, StudyBusy, StudyCorrupt, StudyError, StudyMismatch, StudyUnavailable
+from bohb.study.stores.protocol import Moment
+from bohb.study.stores.rows import Row
+
+if TYPE_CHECKING:
+    import psycopg
+
+PATIENCE = 60
+"""After how many seconds of waiting for the lock, or for the server, to give up."""
+
+COLUMNS = [("seq", "bigint"), ("kind", "text"), ("payload", "json"), ("at", "double precision")]
+
+_CREATE = """CREATE TABLE bohb_events (
+    seq bigint PRIMARY KEY,
+    kind text NOT NULL,
+    payload json NOT NULL,
+    at double precision NOT NULL
+)"""
+_SELECT = "SELECT seq, kind, payload::text, at FROM bohb_events"
+_NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
+_FIND = """SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute
+    WHERE attrelid = to_regclass('bohb_events') AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
+_CREATING = 0x626F6862
+"""The key of the lock under which a study is created."""
+
+PORTION = 2000
+"""How many rows are fetched at once."""
+
+
+def open_log(target: str) -> "PostgresLog | None":
+    """Returns the log in a database, or None if there is none.
+
+    Raises:
+        StudyMismatch: If the table is another one.
+        StudyUnavailable: If the server is out of reach.
+    """
+    log = PostgresLog(target)
+    try:
+        found = log.exists()
+    except BaseException:
+        log.close()
+        raise
+    if not found:
+        log.close()
+    return log if found else None
+
+
+def create(target: str, first: Callable[[float], Row]) -> None:
+    """Makes the table with one row, as a whole or not at all; leaves alone what is there.
+
+    Raises:
+        StudyUnavailable: If it cannot be written.
+    """
+    with _translated(target), _connect(target) as connection, connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))
+        if connection.execute("SELECT to_regclass('bohb_events')").fetchone() == (None,):
+            connection.execute(_CREATE)
+            _insert(connection, [first(_now(connection))])
+
+
+class PostgresLog:
+    """See `bohb.study.stores.registry.Log`."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._connection: psycopg.Connection | None = None
+
+    def exists(self) -> bool:
+        """Whether the database holds a study.
+
+        Raises:
+            StudyMismatch: If it holds a table of the same name and another form.
+        """
+        with _translated(self._target):
+            columns = self._connect().execute(_FIND).fetchall()
+        if columns and columns != COLUMNS:
+            raise StudyMismatch(f"expected the table of a study, bohb_events with {COLUMNS}, got {columns}")
+        return bool(columns)
+
+    @contextmanager
+    def transaction(self, *, write: bool) -> Iterator[Moment]:
+        """See `Log`."""
+        with _translated(self._target):
+            connection = self._connect()
+        try:
+            with _translated(self._target):
+                # The lock comes first: what is read after it, is read as of after it.
+                connection.execute("BEGIN" if write else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                if write:
+                    connection.execute("LOCK TABLE bohb_events IN EXCLUSIVE MODE")
+                moment = Moment(_now(connection), self._last(connection))
+            yield moment
+            with _translated(self._target):
+                connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back(connection)
+            raise
+
+    def read_after(self, seq: int, *, limit: int | None = None) -> Iterator[Row]:
+        """See `Log`."""
+        connection = self._connect()
+        while limit is None or limit > 0:
+            count = PORTION if limit is None else min(limit, PORTION)
+            with _translated(self._target):
+                query = f"{_SELECT} WHERE seq > %s ORDER BY seq LIMIT %s"
+                rows = [Row._make(found) for found in connection.execute(query, (seq, count))]
+            yield from rows
+            if len(rows) < count:
+                return
+            seq, limit = rows[-1].seq, None if limit is None else limit - count
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """See `Log`."""
+        with _translated(self._target):
+            _insert(self._connect(), rows)
+
+    def close(self) -> None:
+        """See `Log`."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _connect(self) -> "psycopg.Connection":
+        if self._connection is None or self._connection.closed:
+            self._connection = _connect(self._target)
+        return self._connection
+
+    def _last(self, connection: "psycopg.Connection") -> Row:
+        found = connection.execute(f"{_SELECT} ORDER BY seq DESC LIMIT 1").fetchone()
+        if found is None:
+            raise StudyCorrupt("expected the events of a study in bohb_events, got none; restore it from a copy")
+        return Row._make(found)
+
+    def _roll_back(self, connection: "psycopg.Connection") -> None:
+        """Ends the transaction with the connection, if need be: what was not committed is nowhere."""
+        import psycopg
+
+        try:
+            connection.execute("ROLLBACK")
+        except psycopg.Error:
+            self.close()
+
+
+def _connect(target: str) -> "psycopg.Connection":
+    try:
+        import psycopg
+    except ImportError as error:
+        raise StudyUnavailable(
+            'expected psycopg to reach a PostgreSQL database, but it is not installed: pip install "bohb[postgres]"'
+        ) from error
+    connection = psycopg.connect(target, autocommit=True, connect_timeout=PATIENCE)
+    connection.execute(f"SET lock_timeout = '{PATIENCE}s'")
+    if connection.execute("SHOW synchronous_commit").fetchone() == ("off",):
+        connection.execute("SET synchronous_commit = on")  # a call that returned is on disk
+    return connection
+
+
+def _now(connection: "psycopg.Connection") -> float:
+    return float(next(connection.execute(_NOW))[0])
+
+
+def _insert(connection: "psycopg.Connection", rows: Sequence[Row]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO bohb_events (seq, kind, payload, at) VALUES (%s, %s, %s, %s)", rows)
+
+
+@contextmanager
+def _translated(target: str) -> Iterator[None]:
+    """Turns psycopg's errors into ours."""
+    try:
+        import psycopg
+    except ImportError:
+        yield  # `_connect` says what is missing
+        return
+    try:
+        yield
+    except BohbError:
+        raise
+    except psycopg.Error as error:
+        raise _translate(error, target) from error
+
+
+def _translate(error: "psycopg.Error", target: str) -> StudyError:
+    from psycopg import errors
+
+    name = target.rpartition("@")[2]  # without the password
+    if isinstance(error, errors.LockNotAvailable | errors.DeadlockDetected):
+        return StudyBusy(f"expected the lock of {name} within {PATIENCE} s, but another process holds it; try again")
+    if isinstance(error, errors.DataError | errors.UndefinedTable | errors.UndefinedColumn):
+        return StudyCorrupt(f"expected a study in {name}, got {error}; restore it from a copy")
+    return StudyUnavailable(
+        f"expected to read and write {name}, but: {error}; nothing is lost, try again when that is settled"
+    )

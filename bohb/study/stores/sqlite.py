@@ -1,0 +1,301 @@
+"""A log in an SQLite file: the embedded default, for any number of processes on one host.
+
+The file is in write-ahead mode, in which readers and the writer do not see each other. While it is open, two companions
+lie beside it (`-wal`, `-shm`): they belong to it, and a copy of the file alone may lack the latest events. Processes on
+several hosts must use PostgreSQL, because write-ahead mode needs memory that all of them share. On a file system that
+has no shared memory SQLite keeps a rollback journal instead, and readers may then delay a writer.
+
+`user_version` of the file counts the rows. A damaged page may drop the last row of a table without any other trace.
+"""
+
+import os
+import secrets
+import sqlite3
+import stat
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from bohb.errors import BohbError, StudyBusy, StudyCorrupt, StudyError, StudyMismatch, StudyUnavailable
+from bohb.study.stores.protocol import Moment
+from bohb.study.stores.rows import MAX_PAYLOAD, Row
+
+PATIENCE = 60.0
+"""After how many seconds of waiting for the lock to give up."""
+
+PAUSE = 0.001
+"""How long to wait between two attempts, in seconds; SQLite's own waits grow until some process starves."""
+
+TABLE = """CREATE TABLE bohb_events (
+    seq INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    at REAL NOT NULL
+)"""
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
+_UNAVAILABLE = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk refuses to read or write; it may be full",
+    sqlite3.SQLITE_CANTOPEN: "the file, or a companion of it, cannot be opened",
+    sqlite3.SQLITE_PERM: "permission denied",
+    sqlite3.SQLITE_READONLY: "the file, or its folder, is read-only",
+    sqlite3.SQLITE_NOMEM: "out of memory",
+}
+
+
+def open_log(target: str) -> "SQLiteLog | None":
+    """Returns the log in a file, or None if there is no such file.
+
+    Raises:
+        StudyMismatch: If something else than a file is there.
+    """
+    return None if _find(target) is None else SQLiteLog(target)
+
+
+def create(target: str, first: Callable[[float], Row]) -> None:
+    """Makes a file with one row, as a whole or not at all; leaves alone what is there.
+
+    Raises:
+        StudyMismatch: If the companions of a file that is gone lie there.
+        StudyUnavailable: If it cannot be written.
+    """
+    orphans = [name for name in _companions(target) if Path(name).exists()]
+    if orphans and _find(target) is None:
+        # SQLite would play what they hold into the new file.
+        raise StudyMismatch(f"expected nothing at {target}, got the rest of another study: move or delete {orphans}")
+    draft = f"{target}.new-{secrets.token_hex(4)}"
+    try:
+        with _translated(target), closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(TABLE)
+            _insert(connection, [first(time.time())])
+            connection.execute("COMMIT")
+        _publish(draft, target)
+    except OSError as error:
+        raise _unavailable(target, error) from error
+    finally:
+        for leftover in (draft, *_companions(draft)):
+            Path(leftover).unlink(missing_ok=True)
+
+
+def _companions(target: str) -> tuple[str, ...]:
+    """Returns the names of the files that SQLite keeps beside a file."""
+    return f"{target}-wal", f"{target}-shm", f"{target}-journal"
+
+
+def _publish(draft: str, target: str) -> None:
+    """Gives a finished file its name, unless another process was first."""
+    try:
+        os.link(draft, target)
+    except FileExistsError:
+        return
+    folder = os.open(Path(target).parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class SQLiteLog:
+    """See `bohb.study.stores.registry.Log`."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+
+    @contextmanager
+    def transaction(self, *, write: bool) -> Iterator[Moment]:
+        """See `Log`."""
+        connection = self._connect()
+        try:
+            with _translated(self._target):
+                _patiently(connection, "BEGIN IMMEDIATE" if write else "BEGIN", self._target)
+                last = self._last(connection)
+            yield Moment(time.time(), last)
+            with _translated(self._target):
+                _patiently(connection, "COMMIT", self._target)
+        except BaseException:
+            self._roll_back(connection)
+            raise
+
+    def read_after(self, seq: int, *, limit: int | None = None) -> Iterator[Row]:
+        """See `Log`."""
+        with _translated(self._target):
+            cursor = self._connect().execute(
+                "SELECT seq, kind, payload, at FROM bohb_events WHERE seq > ? ORDER BY seq LIMIT ?",
+                (seq, -1 if limit is None else limit),
+            )
+            yield from map(Row._make, cursor)
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """See `Log`."""
+        with _translated(self._target):
+            _insert(self._connect(), rows)
+
+    def close(self) -> None:
+        """See `Log`."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._identity = None
+
+    def _connect(self) -> sqlite3.Connection:
+        """Returns the connection, a new one if need be, to the file that has the name now."""
+        identity = _find(self._target)
+        if identity is None:
+            self.close()
+            raise StudyUnavailable(f"expected a study at {self._target}, got nothing: the file is gone; restore it")
+        if self._connection is None or identity != self._identity:
+            self.close()
+            with _translated(self._target):
+                self._connection = _connect(self._target)
+            self._identity = identity
+        return self._connection
+
+    def _last(self, connection: sqlite3.Connection) -> Row:
+        query = "SELECT seq, kind, payload, at FROM bohb_events ORDER BY seq DESC LIMIT 1"
+        found = _patiently(connection, query, self._target)
+        (count,) = connection.execute("PRAGMA user_version").fetchone()
+        if found is None or found[0] != count:
+            raise StudyCorrupt(
+                f"expected {count} events in {self._target}, got {0 if found is None else found[0]}; "
+                "the file was damaged or changed from outside: restore it from a copy"
+            )
+        return Row._make(found)
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:  # a fresh connection starts from what was committed
+            self.close()
+
+
+def _find(target: str) -> tuple[int, int] | None:
+    """Returns what tells the file from every other one, or None if there is nothing.
+
+    Raises:
+        StudyMismatch: If something else than a file is there.
+        StudyCorrupt: If the file has no content.
+    """
+    try:
+        found = os.lstat(target)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unavailable(target, error) from error
+    if stat.S_ISLNK(found.st_mode):
+        # Two names for one file would have two sets of companions.
+        raise StudyMismatch(
+            f"expected the file of a study at {target}, got a symbolic link; pass {os.path.realpath(target)}"
+        )
+    if not stat.S_ISREG(found.st_mode):
+        raise StudyMismatch(f"expected the file of a study at {target}, got {_kind(found.st_mode)}; pass another path")
+    if not found.st_size:
+        raise StudyCorrupt(f"expected a study at {target}, got an empty file; delete it to start a new study")
+    return found.st_dev, found.st_ino
+
+
+def _kind(mode: int) -> str:
+    return "a directory" if stat.S_ISDIR(mode) else "a pipe, socket or device"
+
+
+def _connect(target: str) -> sqlite3.Connection:
+    """Opens the file, for reading only if it cannot be written."""
+    can_write = _can_write(target)
+    mode = "rw" if can_write else "ro"
+    if not can_write and not Path(f"{target}-wal").exists():
+        mode = "ro&immutable=1"  # on read-only media there is no room for the companions, and nobody to exclude
+    connection = sqlite3.connect(
+        f"file:{quote(target)}?mode={mode}", uri=True, timeout=0, isolation_level=None, check_same_thread=False
+    )
+    try:
+        # One row fits, a hostile one that would fill the memory does not.
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 4 * MAX_PAYLOAD)
+        for setting in ("trusted_schema = OFF", "cell_size_check = ON", "synchronous = FULL"):
+            _patiently(connection, f"PRAGMA {setting}", target)
+        _check_schema(connection, target)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _can_write(target: str) -> bool:
+    """Whether the file and its folder, where the companions go, may be written."""
+    return os.access(target, os.W_OK) and os.access(Path(target).parent, os.W_OK)
+
+
+def _check_schema(connection: sqlite3.Connection, target: str) -> None:
+    """Makes sure that the file holds the one table and nothing else: no view, no trigger, no index."""
+    _patiently(connection, "SELECT count(*) FROM sqlite_master", target)
+    schema = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    if schema == [("table", "bohb_events", TABLE)]:
+        return
+    names = [name for _, name, _ in schema]
+    if "bohb_events" in names:
+        raise StudyCorrupt(f"expected the one table of a study in {target}, got {names}; restore it from a copy")
+    raise StudyMismatch(f"expected a study in {target}, got an SQLite database with {names}; pass another path")
+
+
+def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    connection.executemany("INSERT INTO bohb_events (seq, kind, payload, at) VALUES (?, ?, ?, ?)", rows)
+    connection.execute(f"PRAGMA user_version = {int(rows[-1].seq)}")
+
+
+def _patiently(connection: sqlite3.Connection, statement: str, target: str) -> tuple[object, ...] | None:
+    """Executes a statement as soon as no other process is in the way; returns its first row."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            row: tuple[object, ...] | None = connection.execute(statement).fetchone()
+            return row
+        except sqlite3.OperationalError as error:
+            if _code(error) not in _BUSY:
+                raise
+            if time.monotonic() > deadline:
+                raise StudyBusy(
+                    f"expected the lock of {target} within {PATIENCE:g} s, but another process holds it; "
+                    "try again, and see whether a process that uses the study is stopped"
+                ) from error
+        time.sleep(PAUSE)
+
+
+@contextmanager
+def _translated(target: str) -> Iterator[None]:
+    """Turns SQLite's errors into ours."""
+    try:
+        yield
+    except BohbError:
+        raise
+    except sqlite3.Error as error:
+        raise _translate(error, target) from error
+    except (TypeError, ValueError, OverflowError) as error:  # text that is no text, as only a damaged file has it
+        raise StudyCorrupt(f"expected a study in {target}, got a damaged file: {error}; restore it") from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Returns SQLite's primary code; errors of the Python module itself, such as text that is no text, have none."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def _translate(error: sqlite3.Error, target: str) -> StudyError:
+    code = _code(error)
+    if code in _BUSY:
+        return StudyBusy(f"expected the lock of {target}, but another process holds it ({error}); try again")
+    # A damaged header makes SQLite call a file read-only that is not.
+    is_header = code == sqlite3.SQLITE_READONLY and _can_write(target)
+    if code in _UNAVAILABLE and not is_header:
+        return _unavailable(target, f"{_UNAVAILABLE[code]} ({error})")
+    return StudyCorrupt(f"expected a study in {target}, got a damaged file or none: {error}; restore it from a copy")
+
+
+def _unavailable(target: str, why: object) -> StudyUnavailable:
+    return StudyUnavailable(
+        f"expected to read and write {target}, but: {why}; nothing is lost, try again when that is settled"
+    )

@@ -1,0 +1,146 @@
+"""One transaction over a log, and the optimizer that it leaves in memory.
+
+Every call takes the lock, reads what others added, lets the caller act, appends what the optimizer added, and commits.
+The optimizer in memory is never ahead of the log: whenever a call fails on the way, it is thrown away, and the next one
+builds it again from the log.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from bohb.budgets import Ladder
+from bohb.errors import BohbError, StudyCorrupt, StudyMismatch
+from bohb.optimizer import Optimizer
+from bohb.space import Space
+from bohb.study.fork_lock import Guard
+from bohb.study.replica import Replica
+from bohb.study.stores import header
+from bohb.study.stores.protocol import Log, Moment
+from bohb.study.stores.rows import Row
+
+if TYPE_CHECKING:
+    from bohb.models import Model
+    from bohb.schedules import Schedule
+
+T = TypeVar("T")
+
+
+class _Parts(NamedTuple):
+    """What the first row says, read once."""
+
+    first: Row
+    header: Mapping[str, Any]
+    space: Space
+    ladder: Ladder
+
+
+class Session:
+    """A log and the optimizer that it describes, for the threads of one process.
+
+    Args:
+        target: What the log is called in messages.
+        log: The log.
+        schedule: The user's own schedule, or None.
+        model: The user's own model, or None.
+    """
+
+    def __init__(self, target: str, log: Log, schedule: "Schedule | None", model: "Model | None") -> None:
+        self._target = target
+        self._log = log
+        self._schedule, self._model = schedule, model
+        self._guard = Guard(log.close)
+        self._replica: Replica | None = None
+        self._parts: _Parts | None = None
+
+    def close(self) -> None:
+        """Lets go of the store until the next call."""
+        with self._guard:
+            self._log.close()
+
+    def write(self, act: Callable[[Replica, float], T]) -> T:
+        """Lets `act` change the newest state, at the time of the store; when this returns, the change is on disk."""
+        refusal = None
+        with self._guard:
+            with self._log.transaction(write=True) as moment:
+                replica = self._newest(moment)
+                self._replica = None  # and stays so if anything fails before the log has what memory has
+                try:
+                    answer = act(replica, moment.at)
+                except BohbError as error:  # what was decided before the refusal stays decided
+                    refusal = error
+                rows = replica.rows(moment.at)
+                if rows:
+                    self._log.append(rows)
+            self._replica = replica
+        if refusal is not None:
+            raise refusal
+        return answer
+
+    def read(self, look: Callable[[Optimizer], T]) -> T:
+        """Lets `look` see the newest state; nobody waits for it."""
+        with self._guard:
+            with self._log.transaction(write=False) as moment:
+                replica = self._newest(moment)
+            return look(replica.optimizer)
+
+    def check_same(self, given: Mapping[str, Any]) -> None:
+        """Compares what is given, by the names of the header, with what the study is made of.
+
+        Raises:
+            StudyMismatch: Names the first difference.
+        """
+        with self._guard:
+            self.read(lambda _: None)
+            assert self._parts is not None
+            # Both in the form of this version of ConfigSpace, whichever wrote the study.
+            kept = {**self._parts.header, "space": self._parts.space.to_json()}
+        header.check_same(kept, {name: value for name, value in given.items() if value is not None})
+
+    def _newest(self, moment: Moment) -> Replica:
+        """Returns the state as of the last row; takes only the rows that are new."""
+        replica = self._rebuilt() if self._replica is None else self._replica
+        self._replica = None  # half of the rows are as bad as none
+        num_new = moment.last.seq - replica.last.seq
+        if num_new < 0 or (num_new == 0 and moment.last != replica.last):
+            raise StudyCorrupt(
+                f"expected the study at {self._target} to grow, got another or an older one in its place; open it anew"
+            )
+        if num_new:
+            replica.take(self._log.read_after(replica.last.seq), num_new)
+        self._replica = replica
+        return replica
+
+    def _rebuilt(self) -> Replica:
+        """Returns the state as of the first row."""
+        first = next(iter(self._log.read_after(0, limit=1)))
+        if self._parts is None or self._parts.first != first:
+            self._parts = self._read_parts(first)
+        facts = self._parts.header
+        try:
+            optimizer = Optimizer(
+                self._parts.space,
+                self._parts.ladder,
+                seed=facts["seed"],
+                schedule=self._schedule,
+                model=self._model,
+                preset=facts["preset"],
+            )
+        except (BohbError, TypeError, ArithmeticError) as error:
+            raise self._damaged(error) from error
+        return Replica(optimizer, self._parts.space, first)
+
+    def _read_parts(self, first: Row) -> _Parts:
+        facts = header.read_header(first)
+        given = [name for name, part in (("schedule", self._schedule), ("model", self._model)) if part is not None]
+        if given != facts["custom"]:
+            raise StudyMismatch(
+                f"expected the same parts of the user's own as the study has, {facts['custom']}, got {given}; "
+                "pass those to Study.open"
+            )
+        try:
+            return _Parts(first, facts, Space.from_json(facts["space"]), header.read_ladder(facts["ladder"]))
+        except (BohbError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> StudyCorrupt:
+        return StudyCorrupt(f"expected what a study is made of at {self._target}, got {error!r}; restore it")

@@ -1,0 +1,287 @@
+"""`bohb run`: commands and Python objectives as trials, their failures, and workers that are stopped and killed."""
+
+import os
+import signal
+import sys
+import time
+
+import psutil
+import pytest
+
+import bohb
+from bohb.cli import exits
+from bohb.cli.command_objective import read_output
+from tests.cli.shell import CONDITIONAL, lines, make, start
+from tests.cli.shell import bohb as shell
+
+PYTHON = sys.executable
+
+
+def run(study, *command, code=0, options=("--max-trials", "1"), **more):
+    """Runs a worker with --json; returns what it printed for each trial."""
+    return lines(shell("run", study, "--json", *options, "--", *command, code=code, **more).stdout)
+
+
+def script(folder, text):
+    path = folder / "script.py"
+    path.write_text(text)
+    return str(path)
+
+
+def wait_for(condition, *, seconds=60.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def study(tmp_path):
+    return make(tmp_path, space=CONDITIONAL)
+
+
+def test_a_command_gets_the_trial_in_three_ways_and_gives_loss_checkpoint_and_info(tmp_path, study):
+    text = """
+import json, os, sys
+given = json.load(sys.stdin)
+assert given == json.loads(os.environ["BOHB_TRIAL"])
+assert sys.argv[1:4] == [str(given["trial"]), str(given["budget"]), repr(given["config"]["x"])], sys.argv
+print("noise")
+more = {"checkpoint": f"c{given['trial']}", "info": {"resumed": given["checkpoint"]}}
+print(json.dumps({"loss": given["config"]["x"], **more}))
+"""
+    words = [PYTHON, script(tmp_path, text), "{trial}", "{budget}", "{x}"]
+    found = run(study, *words, options=["--max-trials", "14", "--workers", "2"])
+    assert len(found) == 14
+    assert all(one["status"] == "ok" and one["loss"] == one["config"]["x"] for one in found), found
+    promoted = [one for one in found if one["origin"] == "promoted"]
+    assert promoted
+    assert all(one["info"]["resumed"] == f"c{one['previous']}" for one in promoted)
+
+
+@pytest.mark.parametrize(
+    ("out", "loss"),
+    [("0.5", 0.5), ("a\n\n -1e-3 \n\n", -1e-3), ('x\n{"loss": 2}\n', 2.0), ("3\n4", 4.0), ("é\n5", 5.0)],
+)
+def test_the_last_line_is_the_loss(out, loss):
+    assert read_output(out, "").loss == loss
+
+
+@pytest.mark.parametrize(
+    "out", ["", "\n", "loss 3", "1,5", "{", "{}", '{"loss": "x"}', '{"loss": 1, "more": 2}', "[1]", '{"loss":' * 5000]
+)
+def test_anything_else_is_a_failure_that_says_so(out):
+    outcome = read_output(out, "the end of stderr")
+    assert "last line of stdout" in outcome.error
+    assert outcome.info["stderr"] == "the end of stderr"
+
+
+@pytest.mark.parametrize("out", ["nan", "-inf", '{"loss": null}', '{"loss": NaN}'])
+def test_no_finite_loss_is_a_failure(study, out):
+    (found,) = run(study, "echo", out.replace("{", "{{").replace("}", "}}"))
+    assert found["loss"] is None
+    assert found["status"] in ("nan", "infinite")
+
+
+def test_a_failure_keeps_its_status_and_the_end_of_its_stderr(study):
+    (found,) = run(study, "sh", "-c", "echo first >&2; seq 1 20000 >&2; echo 'the reason' >&2; echo 0.5; exit 7")
+    assert (found["status"], found["loss"], found["info"]["exit_status"]) == ("error", None, 7)
+    assert found["info"]["stderr"].endswith("the reason\n")
+    assert len(found["info"]["stderr"]) < 20_000
+    assert found["info"]["error"] == "exit status 7"
+
+
+def test_nothing_runs_if_a_placeholder_or_the_command_is_unknown(study, tmp_path):
+    for words in (["touch", f"{tmp_path}/ran", "{nme}"], ["no-such-command", "{x}"]):
+        shell("run", study, "--max-trials", 1, "--", *words, code=exits.USAGE)
+    assert not (tmp_path / "ran").exists()
+    assert lines(shell("status", study, "--json").stdout)[0]["pending"] == []
+
+
+def test_no_shell_sees_a_value(tmp_path):
+    study = make(tmp_path, space={"text": ["$(touch hacked); `touch hacked` | 'x'\n\"y\" *"]}, budgets="1")
+    text = "import sys; print(len(sys.argv)); open('seen', 'w').write(sys.argv[1]); print(1.0)"
+    (found,) = run(study, PYTHON, "-c", text, "{text}", folder=tmp_path)
+    assert (tmp_path / "seen").read_text() == found["config"]["text"]
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_much_output_and_much_input_block_nobody(study):
+    """The command reads nothing, and writes more than pipes hold."""
+    (found,) = run(study, "sh", "-c", "seq 1 200000; seq 1 200000 >&2; echo 0.25")
+    assert found["loss"] == 0.25
+
+
+def test_what_a_command_leaves_running_is_ended_and_holds_up_nobody(study, tmp_path):
+    (found,) = run(study, "sh", "-c", f"sleep 300 & echo $! > {tmp_path}/pid; echo 0.5")
+    assert found["loss"] == 0.5
+    pid = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
+
+
+def test_a_trial_that_takes_too_long_is_ended_with_all_it_started(study, tmp_path):
+    text = f"sleep 300 & echo $! > {tmp_path}/pid; sleep 300"
+    (found,) = run(study, "sh", "-c", text, options=["--max-trials", "1", "--trial-seconds", "2", "--grace", "0.5"])
+    assert (found["status"], found["info"]["error"][:12]) == ("error", "TimeoutError")
+    pid = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
+
+
+def test_a_command_that_a_signal_ended_is_asked_again_and_then_a_failure(study):
+    (found,) = run(study, "sh", "-c", "echo dying >&2; kill -KILL $$")
+    assert (found["trial"], found["status"]) == (1, "error")
+    assert "SIGKILL" in found["info"]["error"]
+    assert "dying" in found["info"]["error"]
+
+
+def test_limits(study):
+    assert len(run(study, "echo", "1", options=["--total-trials", "3"])) == 3
+    assert len(run(study, "echo", "1", options=["--total-trials", "3"])) == 0
+    done = shell("run", study, "--total-trials", "4", "--", "echo", "1").stdout
+    assert "total_trials" in done
+    assert run(study, "echo", "1", options=["--max-budget", "2"])
+    shell("run", study, "--max-trials", "0", "--", "echo", "1", code=exits.USAGE)
+    shell("run", study, "--workers", "0", "--", "echo", "1", code=exits.USAGE)
+    shell("run", study, "--lease", "0", "--", "echo", "1", code=exits.USAGE)
+
+
+def test_a_worker_without_limits_ends_with_the_space(tmp_path):
+    study = make(tmp_path, space={"kind": ["a", "b"]}, budgets="1")
+    assert len(run(study, "echo", "1", options=[])) == 2
+
+
+def test_the_output_is_kept_in_a_directory(study, tmp_path):
+    run(
+        study,
+        "sh",
+        "-c",
+        "echo heard; echo seen >&2; echo 0.5",
+        options=["--max-trials", "1", "--directory", str(tmp_path / "d")],
+    )
+    assert (tmp_path / "d" / "output" / "trial-0.out").read_text() == "heard\n0.5\n"
+    assert (tmp_path / "d" / "output" / "trial-0.err").read_text() == "seen\n"
+
+
+def test_a_python_objective(tmp_path, study):
+    (tmp_path / "my_part.py").write_text("def square(x):\n    return x * x\n")
+    text = "from my_part import square\ndef objective(trial):\n    return {'loss': square(trial.config['x'])}\n"
+    (tmp_path / "my_script.py").write_text(text)
+    done = shell("run", study, f"{tmp_path}/my_script.py:objective", "--max-trials", "3", "--workers", "2", "--json")
+    found = lines(done.stdout)
+    assert [one["loss"] for one in found] == [one["config"]["x"] ** 2 for one in found]
+    assert len(found) == 3
+    shell("run", study, f"{tmp_path}/my_script.py:nothing", code=exits.USAGE)
+    shell("run", study, f"{tmp_path}/my_script.py:__name__", code=exits.USAGE)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, exits.TERMINATED), (signal.SIGINT, exits.INTERRUPTED)])
+def test_a_worker_that_is_told_to_stop_gives_its_trials_back_and_lets_the_command_save(tmp_path, study, number, code):
+    """The command hears SIGTERM, has time to save, and is gone with its own children before the worker is."""
+    text = f"""
+import os, pathlib, signal, subprocess, sys, time
+here = pathlib.Path({str(tmp_path)!r})
+def save(*_):
+    time.sleep(0.5)
+    (here / f"saved-{{os.getpid()}}").touch()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+child = subprocess.Popen(["sleep", "300"])
+(here / f"started-{{child.pid}}").touch()
+time.sleep(300)
+"""
+    words = ["run", study, "--workers", "2", "--max-trials", "9", "--", PYTHON, script(tmp_path, text)]
+    worker = start(*words, folder=tmp_path)
+    wait_for(lambda: len(list(tmp_path.glob("started-*"))) == 2)
+    assert len(lines(shell("status", study, "--json").stdout)[0]["pending"]) == 2
+    worker.send_signal(number)
+    assert worker.wait(30) == code
+    assert len(list(tmp_path.glob("saved-*"))) == 2
+    for started in tmp_path.glob("started-*"):
+        pid = int(started.name.partition("-")[2])
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
+    (status,) = lines(shell("status", study, "--json").stdout)
+    assert (status["pending"], status["results"]) == ([], 0)
+    again = [lines(shell("ask", study).stdout)[0] for _ in range(2)]
+    with bohb.Study.open(study) as opened:
+        assert [one["config"] for one in again] == [dict(opened.trial(i).config) for i in range(2)]
+
+
+def test_a_worker_that_is_killed_leaves_nothing_running_and_its_trial_is_asked_again(tmp_path, study):
+    text = f"import os, pathlib, time; pathlib.Path({str(tmp_path)!r}, f'pid-{{os.getpid()}}').touch(); time.sleep(300)"
+    worker = start("run", study, "--lease", "5", "--max-trials", "1", "--", PYTHON, script(tmp_path, text))
+    wait_for(lambda: list(tmp_path.glob("pid-*")))
+    (mark,) = tmp_path.glob("pid-*")
+    time.sleep(6)  # longer than the lease: it is held all the same, because the worker lives
+    with bohb.Study.open(study) as opened:
+        config = dict(opened.trial(0).config)
+        assert dict(opened.ask().config) != config
+        worker.kill()
+        worker.wait(30)
+        pid = int(mark.name.partition("-")[2])
+        wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
+        time.sleep(5.2)
+        assert dict(opened.ask().config) == config
+
+
+def test_the_command_of_a_late_worker_counts_once(tmp_path, study):
+    """Its lease was over and another one told: the tell is kept, and changes nothing."""
+    (asked,) = lines(shell("ask", study, "--lease", "0.1").stdout)
+    time.sleep(0.3)
+    (again,) = lines(shell("ask", study).stdout)
+    assert again["config"] == asked["config"]
+    shell("tell", study, again["trial"], "--loss", "0.5")
+    shell("tell", study, asked["trial"], "--loss", "0.7")
+    (result,) = lines(shell("trials", study, "--json").stdout)
+    assert (result["trial"], result["loss"]) == (again["trial"], 0.5)
+
+
+@pytest.mark.slow
+def test_a_storm_of_workers_started_and_killed_at_will_loses_nothing_and_counts_nothing_twice(tmp_path):
+    """Several `bohb run` at once, SIGKILLed at random moments with no regard to what they do."""
+    import random
+
+    draw = random.Random(0)
+    study = make(tmp_path, space=CONDITIONAL)
+    done = tmp_path / "done"
+    done.mkdir()
+    text = f"""
+import json, os, sys, time
+trial = json.load(sys.stdin)
+time.sleep(0.25 * trial["budget"])
+with open({str(done)!r} + f"/{{trial['trial']}}", "x") as file:
+    file.write("ran")
+print(trial["config"]["x"] + 1 / trial["budget"])
+"""
+    words = ["run", study, "--total-trials", "90", "--lease", "4", "--", PYTHON, script(tmp_path, text)]
+    workers, kills, ends = [], 0, 0
+    until = time.monotonic() + 420
+    while time.monotonic() < until:
+        ends += sum(worker.poll() == 0 for worker in workers)
+        workers = [worker for worker in workers if worker.poll() is None]
+        if ends and not workers:
+            break
+        while len(workers) < 3 and not ends:
+            workers.append(start(*words, stdout=-3, stderr=-3))
+        time.sleep(draw.uniform(0.2, 2.5))
+        if kills < 25 and workers and not ends:
+            os.kill(draw.choice(workers).pid, signal.SIGKILL)
+            kills += 1
+    assert not workers
+    assert kills >= 10
+    with bohb.Study.open(study) as opened:
+        results = opened.results
+        keys = [(result.trial.config_id, result.trial.budget) for result in results]
+        assert len(results) >= 90
+        assert len(set(keys)) == len(keys), "a configuration counted twice at a budget"
+        assert all(result.status == "ok" for result in results), "a killed worker is no failure"
+        assert all(result.loss == result.trial.config["x"] + 1 / result.trial.budget for result in results)
+        assert {result.trial.id for result in results} <= {int(path.name) for path in done.iterdir()}
+        while opened.pending:  # what the last kills left behind is asked again, and nothing else is lost
+            time.sleep(1)
+            before = len(opened.pending)
+            trial = opened.ask()
+            opened.tell(trial, 1.0)
+            if before <= len(opened.pending):
+                break
+    assert lines(shell("verify", study, "--json").stdout)[0]["differences"] == []
+    print(f"{kills} kills, {len(results)} results")

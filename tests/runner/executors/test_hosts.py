@@ -1,0 +1,52 @@
+"""Laws of sharing out slots: hosts as Horovod writes them, no slot in two places, all of them used."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bohb import SettingError
+from bohb.runner.executors.hosts import parse_hosts, share_slots
+
+hosts = st.lists(st.integers(1, 9), min_size=1, max_size=5)
+
+
+@given(hosts, st.integers(1, 6))
+def test_no_slot_is_given_twice_and_none_is_left_that_a_job_could_use(numbers: list[int], per_trial: int) -> None:
+    """Every job has its ranks, no host has more than its slots, and less than a job's worth is left."""
+    text = ",".join(f"h{i}:{number}" for i, number in enumerate(numbers))
+    if sum(numbers) < per_trial:
+        with pytest.raises(SettingError, match=r"expected .* slots"):
+            share_slots(None, per_trial, text)
+        return
+    shared = share_slots(None, per_trial, text)
+    used: Counter[str] = Counter()
+    for place in shared.places:
+        assert sum(number for _, number in parse_hosts(place)) == per_trial
+        used.update(dict(parse_hosts(place)))
+    assert all(used[f"h{i}"] <= number for i, number in enumerate(numbers))
+    assert sum(numbers) - sum(used.values()) < per_trial
+
+
+def test_jobs_stay_on_one_host_where_they_can() -> None:
+    """Only what is left over spans hosts."""
+    assert share_slots(None, 2, "h1:3, h2:4,h3").places == ["h1:2", "h2:2", "h2:2", "h1:1,h3:1"]
+    assert share_slots(4, 2, "h1:2,h2:4").places == ["h1:2", "h2:2"]
+    assert share_slots(8, 2, None).places == ["localhost:2"] * 4
+    assert share_slots(2, 1, None).is_local
+    assert not share_slots(None, 1, "elsewhere:2").is_local
+
+
+@pytest.mark.parametrize("text", ["", "h1:0", "h1:-2", "h1:2,", "h1;rm -rf:2", "h1:2,h1:3", "h1:two"])
+def test_what_names_no_hosts_is_refused(text: str) -> None:
+    """The error shows how to write them."""
+    with pytest.raises(SettingError, match="as in 'h1:2,h2:4'"):
+        parse_hosts(text)
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, True, "2"])
+def test_numbers_of_slots_are_positive_integers(number: object) -> None:
+    """Nothing else is taken for one."""
+    with pytest.raises(SettingError, match="positive integer as slots_per_trial"):
+        share_slots(4, number, None)

@@ -1,0 +1,150 @@
+"""The directory of a run: folders that survive promotion, checkpoints that resume, and what may be deleted."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bohb
+from bohb.runner import FolderTrial, ProcessExecutor, SerialExecutor, checkpoints
+from bohb.runner.checkpoints import Keeper
+
+
+def make_optimizer(seed: int = 0) -> bohb.Optimizer:
+    return bohb.Optimizer({"x": (0.0, 1.0)}, budgets=bohb.geometric(1, 9, eta=3), seed=seed, preset="asha")
+
+
+def train(trial: FolderTrial) -> dict[str, object]:
+    """Counts epochs in a checkpoint; the loss says how good the configuration is."""
+    seen = 0 if trial.checkpoint is None else int(Path(trial.checkpoint).read_text())
+    path = trial.folder / f"{trial.id}.epochs"
+    path.write_text(str(trial.budget))
+    return {"loss": trial.config["x"] + 1 / trial.budget, "checkpoint": path, "info": {"paid": trial.budget - seen}}
+
+
+@pytest.mark.parametrize("engine", [SerialExecutor, lambda: ProcessExecutor(2)])
+def test_a_promoted_configuration_resumes_in_the_same_folder(tmp_path: Path, engine) -> None:
+    """The folder is the configuration's; what was paid is what the run says it spent."""
+    optimizer = make_optimizer()
+    with engine() as executor:
+        report = bohb.run(train, optimizer, executor=executor, max_trials=40, directory=tmp_path, progress=False)
+    assert report.num_failures == 0
+    assert sum(result.info["paid"] for result in optimizer.results) == report.spent
+    assert any(result.trial.previous is not None for result in optimizer.results)
+    for result in optimizer.results:
+        assert Path(result.checkpoint).parent == tmp_path / f"config-{result.trial.config_id}"
+
+
+def test_without_a_directory_a_trial_is_just_a_trial() -> None:
+    kinds = set()
+    bohb.run(lambda trial: kinds.add(type(trial)) or 0.5, make_optimizer(), max_trials=2, progress=False)
+    assert kinds == {bohb.Trial}
+
+
+def test_only_what_is_releasable_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After every tell: each releasable checkpoint is gone, every other one is there, the incumbent's above all."""
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
+    optimizer = make_optimizer()
+
+    def check(record):
+        if isinstance(record, bohb.runner.TrialEnded):
+            releasable = set(optimizer.releasable())
+            for result in optimizer.results:
+                assert Path(result.checkpoint).exists() == (result.checkpoint not in releasable)
+
+    failures: list[str] = []
+    monkeypatch.setattr("bohb.runner.records.log.exception", lambda *args: failures.append(str(args)))
+    bohb.run(train, optimizer, max_trials=80, directory=tmp_path, keep="releasable", callbacks=[check], progress=False)
+    assert not failures
+    assert optimizer.releasable()
+    assert Path(optimizer.incumbent.checkpoint).exists()
+
+
+class Named:
+    """Stands for a search that names checkpoints to delete, and some that are needed."""
+
+    def __init__(self, releasable: list[str], needed: tuple[str, ...] = ()) -> None:
+        self.names, self.pending = releasable, ()
+        trial = bohb.Trial(0, {}, 1, 0, None, None, None, None, bohb.Origin.RANDOM)
+        self.results = [bohb.Result(trial, 0.0, bohb.Status.OK, name, {}) for name in (*releasable, *needed)]
+
+    def releasable(self) -> list[str]:
+        return self.names
+
+
+def make_place(tmp_path: Path) -> Path:
+    """Returns a directory with a checkpoint, next to precious things, with links between them."""
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").touch()
+    directory = tmp_path / "run"
+    (directory / "config-0" / "deep").mkdir(parents=True)
+    (directory / "config-0" / "deep" / "file").touch()
+    (directory / "config-0" / "link").symlink_to(tmp_path / "precious")
+    (directory / "config-0" / "deep" / "link").symlink_to(tmp_path / "precious" / "file")
+    return directory
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return make_place(tmp_path)
+
+
+def test_nothing_outside_the_directory_is_deleted(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a checkpoint is called: outside, above, through a link, the directory itself."""
+    monkeypatch.chdir(place)
+    precious = place.parent / "precious"
+    names = [
+        str(precious),
+        str(precious / "file"),
+        str(place / ".." / "precious" / "file"),
+        "../precious/file",
+        str(place / "config-0" / "link" / "file"),
+        str(place / "config-0" / "link" / ".." / "precious"),
+        str(place),
+        str(place / "config-0" / ".."),
+        str(place / "."),
+        str(place.parent),
+        "/",
+        "",
+        ".",
+        "..",
+        "bad\0name",
+        "s3://bucket/checkpoint",
+    ]
+    Keeper(Named(names), place).release()
+    assert (precious / "file").exists()
+    assert (place / "config-0" / "deep" / "file").exists()
+
+
+def test_links_are_removed_and_not_followed(place: Path) -> None:
+    names = [str(place / "config-0" / "link"), str(place / "config-0" / "deep"), str(place / "config-0" / "never-was")]
+    Keeper(Named(names), place).release()
+    assert [path.name for path in (place / "config-0").iterdir()] == []
+    assert (place.parent / "precious" / "file").exists()
+
+
+def test_a_folder_that_holds_a_needed_checkpoint_stays(place: Path) -> None:
+    """Also if the two are spelt in different ways."""
+    needed = str(place / "config-0" / ".." / "config-0" / "deep" / "file")
+    Keeper(Named([str(place / "config-0"), str(place / "config-0" / "deep")], (needed,)), place).release()
+    assert (place / "config-0" / "deep" / "file").exists()
+
+
+def test_a_directory_that_is_a_link_itself_is_the_directory(place: Path) -> None:
+    alias = place.parent / "alias"
+    alias.symlink_to(place)
+    Keeper(Named([str(alias / "config-0" / "deep")]), alias).release()
+    assert not (place / "config-0" / "deep").exists()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    parts=st.lists(st.sampled_from(["config-0", "deep", "link", "..", ".", "", "run", "precious", "file"]), max_size=7)
+)
+def test_no_combination_of_parts_leads_out(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
+    top = tmp_path_factory.mktemp("top")
+    directory = make_place(top)
+    Keeper(Named([str(directory) + "/" + "/".join(parts)]), directory).release()
+    assert (top / "precious" / "file").exists()
+    assert directory.exists()

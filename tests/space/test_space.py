@@ -1,0 +1,695 @@
+"""Laws of the space, and its agreement with ConfigSpace on what is active, legal and likely."""
+
+import copy
+import json
+import math
+import os
+import pickle
+import subprocess
+import sys
+from collections import Counter
+from typing import Any
+
+import ConfigSpace as CS  # noqa: N817
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2_contingency, ks_2samp
+
+from bohb.errors import ConfigError, SpaceError
+from bohb.space import Space
+from bohb.space.configspace import read_quantile, read_scale
+
+laws = settings(derandomize=True, max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+# Random spaces
+
+
+@st.composite
+def parameters(draw: st.DrawFn, name: str, finite: bool = False) -> Any:
+    low = draw(st.integers(-3, 3))
+    kinds = [
+        st.just(CS.UniformIntegerHyperparameter(name, low, low + draw(st.integers(1, 4)))),
+        st.just(CS.UniformIntegerHyperparameter(name, 1, draw(st.integers(2, 6)), log=True)),
+        st.just(CS.NormalIntegerHyperparameter(name, 1.0, 2.0, -2, 3)),
+        st.just(CS.CategoricalHyperparameter(name, ["a", "b", None, 1, (1, 2)][: draw(st.integers(1, 5))])),
+        st.just(CS.CategoricalHyperparameter(name, [True, 2.5, "1", False], weights=[1, 2, 3, 0.5])),
+        st.just(CS.OrdinalHyperparameter(name, [3, 1, 2][: draw(st.integers(1, 3))])),
+        st.just(CS.Constant(name, draw(st.sampled_from(["x", 1, 0.5, None])))),
+    ]
+    if not finite:
+        kinds += [
+            st.just(CS.UniformFloatHyperparameter(name, low, low + 2)),
+            st.just(CS.UniformFloatHyperparameter(name, 1e-4, 1.0, log=True)),
+            st.just(CS.BetaFloatHyperparameter(name, 2.0, 3.0, low, low + 1)),
+        ]
+    return draw(st.one_of(kinds))
+
+
+def example_values(parameter: Any) -> list[Any]:
+    if isinstance(parameter, CS.CategoricalHyperparameter):
+        return list(parameter.choices)
+    if isinstance(parameter, CS.OrdinalHyperparameter):
+        return list(parameter.sequence)
+    if isinstance(parameter, CS.Constant):
+        return [parameter.value]
+    if isinstance(parameter.lower, int):
+        return list(range(parameter.lower, parameter.upper + 1))
+    return [parameter.lower, float(parameter.default_value), parameter.upper]
+
+
+@st.composite
+def literal_conditions(draw: st.DrawFn, child: Any, parent: Any) -> Any:
+    values = example_values(parent)
+    classes = [CS.EqualsCondition, CS.NotEqualsCondition, CS.InCondition]
+    if parent.ORDERABLE:
+        classes += [CS.LessThanCondition, CS.GreaterThanCondition]
+    kind = draw(st.sampled_from(classes))
+    if kind is CS.InCondition:
+        return kind(child, parent, draw(st.lists(st.sampled_from(values), min_size=1, max_size=3)))
+    return kind(child, parent, draw(st.sampled_from(values)))
+
+
+@st.composite
+def literal_clauses(draw: st.DrawFn, parameter: Any) -> Any:
+    values = example_values(parameter)
+    classes = [CS.ForbiddenEqualsClause, CS.ForbiddenInClause]
+    if parameter.ORDERABLE:
+        classes += [CS.ForbiddenLessThanClause, CS.ForbiddenGreaterThanClause, CS.ForbiddenLessThanEqualsClause]
+    kind = draw(st.sampled_from(classes))
+    if kind is CS.ForbiddenInClause:
+        return kind(parameter, draw(st.lists(st.sampled_from(values), min_size=1, max_size=3)))
+    return kind(parameter, draw(st.sampled_from(values)))
+
+
+@st.composite
+def clauses(draw: st.DrawFn, members: list[Any]) -> Any:
+    numbers = [one for one in members if all(type(value) in (int, float) for value in example_values(one))]
+    if len(numbers) >= 2 and draw(st.booleans()):
+        left, right = draw(st.permutations(numbers))[:2]
+        relations = [CS.ForbiddenLessThanRelation, CS.ForbiddenGreaterThanRelation]
+        if not any(isinstance(one, CS.hyperparameters.FloatHyperparameter) for one in (left, right)):
+            # On floats ConfigSpace compares what it has scaled to [0, 1] and back, with the last bit as it comes.
+            relations += [CS.ForbiddenEqualsRelation, CS.ForbiddenLessThanEqualsRelation]
+        return draw(st.sampled_from(relations))(left, right)
+    chosen = draw(st.permutations(members))[: draw(st.integers(1, 3))]
+    parts = [draw(literal_clauses(one)) for one in chosen]
+    if len(parts) == 1:
+        return parts[0]
+    return draw(st.sampled_from([CS.ForbiddenAndConjunction, CS.ForbiddenOrConjunction]))(*parts)
+
+
+@st.composite
+def spaces(draw: st.DrawFn, finite: bool = False) -> CS.ConfigurationSpace:
+    order = draw(st.permutations("abcdef"))[: draw(st.integers(1, 6))]
+    members = [draw(parameters(name, finite)) for name in order]
+    space = CS.ConfigurationSpace()
+    space.add(members)
+    # One kind of conjunction a space: ConfigSpace takes an And and an Or of equal parts for the same condition.
+    conjunction = draw(st.sampled_from([CS.AndConjunction, CS.OrConjunction]))
+    for index, child in enumerate(members[1:], start=1):
+        num_parents = draw(st.sampled_from([0, 1, 1, 2]))
+        parents = draw(st.permutations(members[:index]))[:num_parents]
+        parts = [draw(literal_conditions(child, parent)) for parent in parents]
+        if parts:
+            try:
+                space.add(parts[0] if len(parts) == 1 else conjunction(*parts))
+            except ValueError:  # "not equal" to what is inactive: by value ConfigSpace says no, by vector yes
+                reject()
+    for _ in range(draw(st.integers(0, 3))):
+        clause = draw(clauses(members))
+        clause.set_vector_idx(space.index_of)
+        if not clause.is_forbidden_vector(space.get_default_configuration().get_array()):
+            space.add(clause)
+    return space
+
+
+def draw_anything(space: Space, seed: int, num: int) -> np.ndarray:
+    """Every parameter set, active or not, allowed or not."""
+    u = np.random.default_rng(seed).random((num, len(space.names)))
+    return space.snap(np.where(space.choices > 0, np.floor(u * np.maximum(space.choices, 1)), u))
+
+
+def is_legal_for_configspace(space: CS.ConfigurationSpace, config: dict[str, Any]) -> bool:
+    try:
+        CS.Configuration(space, values=config)
+    except ValueError:
+        return False
+    return True
+
+
+def is_legal(space: Space, config: dict[str, Any]) -> bool:
+    try:
+        space.encode(config)
+    except ConfigError:
+        return False
+    return True
+
+
+# Agreement with ConfigSpace
+
+
+@laws
+@given(spaces(), st.integers(0, 2**32))
+def test_active_parameters_are_those_of_configspace(source: CS.ConfigurationSpace, seed: int) -> None:
+    space = Space(source)
+    vectors = space.deactivate(draw_anything(space, seed, 10))
+    for vector in vectors:
+        config = space.decode(vector)
+        theirs = np.full(len(source), np.nan)
+        for name, value in config.items():
+            theirs[source.index_of[name]] = source[name].to_vector(value)
+        assert source.get_active_hyperparameters(theirs) == set(config)
+
+
+@laws
+@given(spaces(), st.integers(0, 2**32))
+def test_what_is_forbidden_is_what_configspace_forbids(source: CS.ConfigurationSpace, seed: int) -> None:
+    space = Space(source)
+    vectors = space.deactivate(draw_anything(space, seed, 10))
+    for vector, allowed in zip(vectors, space.is_allowed(vectors), strict=True):
+        assert allowed == is_legal_for_configspace(source, space.decode(vector))
+
+
+@laws
+@given(spaces(), st.integers(0, 2**32), st.randoms(use_true_random=False))
+def test_encode_accepts_exactly_what_configspace_accepts(source: CS.ConfigurationSpace, seed: int, random: Any) -> None:
+    space = Space(source)
+    vectors = draw_anything(space, seed, 10)
+    for vector in np.concatenate([vectors, space.deactivate(vectors)]):
+        config = space.decode(vector)
+        if random.random() < 0.5:
+            config.pop(random.choice(space.names), None)
+        if random.random() < 0.5:
+            name = random.choice(space.names)
+            config[name] = random.choice([*example_values(source[name]), "no", 7, -7.5])
+        assert is_legal(space, config) == is_legal_for_configspace(source, config)
+
+
+PARENTS = [
+    CS.UniformIntegerHyperparameter("x", -1, 3),
+    CS.UniformIntegerHyperparameter("x", 1, 5, log=True),
+    CS.OrdinalHyperparameter("x", [3, 1, 2]),
+    CS.UniformFloatHyperparameter("x", 0.1, 0.7),
+    CS.UniformFloatHyperparameter("x", 1e-3, 0.5, log=True),
+    CS.CategoricalHyperparameter("x", [1, 2, "a"]),
+]
+CONDITIONS = [CS.EqualsCondition, CS.NotEqualsCondition, CS.LessThanCondition, CS.GreaterThanCondition]
+FORBIDDEN = [
+    CS.ForbiddenEqualsClause,
+    CS.ForbiddenLessThanClause,
+    CS.ForbiddenLessThanEqualsClause,
+    CS.ForbiddenGreaterThanClause,
+    CS.ForbiddenGreaterThanEqualsClause,
+]
+RELATIONS = [
+    CS.ForbiddenEqualsRelation,
+    CS.ForbiddenLessThanRelation,
+    CS.ForbiddenLessThanEqualsRelation,
+    CS.ForbiddenGreaterThanRelation,
+    CS.ForbiddenGreaterThanEqualsRelation,
+]
+
+
+def comparable(kinds: list[Any]) -> list[tuple[Any, Any]]:
+    return [(one, kind) for one in PARENTS for kind in kinds if one.ORDERABLE or "Equals" in kind.__name__[:15]]
+
+
+def ids(one: Any) -> str:
+    return one.__name__ if isinstance(one, type) else f"{type(one).__name__}{'-log' * getattr(one, 'log', False)}"
+
+
+@pytest.mark.parametrize(("parent", "kind"), comparable(CONDITIONS), ids=ids)
+def test_each_condition_agrees_at_each_threshold(parent: Any, kind: type[Any]) -> None:
+    for threshold in example_values(parent):
+        child = CS.UniformIntegerHyperparameter("y", 1, 2)
+        source = CS.ConfigurationSpace()
+        source.add(parent, child, kind(child, parent, threshold))
+        space = Space(source)
+        for value in example_values(parent):
+            for config in ({"x": value}, {"x": value, "y": 1}):
+                assert is_legal(space, config) == is_legal_for_configspace(source, config)
+
+
+@pytest.mark.parametrize(("parameter", "kind"), comparable(FORBIDDEN), ids=ids)
+def test_each_forbidden_clause_agrees_at_each_threshold(parameter: Any, kind: type[Any]) -> None:
+    for threshold in example_values(parameter):
+        source = CS.ConfigurationSpace()
+        switch = CS.CategoricalHyperparameter("switch", [0, 1])  # by default nothing is forbidden
+        source.add(parameter, switch)
+        source.add(CS.ForbiddenAndConjunction(kind(parameter, threshold), CS.ForbiddenEqualsClause(switch, 1)))
+        space = Space(source)
+        for value in example_values(parameter):
+            config = {"x": value, "switch": 1}
+            assert is_legal(space, config) == is_legal_for_configspace(source, config)
+
+
+@pytest.mark.parametrize("kind", RELATIONS, ids=ids)
+def test_each_relation_compares_values_and_not_positions(kind: type[Any]) -> None:
+    for left in PARENTS[:3]:
+        source = CS.ConfigurationSpace()
+        switch, right = CS.CategoricalHyperparameter("switch", [0, 1]), CS.OrdinalHyperparameter("y", [2, 3, 1])
+        source.add(left, right, switch)
+        source.add(CS.ForbiddenAndConjunction(kind(left, right), CS.ForbiddenEqualsClause(switch, 1)))
+        space = Space(source)
+        for x in example_values(left):
+            for y in right.sequence:
+                config = {"x": x, "y": y, "switch": 1}
+                assert is_legal(space, config) == is_legal_for_configspace(source, config)
+
+
+@laws
+@given(spaces(finite=True))
+def test_enumeration_is_every_valid_configuration_once(source: CS.ConfigurationSpace) -> None:
+    space = Space(source)
+    vectors = space.enumerate()
+    assert len(vectors) == space.size
+    assert len({vector.tobytes() for vector in vectors}) == len(vectors)
+    assert all(is_legal(space, space.decode(vector)) for vector in vectors)
+    grids = np.meshgrid(*[range(len(example_values(source[name]))) for name in space.names])
+    sizes = np.array([grid.max() + 1 for grid in grids])
+    every = np.column_stack([grid.ravel() for grid in grids])
+    every = space.deactivate(np.where(space.choices > 0, every, (every + 0.5) / sizes))
+    every = space.snap(every)  # centres of log bins
+    expected = {vector.tobytes() for vector in every[space.is_allowed(every)]}
+    if not any(getattr(source[name], "log", False) for name in space.names):
+        assert {vector.tobytes() for vector in vectors} == expected
+
+
+# Laws of vectors
+
+
+@laws
+@given(spaces(), st.integers(0, 2**32))
+def test_a_copy_of_a_space_is_as_good_as_the_space(source: CS.ConfigurationSpace, seed: int) -> None:
+    """Pickled to another process, or copied in this one, it draws, allows and activates the same."""
+    space = Space(source)
+    vectors, rejected = space.sample(np.random.default_rng(seed), 9)
+    for other in (pickle.loads(pickle.dumps(space)), copy.deepcopy(space)):
+        again, rejected_again = other.sample(np.random.default_rng(seed), 9)
+        assert (again.tobytes(), rejected_again) == (vectors.tobytes(), rejected)
+        assert other.is_allowed(again).all()
+        assert other.size == space.size
+
+
+@laws
+@given(spaces(), st.integers(0, 2**32))
+def test_encode_undoes_decode_bit_for_bit(source: CS.ConfigurationSpace, seed: int) -> None:
+    space = Space(source)
+    vectors, _ = space.sample(np.random.default_rng(seed), 10)
+    for vector in vectors:
+        config = space.decode(vector)
+        assert space.encode(config).tobytes() == vector.tobytes()
+        again = space.decode(space.encode(config))
+        assert [(type(value), value) for value in again.values()] == [(type(value), value) for value in config.values()]
+        assert list(config) == [name for name in space.names if name in config]
+        assert space.unpack(json.loads(json.dumps(space.pack(config)))) == config
+
+
+@laws
+@given(spaces(), st.integers(0, 2**32))
+def test_snap_has_the_bits_of_encode_after_decode(source: CS.ConfigurationSpace, seed: int) -> None:
+    space = Space(source)
+    vectors, _ = space.sample(np.random.default_rng(seed), 12)
+    moved = np.clip(vectors + np.where(space.choices > 0, 0.0, np.random.default_rng(seed).normal(0, 1e-3)), 0, 10)
+    snapped = space.snap(moved)
+    assert b"".join(space.snap(row[None]).tobytes() for row in moved) == snapped.tobytes()
+    for row, vector in zip(moved, snapped, strict=True):
+        config = space.decode(row)
+        assert space.decode(vector) == config
+        if is_legal(space, config):
+            assert space.encode(config).tobytes() == vector.tobytes()
+    assert space.snap(snapped).tobytes() == snapped.tobytes()
+
+
+@pytest.mark.parametrize("num", [1, 20])
+def test_snap_leaves_one_kind_of_nan_and_no_negative_zero(num: int) -> None:
+    space = Space({"c": ["a", "b"], "f": (-1.0, 1.0), "i": (1, 5), "k": "x", "l": CS.Float("l", (1e-3, 1.0), log=True)})
+    assert set(space.snap(np.full((num, 5), -np.nan)).tobytes()) == set(np.full(1, np.nan).tobytes())
+    assert not np.signbit(space.snap(np.full((num, 5), -0.0))).any()
+
+
+@laws
+@given(spaces(), st.integers(0, 2**32), st.integers(0, 9))
+def test_samples_are_valid_and_arguments_are_not_changed(source: CS.ConfigurationSpace, seed: int, num: int) -> None:
+    before = source.to_serialized_dict()
+    space = Space(source)
+    vectors, rejected = space.sample(np.random.default_rng(seed), num)
+    kept = vectors.tobytes()
+    assert vectors.shape == (num, len(space.names))
+    assert rejected >= 0
+    assert space.is_allowed(vectors).all()
+    assert space.deactivate(vectors).tobytes() == kept
+    assert space.snap(vectors).tobytes() == kept
+    assert vectors.tobytes() == kept
+    assert source.to_serialized_dict() == before
+
+
+@laws
+@given(spaces())
+def test_parents_come_before_their_children(source: CS.ConfigurationSpace) -> None:
+    names = Space(source).names
+    assert sorted(names) == sorted(source)
+    for name in names:
+        assert all(names.index(parent.name) < names.index(name) for parent in source.parents_of[name])
+
+
+@laws
+@given(spaces(), st.integers(0, 2**32))
+def test_a_space_survives_json_or_says_that_it_cannot(source: CS.ConfigurationSpace, seed: int) -> None:
+    space = Space(source)
+    if any(isinstance(value, tuple) for one in source.values() for value in example_values(one)):
+        with pytest.raises(SpaceError, match="declare"):
+            space.to_json()
+        return
+    data = json.loads(json.dumps(space.to_json(), allow_nan=False))
+    text = json.dumps(data)
+    restored = Space.from_json(data)
+    assert json.dumps(data) == text
+    ours, _ = space.sample(np.random.default_rng(seed), 10)
+    theirs, _ = restored.sample(np.random.default_rng(seed), 10)
+    assert restored.names == space.names
+    assert ours.tobytes() == theirs.tobytes()
+    assert [space.decode(vector) for vector in ours] == [restored.decode(vector) for vector in theirs]
+
+
+# Distributions, with ConfigSpace's own samples as the reference
+
+DISTRIBUTIONS = [
+    CS.UniformFloatHyperparameter("x", -2.0, 5.0),
+    CS.UniformFloatHyperparameter("x", 1e-4, 10.0, log=True),
+    CS.NormalFloatHyperparameter("x", 0.5, 0.4, 0.0, 2.0),
+    CS.NormalFloatHyperparameter("x", 3.0, 0.4, 0.0, 2.0),
+    CS.NormalFloatHyperparameter("x", -1.0, 0.3, 0.0, 2.0),
+    CS.NormalFloatHyperparameter("x", -50.0, 1.0, 0.0, 2.0),
+    CS.NormalFloatHyperparameter("x", 52.0, 1.0, 0.0, 2.0),
+    CS.NormalFloatHyperparameter("x", 0.01, 0.5, 1e-3, 1.0, log=True),
+    CS.BetaFloatHyperparameter("x", 2.0, 5.0, -1.0, 1.0),
+    CS.BetaFloatHyperparameter("x", 3.0, 1.5, 1e-3, 1.0, log=True),
+    CS.UniformIntegerHyperparameter("x", -3, 6),
+    CS.UniformIntegerHyperparameter("x", 0, 10**15),
+    CS.UniformIntegerHyperparameter("x", 1, 12, log=True),
+    CS.UniformIntegerHyperparameter("x", 1, 10**9, log=True),
+    CS.UniformIntegerHyperparameter("x", 1, 10**15, log=True),
+    CS.NormalIntegerHyperparameter("x", 4.0, 2.0, 0, 9),
+    CS.NormalIntegerHyperparameter("x", 4.0, 2.0, 1, 9, log=True),
+    CS.BetaIntegerHyperparameter("x", 2.0, 4.0, 0, 9),
+    CS.BetaIntegerHyperparameter("x", 2.0, 4.0, 1, 9, log=True),
+    CS.CategoricalHyperparameter("x", [0, 1, 2, 3, 4]),
+    CS.CategoricalHyperparameter("x", [0, 1, 2, 3], weights=[5, 0, 1, 2]),
+    CS.OrdinalHyperparameter("x", [0, 1, 2, 3]),
+]
+
+
+def p_same(ours: list[float], theirs: list[float]) -> float:
+    """The p-value of both being drawn from one distribution."""
+    seen = sorted(set(ours) | set(theirs))
+    if len(seen) > 50:
+        return float(ks_2samp(ours, theirs).pvalue)
+    table = [[Counter(sample)[value] for value in seen] for sample in (ours, theirs)]
+    return float(chi2_contingency(table).pvalue)
+
+
+def draw_both(parameter: Any, num: int) -> tuple[list[float], list[float]]:
+    source = CS.ConfigurationSpace(space={"x": parameter})
+    source.seed(7)
+    space = Space(source)
+    vectors, _ = space.sample(np.random.default_rng(7), num)
+    theirs = parameter.to_value(parameter.sample_vector(num, seed=source.random))
+    return [float(space.decode(vector)["x"]) for vector in vectors], [float(value) for value in theirs]
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    DISTRIBUTIONS,
+    ids=ids,
+)
+def test_samples_have_the_distribution_of_configspace(parameter: Any) -> None:
+    ours, theirs = draw_both(parameter, 4000)
+    assert p_same(ours, theirs) > 1e-3
+
+
+@pytest.mark.parametrize(
+    "nudged",
+    [
+        (CS.NormalFloatHyperparameter("x", 0.5, 0.4, 0.0, 2.0), CS.NormalFloatHyperparameter("x", 0.6, 0.4, 0.0, 2.0)),
+        (CS.UniformIntegerHyperparameter("x", 1, 12, log=True), CS.UniformIntegerHyperparameter("x", 1, 12)),
+        (CS.CategoricalHyperparameter("x", [0, 1], weights=[4, 5]), CS.CategoricalHyperparameter("x", [0, 1])),
+    ],
+    ids=["mean", "log", "weights"],
+)
+def test_the_comparison_of_samples_sees_a_small_difference(nudged: tuple[Any, Any]) -> None:
+    ours, _ = draw_both(nudged[0], 4000)
+    _, theirs = draw_both(nudged[1], 4000)
+    assert p_same(ours, theirs) < 1e-3
+
+
+def test_a_choice_of_no_weight_is_never_drawn() -> None:
+    parameter = CS.CategoricalHyperparameter("x", [0, 1, 2, 3], weights=[0, 1, 1, 0])
+    quantile = read_quantile(parameter, read_scale(parameter))
+    assert quantile is not None
+    assert quantile(np.array([0.0, 0.5, 1 - 2**-53])).tolist() == [1, 2, 2]
+
+
+def test_whole_configurations_have_the_distribution_of_configspace() -> None:
+    source = CS.ConfigurationSpace(seed=3)
+    a = CS.CategoricalHyperparameter("a", ["x", "y", "z"], weights=[3, 2, 1])
+    b, c = CS.UniformIntegerHyperparameter("b", 0, 3, 0), CS.OrdinalHyperparameter("c", [1, 2, 4])
+    source.add(a, b, c, CS.InCondition(b, a, ["x", "z"]), CS.GreaterThanCondition(c, b, 1))
+    source.add(CS.ForbiddenAndConjunction(CS.ForbiddenEqualsClause(a, "x"), CS.ForbiddenEqualsClause(b, 2)))
+    space = Space(source)
+    vectors, rejected = space.sample(np.random.default_rng(3), 4000)
+    ours = [tuple(space.decode(vector).items()) for vector in vectors]
+    theirs = [
+        tuple((name, one[name]) for name in space.names if name in one) for one in source.sample_configuration(4000)
+    ]
+    index = {config: float(place) for place, config in enumerate(dict.fromkeys(ours + theirs))}
+    assert p_same([index[config] for config in ours], [index[config] for config in theirs]) > 1e-3
+    assert abs(rejected / (4000 + rejected) - 0.5 * 0.25) < 0.02
+
+
+# Forbidden clauses that leave little
+
+
+def needle(upper: int) -> CS.ConfigurationSpace:
+    """A space in which `a` has to be 0 and `b` at most 0."""
+    source = CS.ConfigurationSpace()
+    a = CS.UniformIntegerHyperparameter("a", 0, upper, default_value=0)
+    b = CS.UniformIntegerHyperparameter("b", 0, upper, default_value=0)
+    source.add(a, b, CS.ForbiddenGreaterThanClause(a, 0), CS.ForbiddenGreaterThanRelation(b, a))
+    return source
+
+
+def test_a_needle_in_a_finite_space_is_found_by_enumeration() -> None:
+    space = Space(needle(999))
+    assert space.size == 1
+    vectors, rejected = space.sample(np.random.default_rng(0), 2)
+    assert [space.decode(vector) for vector in vectors] == [{"a": 0, "b": 0}] * 2
+    assert rejected > 0
+
+
+def test_a_needle_in_a_vast_space_is_an_error_that_gives_the_rate() -> None:
+    space = Space(needle(10**9))
+    assert space.size is None
+    with pytest.raises(SpaceError, match=r"got 0 in 10000 draws .acceptance rate 0.; use"):
+        space.sample(np.random.default_rng(0), 1)
+
+
+# Counting
+
+
+@pytest.mark.parametrize(
+    ("declared", "size"),
+    [
+        ({"a": (1, 10), "b": ["x", "y"], "c": 3}, 20),
+        ({"a": (1, 10**9), "b": (1, 10**9)}, 10**18),
+        ({"a": (1, 10), "b": (0.0, 1.0)}, None),
+    ],
+)
+def test_size_of_an_unconditional_space_is_the_product(declared: dict[str, Any], size: int | None) -> None:
+    assert Space(declared).size == size
+
+
+def test_inactive_children_do_not_multiply_what_is_enumerated() -> None:
+    source = CS.ConfigurationSpace()
+    root = CS.CategoricalHyperparameter("root", list(range(30)))
+    children = [CS.UniformIntegerHyperparameter(f"n{index}", 1, 1000) for index in range(30)]
+    source.add(root, *children, *[CS.EqualsCondition(child, root, index) for index, child in enumerate(children)])
+    space = Space(source)
+    assert space.size == 30_000
+    assert len({vector.tobytes() for vector in space.enumerate()}) == 30_000
+
+
+def test_a_large_or_infinite_space_is_not_enumerated() -> None:
+    for declared in ({"a": (1, 10**9)}, {"a": (1, 2**15 + 1)}, {"a": (0.0, 1.0)}):
+        with pytest.raises(SpaceError, match="sample"):
+            Space(declared).enumerate()
+
+
+def test_a_space_of_many_constrained_configurations_is_not_counted() -> None:
+    """Counting would write them all out; the control is one that is small enough."""
+    for num, size in ((2**15 + 2, None), (2**15, 2**15 - 1)):
+        source = CS.ConfigurationSpace(space={"a": (1, num)})
+        source.add(CS.ForbiddenEqualsClause(source["a"], 2))
+        assert Space(source).size == size
+
+
+def test_attributes_describe_the_columns() -> None:
+    space = Space({"b": ["x", "y", "z"], "a": (0.0, 1.0), "c": (1, 4), "d": "const", "e": (1, 2000), "f": ["one"]})
+    assert space.names == ("a", "b", "c", "d", "e", "f")
+    assert space.choices.tolist() == [0, 3, 0, 0, 0, 1]
+    assert space.num_searched == 4
+    assert [edges is None for edges in space.edges] == [True, True, False, False, True, True]
+    np.testing.assert_array_equal(space.edges[2], [0, 0.25, 0.5, 0.75, 1])
+    np.testing.assert_array_equal(space.edges[3], [0, 1])
+
+
+# Values
+
+
+def test_decode_returns_plain_python_values_and_the_very_objects_declared() -> None:
+    marker = ("a", [1, 2])
+    space = Space({"c": [marker, None, 1], "i": (1, 3), "f": (0.0, 1.0), "k": "x"})
+    config = space.decode(np.array([0.0, 0.5, 0.5, 0.5]))
+    assert config == {"c": marker, "f": 0.5, "i": 2, "k": "x"}
+    assert config["c"] is marker
+    assert [type(config[name]) for name in ("f", "i", "k")] == [float, int, str]
+
+
+def test_mixed_choices_keep_their_types() -> None:
+    space = Space({"c": [1, "1", None, 2.5, "True"]})
+    for index, value in enumerate([1, "1", None, 2.5, "True"]):
+        vector = space.encode({"c": value})
+        assert vector[0] == index
+        assert type(space.decode(vector)["c"]) is type(value)
+
+
+def test_numpy_scalars_and_whole_floats_are_accepted_as_values() -> None:
+    space = Space({"c": ["a", "b"], "f": (0.0, 2.0), "i": (1, 5)})
+    expected = space.encode({"c": "b", "f": 1.0, "i": 3})
+    for i in (3.0, np.int64(3), np.float32(3)):
+        config = {"c": np.str_("b"), "f": np.float64(1), "i": i}
+        assert space.encode(config).tobytes() == expected.tobytes()
+    assert space.encode({"c": "b", "f": 1, "i": 3}).tobytes() == expected.tobytes()
+    assert [type(value) for value in space.decode(expected).values()] == [str, float, int]
+
+
+def conditional() -> Space:
+    source = CS.ConfigurationSpace()
+    act, alpha = CS.CategoricalHyperparameter("act", ["relu", "leaky"]), CS.UniformFloatHyperparameter("alpha", 0, 1)
+    units = CS.UniformIntegerHyperparameter("units", 1, 8)
+    source.add(act, alpha, units, CS.EqualsCondition(alpha, act, "leaky"))
+    source.add(CS.ForbiddenAndConjunction(CS.ForbiddenEqualsClause(act, "leaky"), CS.ForbiddenEqualsClause(units, 8)))
+    return Space(source)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ([("act", "relu")], "mapping"),
+        ({"act": "relu", "units": 3, "beta": 1}, r"\['beta'\]"),
+        ({"act": "relu"}, "'units'.*an integer from 1 to 8"),
+        ({"act": "leaky", "units": 3}, "'alpha'.*act == 'leaky'"),
+        ({"act": "relu", "units": 3, "alpha": 0.5}, "no value for 'alpha'.*act == 'leaky'"),
+        ({"act": "tanh", "units": 3}, "one of 'relu', 'leaky' for 'act', got 'tanh'"),
+        ({"act": "relu", "units": 9}, "an integer from 1 to 8 for 'units', got 9"),
+        ({"act": "relu", "units": 2.5}, "got 2.5"),
+        ({"act": "relu", "units": "3"}, "got '3' .str"),
+        ({"act": "relu", "units": None}, "got None"),
+        ({"act": "relu", "units": math.nan}, "got nan"),
+        ({"act": "leaky", "units": 3, "alpha": 1.5}, "a number from 0.0 to 1.0"),
+        ({"act": "leaky", "units": 3, "alpha": math.nan}, "a number from 0.0 to 1.0"),
+        ({"act": ["relu"], "units": 3}, r"got \['relu'\]"),
+        ({"act": "leaky", "units": 8, "alpha": 0.5}, "Forbidden: units == 8"),
+    ],
+)
+def test_a_bad_configuration_is_refused_with_what_was_expected(config: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        conditional().encode(config)
+
+
+@pytest.mark.parametrize("declared", [None, 3, "space", [1, 2], {}, {"a": []}, {"a": (1, 1)}, {"a": (1, 2, 3)}])
+def test_what_is_not_a_space_is_refused(declared: Any) -> None:
+    with pytest.raises(SpaceError, match="expected"):
+        Space(declared)
+
+
+def test_values_that_are_compared_but_cannot_be_are_refused() -> None:
+    source = CS.ConfigurationSpace()
+    a, b, c = (
+        CS.CategoricalHyperparameter("a", ["x", 1]),
+        CS.CategoricalHyperparameter("b", [0, 2]),
+        CS.CategoricalHyperparameter("c", [0, 1]),
+    )
+    source.add(a, b, c, CS.EqualsCondition(a, c, 1), CS.ForbiddenLessThanRelation(a, b))
+    with pytest.raises(SpaceError, match="compared"):
+        Space(source)
+
+
+def test_a_space_changed_afterwards_does_not_change_ours() -> None:
+    source = CS.ConfigurationSpace(space={"a": (1, 3)})
+    space = Space(source)
+    source.add(CS.UniformFloatHyperparameter("b", 0, 1))
+    assert space.names == ("a",)
+    assert Space.from_json(space.to_json()).names == ("a",)
+
+
+# JSON
+
+
+def test_packed_configurations_are_json_and_unpack_to_the_same_objects() -> None:
+    values = [(1, 2), None, math.inf, frozenset({1}), "x"]
+    space = Space({"c": values, "f": (0.0, 1.0)})
+    for value in values:
+        config = {"c": value, "f": 0.25}
+        packed = json.loads(json.dumps(space.pack(config), allow_nan=False))
+        assert space.unpack(packed) == config
+        assert space.unpack(packed)["c"] is value or value == "x"
+    for broken in ({"c": {"choice": 5}}, {"c": {"choice": -1}}, {"c": {}}, {"f": {"choice": 0}}, {"z": {"choice": 0}}):
+        with pytest.raises(ConfigError, match="expected"):
+            space.unpack(broken)
+    with pytest.raises(ConfigError, match="expected"):
+        space.pack({"c": (3, 4)})
+
+
+@pytest.mark.parametrize("data", [{"hyperparameters": [{"type": "odd"}]}, {}, {"hyperparameters": 3}, [1]])
+def test_data_that_are_not_a_space_are_refused(data: Any) -> None:
+    with pytest.raises(SpaceError, match="expected"):
+        Space.from_json(data)
+
+
+# Processes
+
+REPORT = """
+import numpy as np, ConfigSpace as CS
+from bohb.space import Space
+source = CS.ConfigurationSpace()
+members = [CS.CategoricalHyperparameter(name, ["x", "y", None]) for name in "dbca"]
+source.add(members, CS.UniformIntegerHyperparameter("n", 1, 5, log=True))
+source.add(CS.EqualsCondition(members[0], members[1], "x"), CS.NotEqualsCondition(members[3], members[2], "y"))
+source.add(CS.ForbiddenAndConjunction(*[CS.ForbiddenEqualsClause(one, "y") for one in members[1:3]]))
+space = Space(source)
+print(space.names, space.enumerate().tobytes().hex(), space.sample(np.random.default_rng(0), 50)[0].tobytes().hex())
+"""
+
+
+def test_names_enumeration_and_samples_do_not_depend_on_the_hash_seed() -> None:
+    reports = {
+        subprocess.run(
+            [sys.executable, "-c", REPORT],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1")
+    }
+    assert len(reports) == 1
+    assert len(reports.pop()) > 1000
+
+
+def test_importing_the_module_loads_neither_configspace_nor_scipy() -> None:
+    code = "import sys, bohb.space; print({'ConfigSpace', 'scipy', 'statsmodels'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
