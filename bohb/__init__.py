@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bohb.optimizer import Optimizer
     from bohb.runner import run
     from bohb.study import Study
-    from bohb.trials import Origin, Result, Status, Trial
+    from bohb.trials import Failure, Origin, Result, Status, Trial
 
 __version__ = "0.1.0"
 
@@ -62,7 +62,7 @@ _HOMES = {
     "bohb.optimizer": ("Optimizer",),
     "bohb.runner": ("run",),
     "bohb.study": ("Study",),
-    "bohb.trials": ("Origin", "Result", "Status", "Trial"),
+    "bohb.trials": ("Failure", "Origin", "Result", "Status", "Trial"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -71,6 +71,7 @@ __all__ = [
     "BudgetError",
     "ConfigError",
     "ExecutorBroken",
+    "Failure",
     "Ladder",
     "Optimizer",
     "Origin",

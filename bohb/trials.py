@@ -16,7 +16,7 @@ class Status(StrEnum):
     INFINITE = "infinite"
     """The loss was plus or minus infinity."""
     ERROR = "error"
-    """An exception was told instead of a loss."""
+    """A `Failure` or an exception was told instead of a loss."""
     LATE = "late"
     """The configuration already had a result at this budget; this one was recorded and changes nothing."""
 
@@ -82,6 +82,22 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """The outcome of a trial that has no loss: tell it, or observe it, in place of one.
+
+    Attributes:
+        text: Why it failed, for people. The result keeps it as `info["error"]`.
+    """
+
+    text: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Failure":
+        """Return the failure that an exception stands for."""
+        return cls(f"{type(error).__name__}: {error}")
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What became of a trial.
 
@@ -90,7 +106,7 @@ class Result:
         loss: The told loss, to be minimised; `inf` for a failure.
         status: `Status.OK`, or why the trial failed or does not count.
         checkpoint: Where a later trial of this configuration may resume, or None.
-        info: Whatever else was told, a mapping of JSON-able values; the text of an exception is under `"error"`.
+        info: Whatever else was told, a mapping of JSON-able values; the text of a failure is under `"error"`.
     """
 
     trial: Trial

@@ -7,6 +7,7 @@ from bohb.cli import exits
 from bohb.cli.arguments import read_budget, read_config
 from bohb.cli.output import print_json, print_text, result_text
 from bohb.exchange.records import result_facts, trial_facts
+from bohb.trials import Failure
 
 if TYPE_CHECKING:
     from bohb.study.study import Study
@@ -60,7 +61,7 @@ def enqueue(options: Namespace) -> int:
 def observe(options: Namespace) -> int:
     """Records a result from elsewhere."""
     config = read_config(options.config)
-    outcome: Any = options.loss if options.error is None else RuntimeError(options.error)
+    outcome: Any = options.loss if options.error is None else Failure(options.error)
     with open_study(options.study) as study:
         result = study.observe(config, read_budget(options.budget, study.ladder), outcome)
     _answer(options, result_facts(result), result_text(result))

@@ -8,6 +8,7 @@ from bohb.cli import exits
 from bohb.cli.arguments import describe, read_times
 from bohb.cli.ask import open_study
 from bohb.cli.output import note, print_json, print_text
+from bohb.trials import Failure
 
 
 def report(options: Namespace) -> int:
@@ -54,7 +55,7 @@ def import_(options: Namespace) -> int:
         num_new, repeated = hpbandster.observe(study, found)
     for remark in [*remarks, *repeated]:
         note(remark)
-    failures = sum(isinstance(run.outcome, Exception) for run in found)
+    failures = sum(isinstance(run.outcome, Failure) for run in found)
     facts = {"read": len(found), "failures": failures, "new": num_new, "left_out": len(remarks) + len(repeated)}
     if options.json:
         print_json(facts)

@@ -10,14 +10,13 @@ from bohb.errors import OutcomeError
 from bohb.exchange.records import finite
 from bohb.optimizer.events import Told
 from bohb.study import quick_tell
+from bohb.trials import Failure
 
 
 def tell(options: Namespace) -> int:
     """Tells a loss or an error."""
+    outcome: Any = options.loss if options.error is None else Failure(options.error)
     info = read_info(options.info)
-    outcome: Any = options.loss
-    if options.error is not None:
-        outcome, info = RuntimeError(options.error), {"error": options.error} | info
     told = quick_tell.tell(options.study, options.trial, outcome, checkpoint=options.checkpoint, info=info)
     if options.json:
         print_json(_facts(told))

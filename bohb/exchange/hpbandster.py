@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bohb.budgets import Ladder
 from bohb.errors import BudgetError, ConfigError, SettingError, StateError, TellConflict
-from bohb.trials import Origin, Result
+from bohb.trials import Failure, Origin, Result
 
 if TYPE_CHECKING:
     from bohb.study.study import Study
@@ -28,11 +28,11 @@ NEAR = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One evaluation; the outcome is the loss, or an exception with the last line of what HpBandSter noted."""
+    """One evaluation; the outcome is the loss, or a failure with the last line of what HpBandSter noted."""
 
     config: Mapping[str, Any]
     budget: Any
-    outcome: float | Exception
+    outcome: float | Failure
     name: str
 
 
@@ -103,11 +103,11 @@ def _lines(path: Path, remarks: list[str]) -> Iterator[tuple[str, Any]]:
             remarks.append(f"{place}, the last one, was cut off and is left out")
 
 
-def _outcome(result: Any, error: Any, place: str) -> float | Exception:
+def _outcome(result: Any, error: Any, place: str) -> float | Failure:
     loss = result.get("loss") if isinstance(result, Mapping) else None
     if loss is None:
         text = str(error or "no result").strip().splitlines() or ["no result"]
-        return RuntimeError(text[-1])
+        return Failure(text[-1])
     if isinstance(loss, bool) or not isinstance(loss, int | float):
         raise StateError(f"expected a number as loss in {place}, got {loss!r:.200}")
     return float(loss)

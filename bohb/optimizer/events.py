@@ -5,7 +5,7 @@ decided, never how, so that replaying it computes no proposal again.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bohb.budgets import Ladder
@@ -66,12 +66,13 @@ class Enqueued:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A loss from elsewhere."""
+    """An outcome from elsewhere; `info` keeps the text of a failure."""
 
     config: Mapping[str, Any]
     budget: Any
     loss: float
     status: Status
+    info: Mapping[str, Any] = field(default_factory=dict)
 
 
 Event = Asked | Joined | Told | Forgotten | Enqueued | Observed
@@ -91,9 +92,10 @@ def to_json(event: Event, space: "Space") -> dict[str, Any]:
             return {"kind": "forgotten", "id": trial_id}
         case Enqueued(config, budget):
             return {"kind": "enqueued", "config": space.pack(config), "budget": budget}
-        case Observed(config, budget, loss, status):
+        case Observed(config, budget, loss, status, info):
             outcome = {"loss": _finite_or_none(loss, status), "status": str(status)}
-            return {"kind": "observed", "config": space.pack(config), "budget": budget, **outcome}
+            kept = {"info": dict(info)} if info else {}  # the first versions of the format had none
+            return {"kind": "observed", "config": space.pack(config), "budget": budget, **outcome, **kept}
 
 
 def told_to_json(event: Told) -> dict[str, Any]:
@@ -140,9 +142,8 @@ def _from_json(data: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event
             return Enqueued(ReadOnlyDict(space.unpack(data["config"])), budget)
         case "observed":
             budget = ladder[ladder.level(data["budget"])]
-            return Observed(
-                ReadOnlyDict(space.unpack(data["config"])), budget, _loss(data["loss"]), Status(data["status"])
-            )
+            config, status = ReadOnlyDict(space.unpack(data["config"])), Status(data["status"])
+            return Observed(config, budget, _loss(data["loss"]), status, data.get("info", {}))
         case kind:
             raise StateError(f"expected a known kind of event, got {kind!r}; a newer version of bohb may know it")
 

@@ -212,7 +212,7 @@ class History:
         trial = Trial(number, config, event.budget, config_id, None, None, None, None, Origin.OBSERVED)
         self.observed[number] = trial
         self._dequeue(config_id, level)
-        self._settle(level, Result(trial, event.loss, event.status, None, {}))
+        self._settle(level, Result(trial, event.loss, event.status, None, event.info))
 
     def _settle(self, level: int, result: Result) -> None:
         """Makes a result count, and takes off whatever was in flight for it: the trial itself, or its twin."""

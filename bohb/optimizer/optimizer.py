@@ -114,7 +114,8 @@ class Optimizer:
 
         Args:
             trial: The trial, or its id.
-            outcome: The loss to minimise, anything that `float` accepts; nan, infinities and exceptions are failures.
+            outcome: The loss to minimise, anything that `float` accepts. A `Failure`, an exception, nan and infinities
+                are failures.
             checkpoint: Where training may resume if this configuration is promoted, a string or a path.
             info: Anything else to keep, JSON-able.
 
@@ -185,12 +186,12 @@ class Optimizer:
             TellConflict: If the configuration has another result at this budget.
         """
         level, plain = self._ladder.level(budget), self._plain(config)
-        value, status, _ = read_outcome(loss, None)
+        value, status, info = read_outcome(loss, None)
         config_id = self._history.find(self._space.encode(plain))
         before = None if config_id is None else self._history.result(config_id, level)
         if before is not None:
             return same_or_conflict(before, Told(before.trial.id, value, status, before.checkpoint, {}))
-        self._history.apply(Observed(plain, self._ladder[level], value, status))
+        self._history.apply(Observed(plain, self._ladder[level], value, status, info))
         return self._history.results[-1]
 
     # Facts.

@@ -8,22 +8,24 @@ from typing import Any
 
 from bohb.errors import OutcomeError, TellConflict
 from bohb.optimizer.events import Told
-from bohb.trials import Result, Status
+from bohb.trials import Failure, Result, Status
 
 
 def read_outcome(outcome: Any, info: Mapping[str, Any] | None) -> tuple[float, Status, dict[str, Any]]:
     """Returns (loss, status, info) of what was told; the loss of a failure is infinite.
 
     Args:
-        outcome: A number, or an exception.
+        outcome: A number, a `Failure`, or an exception.
         info: JSON-able facts to keep with it.
 
     Raises:
-        OutcomeError: If the outcome is neither a number nor an exception, or the info cannot be stored.
+        OutcomeError: If the outcome is not a number, a `Failure` or an exception, or the info cannot be stored.
     """
     facts = read_info(info)
     if isinstance(outcome, BaseException):
-        return math.inf, Status.ERROR, {"error": f"{type(outcome).__name__}: {outcome}"} | facts
+        outcome = Failure.of(outcome)
+    if isinstance(outcome, Failure):
+        return math.inf, Status.ERROR, {"error": str(outcome.text)} | facts
     loss = read_loss(outcome)
     if math.isnan(loss):
         return math.inf, Status.NAN, facts
@@ -36,7 +38,7 @@ def read_loss(outcome: Any) -> float:
     Raises:
         OutcomeError: If it is no number.
     """
-    expected = "expected a loss that float() accepts, or an exception"
+    expected = "expected a loss that float() accepts, a Failure or an exception"
     if isinstance(outcome, str | bytes | bytearray):
         raise OutcomeError(f"{expected}, got the text {outcome!r}; convert it first")
     if getattr(outcome, "shape", ()) != ():

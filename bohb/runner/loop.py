@@ -25,7 +25,7 @@ from bohb.runner.limits import Limits, cost
 from bohb.runner.records import Callback, TrialEnded, TrialLost, TrialStarted, notify
 from bohb.runner.report import Report, Tally
 from bohb.runner.signals import Interrupts
-from bohb.trials import Result, Trial
+from bohb.trials import Failure, Result, Trial
 
 SECONDS_TO_END = 10.0
 """How long to wait, at the end of an interrupted run, for the trials that were ended."""
@@ -231,10 +231,8 @@ def _engine_error(future: Future[Outcome]) -> BaseException | None:
 def _tell(search: Search, trial: Trial, outcome: Outcome) -> Result:
     if outcome.error is None:
         return search.tell(trial, outcome.loss, checkpoint=outcome.checkpoint, info=outcome.info)
-    info = {**outcome.info, "error": outcome.error} | (
-        {} if outcome.traceback is None else {"traceback": outcome.traceback}
-    )
-    return search.tell(trial, RuntimeError(outcome.error), info=info)
+    traceback = {} if outcome.traceback is None else {"traceback": outcome.traceback}
+    return search.tell(trial, Failure(outcome.error), info={**outcome.info, "error": outcome.error} | traceback)
 
 
 def _broken(error: BaseException) -> ExecutorBroken:

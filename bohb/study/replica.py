@@ -169,7 +169,7 @@ def _check_types(event: events.Event) -> None:
         ids = (event.trial_id,)
         is_sound = _is_outcome(event) and _is_text(event.checkpoint) and type(event.info) is dict
     elif type(event) is events.Observed:
-        is_sound = _is_outcome(event)
+        is_sound = _is_outcome(event) and type(event.info) is dict
     elif type(event) is events.Joined:
         ids = (event.config_id, event.bracket, event.rung)
     elif type(event) is events.Forgotten:

@@ -649,3 +649,20 @@ def test_a_choice_that_is_none_is_refused(answer: int) -> None:
     """Before anything changes, and with advice."""
     with pytest.raises(bohb.SettingError, match="places in `waiting`"):
         drive_picky(lambda proposal, waiting, start: proposal if start is not None else answer)
+
+
+def test_a_failure_is_an_outcome_with_its_text():
+    opt = make("random")
+    first, second = opt.ask(), opt.ask()
+    result = opt.tell(first, bohb.Failure("out of memory"), info={"host": "a"})
+    assert (result.status, result.info) == (bohb.Status.ERROR, {"error": "out of memory", "host": "a"})
+    assert opt.tell(second, ValueError("no")).info == {"error": "ValueError: no"}
+
+
+@pytest.mark.parametrize("outcome", [bohb.Failure("ValueError: no"), ValueError("no")])
+def test_the_text_of_an_observed_failure_is_kept(outcome):
+    opt = make("random")
+    result = opt.observe(dict(make("random", seed=1).ask().config), 27, outcome)
+    assert result.info == {"error": "ValueError: no"}
+    restored = bohb.Optimizer.from_state(json.loads(json.dumps(opt.to_state())))
+    assert restored.results == opt.results
