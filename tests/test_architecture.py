@@ -18,9 +18,10 @@ ROOT = Path(bohb.__file__).parent
 
 LAYERS = [
     # Each unit is a package, or a file at the top. A unit imports from lower layers only.
-    ["bohb.errors", "bohb._sorted_set"],
+    ["bohb.errors"],
     ["bohb.trials", "bohb.budgets", "bohb.space"],
-    ["bohb.surrogates", "bohb.schedules"],
+    ["bohb.surrogates", "bohb.record"],
+    ["bohb.schedules"],
     ["bohb.models"],
     ["bohb.optimizer"],
     ["bohb.study"],
@@ -29,7 +30,7 @@ LAYERS = [
     ["bohb.cli"],
     ["bohb.__main__"],
 ]
-CORE = 4
+CORE = 5
 """Nothing up to this layer knows files, clocks, threads, processes or networks."""
 
 WORLD = {

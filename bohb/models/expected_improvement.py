@@ -93,7 +93,7 @@ class ExpectedImprovementModel:
         start: int | None,
     ) -> int | Proposal | None:
         """Returns who has the highest expected improvement for what is left to pay; a new one has all to pay."""
-        num_results = sum(len(level.losses) for level in observations.levels)
+        num_results = observations.num_results
         if num_results > self.max_results:
             return None
         if start is not None and rng.random() < self.random_fraction:
@@ -149,10 +149,9 @@ class ExpectedImprovementModel:
         rng: np.random.Generator,
     ) -> AcquisitionSearch:
         """Returns the search under the processes given the points, those from before if nothing was told since."""
-        processes = observations.memo.get((self, lowest))
-        if processes is None:
-            views = [self._process(points, observations, space, *view) for view in VIEWS]
-            processes = observations.memo[self, lowest] = views
+        processes = observations.remember(
+            (self, lowest), lambda: [self._process(points, observations, space, *view) for view in VIEWS]
+        )
         pending = observations.pending[-self.max_points :]
         if pending:
             believed = at_full_budget(observations.vectors(pending))
@@ -220,13 +219,13 @@ def _most_worth(search: AcquisitionSearch, waiting: Floats, remaining_cost: Sequ
     return place, float(worth[place])
 
 
-def _spread(entries: list[tuple[float, int]], count: int) -> list[tuple[float, int]]:
+def _spread(entries: Sequence[tuple[float, int]], count: int) -> Sequence[tuple[float, int]]:
     """Returns at most `count` of the sorted entries: the best half of them, and others spread evenly over the rest."""
     if len(entries) <= count:
         return entries
     num_best = (count + 1) // 2
     rest = np.linspace(num_best, len(entries) - 1, count - num_best).astype(int)
-    return entries[:num_best] + [entries[i] for i in rest]
+    return [*entries[:num_best], *(entries[i] for i in rest)]
 
 
 def _room(places: int, *, is_last: bool) -> int:

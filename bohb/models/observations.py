@@ -1,173 +1,190 @@
-"""What a model sees, and what it says.
+"""What a model sees: the results by budget, in the orders in which models read them.
 
-The observations are kept sorted, so that a model never sorts. Every order is by (loss, configuration
-id): it depends on what was told, never on the sequence of the tells, and on the losses only through their ranks.
+Every order is by (loss, configuration id). It depends on what was told, never on the sequence of the tells, and on the
+losses only through their ranks. The orders follow from the record of the search, and are brought up to date when they
+are looked at.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb._sorted_set import SortedSet
+from bohb.record import Configurations, LevelRecord, Record
+from bohb.record.sorted_set import SortedSet
+
+Entry = tuple[float, int]
+"""A loss and the id of its configuration."""
+
+T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Level:
+class LevelResults:
     """What is known at one budget.
 
-    Attributes:
-        losses: The loss by configuration id, infinite for failures.
-        num_failures: How many of them are failures.
-        standing: The successes whose configuration was told at no larger budget; `highest` lists them.
-        agreement: What `rank_agreement` found about `shared` since it last changed, or None.
+    Args:
+        told: The record of this level.
+        orders: The sorted views of it.
+        catch_up: Brings them up to date.
     """
 
-    losses: dict[int, float] = field(default_factory=dict)
-    num_failures: int = 0
-    standing: SortedSet[tuple[float, int]] = field(default_factory=SortedSet)
-    agreement: tuple[float, int] | None = None
-    _told: SortedSet[tuple[float, int]] = field(default_factory=SortedSet)
-    _shared: SortedSet[int] = field(default_factory=SortedSet)
+    def __init__(self, told: LevelRecord, orders: "_Orders", catch_up: Callable[[], None]) -> None:
+        self._told, self._orders, self._catch_up = told, orders, catch_up
+
+    def __len__(self) -> int:
+        """Return how many configurations were told, failures included."""
+        return len(self._told.results)
+
+    def loss(self, config_id: int) -> float:
+        """Return the loss of a configuration that was told here, infinite for a failure."""
+        return self._told.results[config_id].loss
+
+    def is_success(self, config_id: int) -> bool:
+        """Whether the configuration was told a finite loss here."""
+        result = self._told.results.get(config_id)
+        return result is not None and math.isfinite(result.loss)
 
     @property
-    def told(self) -> list[tuple[float, int]]:
+    def told(self) -> Sequence[Entry]:
         """(loss, configuration id) of everything told, best first; failures come last with an infinite loss."""
-        return self._told.elements
+        self._catch_up()
+        return self._orders.told.elements
 
     @property
-    def highest(self) -> list[tuple[float, int]]:
+    def highest(self) -> Sequence[Entry]:
         """(loss, configuration id) of the successes whose configuration was told at no larger budget, best first."""
-        return self.standing.elements
+        self._catch_up()
+        return self._orders.highest.elements
 
     @property
-    def shared(self) -> list[int]:
+    def shared(self) -> Sequence[int]:
         """The ids of the configurations that succeeded here and at the level below, ascending."""
-        return self._shared.elements
+        self._catch_up()
+        return self._orders.shared.elements
+
+    @property
+    def num_failures(self) -> int:
+        """The number of configurations that failed."""
+        self._catch_up()
+        return self._orders.num_failures
 
     @property
     def num_successes(self) -> int:
-        """How many were told a finite loss."""
-        return len(self.losses) - self.num_failures
+        """The number of configurations that were told a finite loss."""
+        return len(self) - self.num_failures
 
-    def is_success(self, config_id: int) -> bool:
-        """Whether the configuration was told a finite loss."""
-        return math.isfinite(self.losses.get(config_id, math.inf))
 
-    def tell(self, entry: tuple[float, int]) -> None:
-        """Records a (loss, configuration id)."""
-        loss, config_id = entry
-        self.losses[config_id] = loss
-        self._told.add(entry)
-        self.num_failures += not math.isfinite(loss)
+class _Orders:
+    """The sorted views of one level."""
 
-    def share(self, config_id: int) -> None:
-        """Records that a configuration succeeded here and at the level below."""
-        self._shared.add(config_id)
-        self.agreement = None
+    __slots__ = ("highest", "num_failures", "shared", "told")
 
-    def sort(self) -> None:
-        """Sorts what is not sorted yet, so that the next look need not."""
-        for ordered in (self.standing, self._told, self._shared):
-            ordered.sort()
+    def __init__(self) -> None:
+        self.told: SortedSet[Entry] = SortedSet()
+        self.highest: SortedSet[Entry] = SortedSet()
+        self.shared: SortedSet[int] = SortedSet()
+        self.num_failures = 0
 
 
 class Observations:
     """The told losses by level, the pending configurations, and the vectors of all of them.
 
     Args:
-        num_levels: The number of budgets.
-        num_dims: The number of parameters, d.
+        record: What is pending and what was told.
+        configs: The configurations.
 
     Attributes:
         levels: What is known at each budget, cheapest first.
-        memo: What models worked out from the losses told so far, by model; emptied whenever a loss is told.
     """
 
-    def __init__(self, num_levels: int, num_dims: int) -> None:
-        self.levels = tuple(Level() for _ in range(num_levels))
-        self.memo: dict[Any, Any] = {}
-        self._failed: SortedSet[tuple[float, int]] = SortedSet()
-        self._pending: dict[int, int] = {}
+    def __init__(self, record: Record, configs: Configurations) -> None:
+        self._orders = tuple(_Orders() for _ in record.levels)
+        pairs = zip(record.levels, self._orders, strict=True)
+        self.levels = tuple(LevelResults(told, orders, self._catch_up) for told, orders in pairs)
+        self._record, self._configs = record, configs
+        self._failed: SortedSet[Entry] = SortedSet()
         self._largest: dict[int, int] = {}
-        self._ids: dict[bytes, int] = {}
-        self._vectors = np.empty((64, num_dims))
-        self._num_configs = 0
-
-    def add(self, vector: NDArray[np.float64]) -> None:
-        """Appends the `(d,)` vector of the next configuration id."""
-        if self._num_configs == len(self._vectors):
-            self._vectors = np.concatenate([self._vectors, np.empty_like(self._vectors)])
-        self._vectors[self._num_configs] = vector
-        self._ids[vector.tobytes()] = self._num_configs
-        self._num_configs += 1
-
-    def find(self, vector: NDArray[np.float64]) -> int | None:
-        """Returns the id of the configuration with this `(d,)` vector, or None if it is new."""
-        return self._ids.get(vector.tobytes())
-
-    def vectors(self, config_ids: Sequence[int]) -> NDArray[np.float64]:
-        """Returns the `(len(config_ids), d)` vectors of these configurations, a copy."""
-        return self._vectors[np.asarray(config_ids, dtype=np.intp)]
+        self._num_told = 0
+        self._memory: dict[Any, tuple[Any, Any]] = {}
 
     @property
-    def failed(self) -> list[tuple[float, int]]:
+    def num_results(self) -> int:
+        """The number of results at all budgets."""
+        return len(self._record.results)
+
+    def find(self, vector: NDArray[np.float64]) -> int | None:
+        """Return the id of the configuration with this `(d,)` vector, or None if it is new."""
+        return self._configs.find(vector)
+
+    def vectors(self, config_ids: Sequence[int]) -> NDArray[np.float64]:
+        """Return a copy of the `(len(config_ids), d)` vectors of these configurations."""
+        return self._configs.vectors(config_ids)
+
+    @property
+    def failed(self) -> Sequence[Entry]:
         """(inf, id) of the configurations that failed at the largest budget where they were told, by id."""
+        self._catch_up()
         return self._failed.elements
 
     @property
-    def pending(self) -> list[int]:
+    def pending(self) -> Sequence[int]:
         """The ids of the configurations that are being evaluated, ascending."""
-        return sorted(self._pending)
+        return self._record.pending.config_ids
 
-    def sort(self) -> None:
-        """Sorts what is not sorted yet, so that the next look need not."""
-        self._failed.sort()
-        for level in self.levels:
-            level.sort()
+    def remember(self, key: Any, compute: Callable[[], T], *, as_of: Any = None) -> T:
+        """Return what `compute` returns, without computing it twice.
 
-    def ask(self, config_id: int) -> None:
-        """Records that an evaluation of the configuration began."""
-        self._pending[config_id] = self._pending.get(config_id, 0) + 1
+        Args:
+            key: Names what is computed: hashable.
+            compute: A function of the results alone.
+            as_of: An earlier answer is good as long as this is the same; None stands for the number of results.
+        """
+        as_of = self.num_results if as_of is None else as_of
+        known = self._memory.get(key)
+        if known is None or known[0] != as_of:
+            known = self._memory[key] = (as_of, compute())
+        answer: T = known[1]
+        return answer
 
-    def settle(self, config_id: int) -> None:
-        """Records that an evaluation of the configuration ended."""
-        self._pending[config_id] -= 1
-        if not self._pending[config_id]:
-            del self._pending[config_id]
+    def _catch_up(self) -> None:
+        """Take in the results that are new since the last look."""
+        if self._num_told == len(self._record.order):
+            return
+        new, self._num_told = self._record.order[self._num_told :], len(self._record.order)
+        for level, config_id in new:
+            entry = self._record.levels[level].entry(config_id)
+            orders = self._orders[level]
+            orders.told.add(entry)
+            orders.num_failures += not math.isfinite(entry[0])
+            self._rise(level, entry)
+        for level, config_id in {*new, *((level + 1, config_id) for level, config_id in new)}:
+            self._share(level, config_id)
 
-    def tell(self, level: int, config_id: int, loss: float) -> None:
-        """Records a loss; an infinite one is a failure."""
-        self.memo.clear()
-        entry = (loss, config_id)
-        self.levels[level].tell(entry)
-        self._share(level, config_id)
-        self._share(level + 1, config_id)
+    def _rise(self, level: int, entry: Entry) -> None:
+        """List the configuration at its largest level only."""
+        _, config_id = entry
         largest = self._largest.get(config_id, -1)
-        if level > largest:
-            self._largest[config_id] = level
-            if largest >= 0:
-                before = (self.levels[largest].losses[config_id], config_id)
-                self._standing(largest, before).remove(before)
-            self._standing(level, entry).add(entry)
+        if level < largest:
+            return
+        self._largest[config_id] = level
+        if largest >= 0:
+            before = self._record.levels[largest].entry(config_id)
+            self._highest(largest, before).remove(before)
+        self._highest(level, entry).add(entry)
 
-    def _standing(self, level: int, entry: tuple[float, int]) -> SortedSet[tuple[float, int]]:
-        """Returns the set that an entry belongs to while this is the largest level of its configuration."""
-        return self.levels[level].standing if math.isfinite(entry[0]) else self._failed
+    def _highest(self, level: int, entry: Entry) -> SortedSet[Entry]:
+        """Return the set that an entry belongs to while this is the largest level of its configuration."""
+        return self._orders[level].highest if math.isfinite(entry[0]) else self._failed
 
     def _share(self, level: int, config_id: int) -> None:
-        """Records that a configuration succeeded at this level and at the one below, if it did."""
-        if not 0 < level < len(self.levels):
-            return
-        here = self.levels[level]
-        if here.is_success(config_id) and self.levels[level - 1].is_success(config_id):
-            here.share(config_id)
+        """Note that a configuration succeeded at this level and at the one below, if it did."""
+        if 0 < level < len(self.levels) and all(self.levels[i].is_success(config_id) for i in (level - 1, level)):
+            self._orders[level].shared.add(config_id)
 
 
-def ids(entries: Iterable[tuple[float, int]], count: int | None = None) -> list[int]:
-    """Returns the configuration ids of the first `count` (loss, id) entries."""
+def ids(entries: Iterable[Entry], count: int | None = None) -> list[int]:
+    """Return the configuration ids of the first `count` (loss, id) entries."""
     return [config_id for _, config_id in islice(entries, count)]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bohb.models.density_ratio import DensityRatio, num_good, random_proposal
-from bohb.models.observations import Level, Observations, ids
+from bohb.models.observations import LevelResults, Observations, ids
 from bohb.models.protocol import Proposal
 from bohb.space import Space
 from bohb.space.columns import Columns
@@ -75,7 +75,7 @@ def largest_level(observations: Observations, num_results: int, num_successes: i
     return None
 
 
-def split(level: Level, good_fraction: float, min_points: int) -> tuple[list[int], list[int]]:
+def split(level: LevelResults, good_fraction: float, min_points: int) -> tuple[list[int], list[int]]:
     """Returns the ids of the good and of the bad configurations at a level.
 
     Section 4.1: N_l = max(N_min, q * N) best and N_g = max(N_min, N - N_l) worst; the two may overlap while N is small.

@@ -12,6 +12,7 @@ count as bad (Ginsbourger et al. 2010, the constant liar), so that parallel prop
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -83,7 +84,7 @@ class PooledDensityModel:
             rest = ids(islice(chain.from_iterable(groups), num_good, None))
         else:
             rest = _pick(groups, (num_good + rng.integers(num_rest, size=self.max_bad)).tolist())
-        return rest + observations.pending[: self.max_bad]
+        return [*rest, *observations.pending[: self.max_bad]]
 
     def _fit(self, observations: Observations, good: list[int], bad: list[int], space: Space) -> DensityRatio:
         good_density, bad_density = (self._density(observations.vectors(part), space.columns) for part in (good, bad))
@@ -95,7 +96,7 @@ class PooledDensityModel:
         )
 
 
-def _pick(groups: list[list[tuple[float, int]]], positions: list[int]) -> list[int]:
+def _pick(groups: Sequence[Sequence[tuple[float, int]]], positions: list[int]) -> list[int]:
     """Returns the ids at these positions of the groups laid end to end."""
     picked, offset = [], 0
     for group in groups:

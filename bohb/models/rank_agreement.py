@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from bohb.models.observations import Level, Observations
+from bohb.models.observations import LevelResults, Observations
 
 MAX_PAIRS = 64
 """The latest so many configurations are compared, which bounds the cost and follows the search to where it is now."""
@@ -27,18 +27,16 @@ def rank_agreement(observations: Observations, upper: int) -> tuple[float, int]:
 
     Only configurations that succeeded at both levels count. Tau is 0 where fewer than two did.
     """
-    here = observations.levels[upper]
-    if here.agreement is None:
-        here.agreement = _tau(observations.levels[upper - 1], here)
-    return here.agreement
+    below, here = observations.levels[upper - 1], observations.levels[upper]
+    return observations.remember(("rank agreement", upper), lambda: _tau(below, here), as_of=len(here.shared))
 
 
-def _tau(below: Level, here: Level) -> tuple[float, int]:
+def _tau(below: LevelResults, here: LevelResults) -> tuple[float, int]:
     shared = here.shared[-MAX_PAIRS:]
     if len(shared) < 2:
         return 0.0, len(shared)
-    x = np.array([below.losses[config_id] for config_id in shared])
-    y = np.array([here.losses[config_id] for config_id in shared])
+    x = np.array([below.loss(config_id) for config_id in shared])
+    y = np.array([here.loss(config_id) for config_id in shared])
     x_rises, y_rises = x[:, None] < x, y[:, None] < y
     num_concordant, num_discordant = np.count_nonzero(x_rises & y_rises), np.count_nonzero(x_rises & y_rises.T)
     return float(2 * (num_concordant - num_discordant) / (len(shared) * (len(shared) - 1))), len(shared)

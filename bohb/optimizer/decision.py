@@ -26,14 +26,15 @@ class Decider:
 
     def has_work(self, history: History) -> bool:
         """Whether anything is left to evaluate."""
-        if history.reissues or history.queue:
+        if history.record.pending.forgotten or history.queue:
             return True
         return any(map(history.brackets.has_room, history.brackets.levels))
 
     def decide(self, history: History, rng: np.random.Generator) -> Asked | Joined:
         """Returns the next event: a forgotten trial first, then what the user enqueued, then the schedule's word."""
-        if history.reissues:
-            return self._reissue(history, history.reissues[0])
+        forgotten = history.record.pending.forgotten
+        if forgotten:
+            return self._reissue(history, forgotten[0])
         if history.queue:
             return self._queued(history, history.queue[0])
         if isinstance(self.schedule, OfferingSchedule) and isinstance(self.model, PromotingModel):
@@ -80,9 +81,9 @@ class Decider:
             )
         return self._promote(history, offer.promotions[chosen], chosen_from=len(offer.promotions))
 
-    def _reissue(self, history: History, trial_id: int) -> Asked:
-        trial = replace(history.trials[trial_id], id=len(history.trials))
-        return Asked(trial, {**history.whys[trial_id], "reissue_of": trial_id})
+    def _reissue(self, history: History, forgotten: Trial) -> Asked:
+        trial = replace(forgotten, id=len(history.trials))
+        return Asked(trial, {**history.whys[forgotten.id], "reissue_of": forgotten.id})
 
     def _queued(self, history: History, item: Queued) -> Asked:
         if item.level is not None:
@@ -95,7 +96,7 @@ class Decider:
         if history.brackets.is_taken(level, move.config_id):
             return Joined(move.config_id, move.bracket, move.rung)
         below = history.brackets[move.bracket].rungs[move.rung - 1]
-        rank = below.rank((history.observations.levels[below.level].losses[move.config_id], move.config_id))
+        rank = below.rank(history.record.levels[below.level].entry(move.config_id))
         trial = self._trial(history, move.config_id, level, move, Origin.PROMOTED)
         return Asked(trial, {"rank": rank, "finished": len(below.finished), **facts})
 
@@ -109,11 +110,11 @@ class Decider:
         vector, origin, why = select(
             proposal, len(self.ladder), self.space, lambda vector: history.is_new(vector, level), rng
         )
-        config_id = history.find(vector)
+        config_id = history.configs.find(vector)
         if config_id is not None:
             return Asked(self._trial(history, config_id, level, place, origin), why)
         trial = self._trial(
-            history, history.num_configs, level, place, origin, config=ReadOnlyDict(self.space.decode(vector))
+            history, len(history.configs), level, place, origin, config=ReadOnlyDict(self.space.decode(vector))
         )
         return Asked(trial, why)
 
@@ -139,7 +140,7 @@ class Decider:
         previous = history.resumable(place) if isinstance(place, Promote) else None
         return Trial(
             id=len(history.trials),
-            config=history.config(config_id) if config is None else config,
+            config=history.configs[config_id] if config is None else config,
             budget=self.ladder[level],
             config_id=config_id,
             bracket=None if place is None else place.bracket,

@@ -136,9 +136,9 @@ def health(history: History, ladder: Ladder) -> Health:
         num_compared={_pair(ladder, upper): num for upper, (_, num) in compared.items()},
         acceptance_rate=1 - num_refused / num_draws if num_draws else 1.0,
         num_duplicates=sum(why.get("duplicates", 0) for _, why in starts),
-        failure_rate=num_failures / len(history.results) if history.results else 0.0,
+        failure_rate=num_failures / len(history.record.results) if history.record.results else 0.0,
         random_reasons=tuple(reason for reason, _ in reasons.most_common()),
-        num_lost=history.brackets.pending.num_lost,
+        num_lost=history.record.pending.num_lost,
     )
 
 

@@ -21,7 +21,7 @@ from bohb.optimizer.events import Asked, Enqueued, Event, Forgotten, Observed, T
 from bohb.optimizer.history import History
 from bohb.optimizer.outcomes import read_checkpoint, read_outcome, same_or_conflict
 from bohb.optimizer.presets import choose
-from bohb.schedules import Brackets, Schedule
+from bohb.schedules import Schedule
 from bohb.space import Space
 from bohb.trials import ReadOnlyDict, Result, Trial
 
@@ -75,8 +75,7 @@ class Optimizer:
         self._custom = [name for name, part in (("schedule", schedule), ("model", model)) if part is not None]
         schedule, model = choose(preset, schedule, model)
         self._decider = Decider(self._space, self._ladder, schedule, model)
-        brackets = Brackets(self._ladder, schedule.cycle(self._ladder), self._space.size)
-        self._history = History(self._space, self._ladder, brackets)
+        self._history = History(self._space, self._ladder, schedule)
 
     # Ask and tell.
 
@@ -149,7 +148,7 @@ class Optimizer:
         known = self._find(trial)
         if known.id in self._history.answers:
             raise TellConflict(f"expected a pending trial to forget, got trial {known.id}, which was told; keep it")
-        if known.id in self._history.pending:
+        if self._history.is_running(known):
             self._history.apply(Forgotten(known.id))
 
     def enqueue(self, config: Mapping[str, Any], budget: Any = None) -> None:
@@ -166,7 +165,7 @@ class Optimizer:
         """
         level = None if budget is None else self._ladder.level(budget)
         plain = self._plain(config)
-        config_id = self._history.find(self._space.encode(plain))
+        config_id = self._history.configs.find(self._space.encode(plain))
         if config_id is not None:
             self._check_not_known(config_id, level)
         self._history.apply(Enqueued(plain, None if level is None else self._ladder[level]))
@@ -187,12 +186,12 @@ class Optimizer:
         """
         level, plain = self._ladder.level(budget), self._plain(config)
         value, status, info = read_outcome(loss, None)
-        config_id = self._history.find(self._space.encode(plain))
+        config_id = self._history.configs.find(self._space.encode(plain))
         before = None if config_id is None else self._history.result(config_id, level)
         if before is not None:
             return same_or_conflict(before, Told(before.trial.id, value, status, before.checkpoint, {}))
         self._history.apply(Observed(plain, self._ladder[level], value, status, info))
-        return self._history.results[-1]
+        return self._history.record.results[-1]
 
     # Facts.
 
@@ -214,12 +213,12 @@ class Optimizer:
     @property
     def results(self) -> Sequence[Result]:
         """Every result that counts, in the order of telling."""
-        return tuple(self._history.results)
+        return tuple(self._history.record.results)
 
     @property
     def pending(self) -> Sequence[Trial]:
         """Every trial that was asked and not settled, in the order of asking."""
-        return tuple(self._history.pending.values())
+        return tuple(self._history.record.pending.running)
 
     def trial(self, trial_id: int) -> Trial:
         """Returns the trial with this id, asked or observed.
@@ -283,10 +282,6 @@ class Optimizer:
             self._history.apply(event)
         except (LookupError, ValueError, StopIteration) as error:
             raise StateError(f"expected an event that can follow the {len(self.events)} before, got {event}") from error
-
-    def sort(self) -> None:
-        """Does at once, after many calls of `apply`, what otherwise the next ask would take its time for."""
-        self._history.sort()
 
     def to_state(self) -> dict[str, Any]:
         """Returns everything as plain JSON-able data."""
@@ -376,7 +371,7 @@ class Optimizer:
         if taken or queued:
             where = f"evaluated or pending at {taken}" if taken else "enqueued"
             raise ConfigError(
-                f"expected a configuration that is new there, got {self._history.config(config_id)}, already {where}; "
+                f"expected a configuration that is new there, got {self._history.configs[config_id]}, already {where}; "
                 "read its result, or give a budget at which it was not tried"
             )
 

@@ -8,7 +8,10 @@ from typing import Any
 
 from bohb.budgets import Ladder
 from bohb.errors import SettingError
+from bohb.record import Record
 from bohb.schedules import Bracket, Brackets, Promote, Schedule, Start
+from bohb.schedules.bracket_log import BracketLog
+from bohb.trials import Origin, Result, Status, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,26 +137,35 @@ def _rehearse(
     open a bracket beyond the planned ones, start more in an endless bracket than its plan says, or start one that the
     space does not hold.
     """
-    brackets = Brackets(ladder, schedule.cycle(ladder), capacity)
+    record = Record(ladder.costs)
+    log = BracketLog(schedule, ladder, record, capacity)
+    brackets = log.view
     running: list[tuple[float, int, int]] = []  # (end, configuration, level)
-    now, spent, num_configs = 0.0, 0.0, 0
+    now, spent, num_configs, num_trials = 0.0, 0.0, 0, 0
     while True:
         while len(running) < num_workers:
             move = schedule.next(brackets)
-            if isinstance(move, Start):
-                if _is_beyond(move, brackets, num_cycles):
-                    break
-                config_id, num_configs = num_configs, num_configs + 1
-            else:
-                config_id = move.config_id
+            if isinstance(move, Start) and _is_beyond(move, brackets, num_cycles):
+                break
+            config_id = num_configs if isinstance(move, Start) else move.config_id
+            num_configs += isinstance(move, Start)
             price = _price(move, brackets, resumed=resumed)
-            rung = brackets.enter(move.bracket, move.rung, config_id)
-            heapq.heappush(running, (now + price, config_id, rung.level))
+            level = log.enter(move.bracket, move.rung, config_id)
+            record.pending.ask(level, _rehearsed(num_trials, config_id, ladder[level], move), in_bracket=True)
+            num_trials += 1
+            heapq.heappush(running, (now + price, config_id, level))
             spent += price
         if not running:
             return _Rehearsal([brackets[i] for i in range(len(brackets))], num_configs, spent, now)
         now, config_id, level = heapq.heappop(running)
-        brackets.finish(level, config_id, float(config_id))
+        trial = record.pending.trial(level, config_id)
+        record.tell(level, Result(trial, float(config_id), Status.OK, None, {}))
+        log.tell(level)
+
+
+def _rehearsed(trial_id: int, config_id: int, budget: object, move: Start | Promote) -> Trial:
+    """Return a trial of a rehearsal, which has no values."""
+    return Trial(trial_id, {}, budget, config_id, move.bracket, move.rung, None, None, Origin.RANDOM)
 
 
 def _is_beyond(start: Start, brackets: Brackets, num_cycles: int) -> bool:

@@ -10,7 +10,6 @@ from bohb.schedules.freeze_thaw import FreezeThaw
 from bohb.schedules.full_budget import FullBudget
 from bohb.schedules.hpbandster import HpBandSterHyperband
 from bohb.schedules.hyperband import Hyperband
-from bohb.schedules.in_flight import Pending
 from bohb.schedules.protocol import MoveOffer, OfferingSchedule, Promote, Schedule, Start
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "Hyperband",
     "MoveOffer",
     "OfferingSchedule",
-    "Pending",
     "Promote",
     "Rung",
     "Schedule",

@@ -1,84 +1,106 @@
-"""The brackets as they stand, and what a schedule can say about them.
+"""The brackets as they stand: the whole world of a schedule.
 
-This is the whole world of a schedule: configurations are ids, outcomes are losses, and nothing here knows a parameter,
-a clock or a worker. The optimizer keeps the record; a schedule reads it and answers `Start` or `Promote`, or lets the
-model choose among several (`MoveOffer`). The one thing that it may do is to `close` a bracket that can never give work
-again, which only saves looking at it.
+Configurations are ids, outcomes are losses, and nothing here knows a parameter, a clock or a worker. A schedule reads
+`Brackets` and answers with a move (see `protocol.py`). It cannot change what it reads: the rungs and rankings follow
+from the record of what was told and from the log of moves that the optimizer keeps (see `bracket_log.py`).
 """
 
-import math
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from bohb._sorted_set import SortedSet
 from bohb.budgets import Ladder
-from bohb.errors import SettingError
+from bohb.record import IdLog, LevelRecord, Record
+from bohb.record.sorted_set import SortedSet
 from bohb.schedules.bracket_sizes import BracketPlan
-from bohb.schedules.in_flight import Pending
+
+Entry = tuple[float, int]
+"""A loss and the id of its configuration. Failures have an infinite loss, so they rank last."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class RungLog:
+    """The configurations that entered a rung, and those that were promoted from it, in order."""
+
+    entered: IdLog = field(default_factory=IdLog)
+    promoted: IdLog = field(default_factory=IdLog)
+
+
 class Rung:
-    """One level of one bracket: who entered, who finished, who waits for promotion.
+    """One level of one bracket: which configurations entered, finished, and wait for promotion.
 
-    Attributes:
+    Args:
         level: The index of its budget on the ladder.
-        entered: The ids of the configurations that were started or promoted into it.
-        losses: The loss by configuration id of those that were told, infinite for failures.
+        told: What was told at this level.
+        log: The moves into and out of the rung.
     """
 
-    level: int
-    entered: set[int] = field(default_factory=set)
-    losses: dict[int, float] = field(default_factory=dict)
-    _finished: SortedSet[tuple[float, int]] = field(default_factory=SortedSet)
-    _waiting: SortedSet[tuple[float, int]] = field(default_factory=SortedSet)
+    def __init__(self, level: int, told: LevelRecord, log: RungLog) -> None:
+        self.level = level
+        self._told, self._log = told, log
+        self._finished: SortedSet[Entry] = SortedSet()
+        self._waiting: SortedSet[Entry] = SortedSet()
+        self._num_entered = self._num_promoted = 0  # the moves and tells that are taken in
+        self._num_told = len(told.order)
 
     @property
-    def finished(self) -> list[tuple[float, int]]:
-        """(loss, id) of those that were told, best first; failures come last with an infinite loss."""
+    def entered(self) -> AbstractSet[int]:
+        """The ids of the configurations that were started in the rung or promoted into it."""
+        return self._log.entered.ids
+
+    @property
+    def finished(self) -> Sequence[Entry]:
+        """(loss, id) of the configurations that were told, best first; failures come last with an infinite loss."""
+        self._catch_up()
         return self._finished.elements
 
     @property
-    def waiting(self) -> list[tuple[float, int]]:
+    def waiting(self) -> Sequence[Entry]:
         """(loss, id) of those that finished without failure and were not promoted, best first."""
+        self._catch_up()
         return self._waiting.elements
 
     @property
     def num_pending(self) -> int:
-        """How many entered and are not told yet."""
-        return len(self.entered) - len(self.losses)
+        """The number of configurations that entered and were not told yet."""
+        self._catch_up()
+        return len(self._log.entered) - len(self._finished)
 
-    def rank(self, entry: tuple[float, int]) -> int:
-        """Returns how many of the finished are better than this (loss, id)."""
+    def rank(self, entry: Entry) -> int:
+        """Return how many of the finished are better than this (loss, id)."""
         return bisect_left(self.finished, entry)
 
-    def is_waiting(self, entry: tuple[float, int]) -> bool:
+    def is_waiting(self, entry: Entry) -> bool:
         """Whether this (loss, id) waits for promotion."""
+        self._catch_up()
         return entry in self._waiting
 
-    def finish(self, config_id: int, loss: float) -> None:
-        """Records the loss of one that entered."""
-        entry = (loss, config_id)
-        self.losses[config_id] = loss
+    def _catch_up(self) -> None:
+        """Take in the moves and tells since the last look."""
+        entered, told = self._log.entered, self._told
+        if self._num_entered < len(entered) or self._num_told < len(told.order):
+            arrived = {config_id for config_id in entered.since(self._num_entered) if config_id in told.results}
+            arrived.update(config_id for config_id in told.since(self._num_told) if config_id in entered)
+            self._num_entered, self._num_told = len(entered), len(told.order)
+            for config_id in arrived:
+                self._finish(told.entry(config_id))
+        if self._num_promoted < len(self._log.promoted):
+            for config_id in self._log.promoted.since(self._num_promoted):
+                self._leave(config_id)
+            self._num_promoted = len(self._log.promoted)
+
+    def _finish(self, entry: Entry) -> None:
         self._finished.add(entry)
-        if math.isfinite(loss):
+        if entry[0] < float("inf") and entry[1] not in self._log.promoted:
             self._waiting.add(entry)
 
-    def release(self, config_id: int) -> None:
-        """Takes a promoted configuration off those that wait."""
-        entry = (self.losses.get(config_id, math.inf), config_id)
-        if entry in self._waiting:
-            self._waiting.remove(entry)
-
-    def sort(self) -> None:
-        """Sorts what is not sorted yet, so that the next look need not."""
-        self._finished.sort()
-        self._waiting.sort()
+    def _leave(self, config_id: int) -> None:
+        if config_id in self._told.results and self._told.entry(config_id) in self._waiting:
+            self._waiting.remove(self._told.entry(config_id))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Bracket:
     """One successive-halving run as it stands.
 
@@ -86,166 +108,123 @@ class Bracket:
         index: Counts the brackets from 0.
         plan: Its levels and its intended sizes.
         rungs: One a level, cheapest first.
-        is_closed: Whether it will never give work again.
     """
 
     index: int
     plan: BracketPlan
-    rungs: list[Rung]
-    is_closed: bool = False
+    rungs: tuple[Rung, ...]
 
     def is_full(self, rung: int) -> bool:
         """Whether the rung has taken as many configurations as the plan gives it."""
         return not self.plan.is_endless and len(self.rungs[rung].entered) >= self.plan.sizes[rung]
 
 
+class Outside:
+    """The results at one level of configurations that entered no bracket there, best first.
+
+    Args:
+        told: What was told at this level.
+        entered: The configurations that entered a rung of this level.
+    """
+
+    def __init__(self, told: LevelRecord, entered: IdLog) -> None:
+        self._told, self._entered = told, entered
+        self._num_told = self._num_entered = 0
+        self._results: SortedSet[Entry] = SortedSet()
+
+    @property
+    def results(self) -> Sequence[Entry]:
+        """(loss, id), best first."""
+        for config_id in self._entered.since(self._num_entered):
+            if config_id in self._told.results and self._told.entry(config_id) in self._results:
+                self._results.remove(self._told.entry(config_id))
+        for config_id in self._told.since(self._num_told):
+            if config_id not in self._entered:
+                self._results.add(self._told.entry(config_id))
+        self._num_entered, self._num_told = len(self._entered), len(self._told.order)
+        return self._results.elements
+
+
 class Brackets:
-    """All brackets of a search, as a schedule sees them.
+    """All brackets of a search, to be read by a schedule.
 
     Args:
         ladder: The ladder.
         cycle: The plans of one cycle; bracket i follows plan i modulo their number.
         capacity: How many configurations the space holds, or None if they cannot be counted.
+        record: What is pending and what was told.
+        opened: All brackets that were opened, in order.
+        unfinished: Those of them that may still give work.
+        entered: The configurations that entered a rung, by level.
 
     Attributes:
         levels: The levels at which the schedule evaluates anything, ascending.
-        pending: What was asked in a bracket and is not told yet, and which of it seems to be lost.
-
-    Raises:
-        SettingError: If the cycle is empty, or holds something else than plans over the ladder.
     """
 
-    def __init__(self, ladder: Ladder, cycle: Sequence[BracketPlan], capacity: int | None = None) -> None:
-        self.ladder = ladder
-        self.cycle = _check_cycle(cycle, len(ladder))
-        self.levels = tuple(sorted({level for plan in self.cycle for level in plan.levels}))
-        self.capacity = capacity
-        self.pending = Pending(ladder.costs)
-        self._brackets: list[Bracket] = []
-        self._open: list[Bracket] = []
-        self._taken: list[set[int]] = [set() for _ in ladder]
-        self._losses_outside: list[dict[int, float]] = [{} for _ in ladder]
-        self._outside: list[SortedSet[tuple[float, int]]] = [SortedSet() for _ in ladder]
-        self._entries: defaultdict[tuple[int, int], list[Rung]] = defaultdict(list)
+    def __init__(
+        self,
+        ladder: Ladder,
+        cycle: tuple[BracketPlan, ...],
+        capacity: int | None,
+        record: Record,
+        opened: Sequence[Bracket],
+        unfinished: Sequence[Bracket],
+        entered: Sequence[IdLog],
+    ) -> None:
+        self.ladder, self.cycle, self.capacity = ladder, cycle, capacity
+        self.levels = tuple(sorted({level for plan in cycle for level in plan.levels}))
+        self._record, self._opened, self._unfinished = record, opened, unfinished
+        self._outside = [Outside(told, ids) for told, ids in zip(record.levels, entered, strict=True)]
 
     def __len__(self) -> int:
-        """Returns how many brackets were opened."""
-        return len(self._brackets)
+        """Return how many brackets were opened."""
+        return len(self._opened)
 
     def __getitem__(self, index: int) -> Bracket:
-        return self._brackets[index]
+        return self._opened[index]
 
     @property
     def open(self) -> tuple[Bracket, ...]:
         """The brackets that may still give work, oldest first."""
-        return tuple(self._open)
+        return tuple(self._unfinished)
 
     def plan(self, index: int) -> BracketPlan:
-        """Returns the plan that the `index`-th bracket follows."""
+        """Return the plan that the `index`-th bracket follows."""
         return self.cycle[index % len(self.cycle)]
+
+    @property
+    def num_at_work(self) -> int:
+        """The number of trials that were asked in a bracket, are pending, and do not seem to be lost."""
+        return self._record.pending.num_at_work
+
+    def at_work(self, level: int) -> Sequence[int]:
+        """Return the configuration ids of these trials at a level, oldest first."""
+        return self._record.pending.at_work(level)
 
     def has_room(self, level: int) -> bool:
         """Whether the space still holds a configuration that is new at this level."""
-        return self.capacity is None or len(self._taken[level]) < self.capacity
-
-    def best_outside(self, level: int) -> int | None:
-        """Returns who has the lowest loss of those that were told at this level and are there in no bracket, if any.
-
-        Of a space without end nobody is needed, and nobody kept.
-        """
-        outside = self._outside[level].elements
-        return outside[0][1] if outside else None
-
-    def may_start(self, level: int) -> bool:
-        """Whether somebody may start in a rung of this level: new there, or told there outside of the brackets."""
-        return self.has_room(level) or bool(self._losses_outside[level])
+        return self.capacity is None or self._record.num_taken(level) < self.capacity
 
     def is_taken(self, level: int, config_id: int) -> bool:
         """Whether the configuration is evaluated or pending at this level."""
-        return config_id in self._taken[level]
+        return self._record.is_taken(level, config_id)
 
-    def take(self, level: int, config_id: int) -> None:
-        """Records that a configuration is evaluated or pending at this level, in a bracket or outside."""
-        self._taken[level].add(config_id)
+    def best_outside(self, level: int) -> int | None:
+        """Return the configuration with the lowest loss of those told at this level that are in no bracket there.
 
-    def has_place(self, bracket: int | None, rung: int | None, level: int | None = None) -> bool:
-        """Whether there is such a rung in a bracket that is open or the next, at this level if one is given."""
-        if (
-            bracket is None
-            or rung is None
-            or not 0 <= bracket <= len(self._brackets)
-            or not 0 <= rung < len(self.plan(bracket).levels)
-        ):
-            return False
-        return level is None or self.plan(bracket).levels[rung] == level
+        None if there is no such configuration, or if the space is infinite: then there is always a new one to start.
+        """
+        results = self._outside[level].results if self.capacity is not None else ()
+        return results[0][1] if results else None
 
-    def enter(self, bracket: int, rung: int, config_id: int) -> Rung:
-        """Records a start in a rung, or a promotion into it; opens the bracket if it is the next."""
-        if bracket == len(self._brackets):
-            plan = self.plan(bracket)
-            self._brackets.append(Bracket(bracket, plan, [Rung(level) for level in plan.levels]))
-            self._open.append(self._brackets[-1])
-        rungs = self._brackets[bracket].rungs
-        if rung > 0:
-            rungs[rung - 1].release(config_id)
-        level = rungs[rung].level
-        if not self.is_taken(level, config_id):
-            self.pending.enter(level, config_id)
-        if config_id in self._losses_outside[level]:
-            self._outside[level].remove((self._losses_outside[level].pop(config_id), config_id))
-        rungs[rung].entered.add(config_id)
-        self.take(level, config_id)
-        self._entries[level, config_id].append(rungs[rung])
-        return rungs[rung]
-
-    def forget(self, level: int, config_id: int) -> None:
-        """Records that nobody evaluates a configuration at a level any more, until it is asked again."""
-        self.pending.leave(level, config_id)
-
-    def repeat(self, level: int, config_id: int) -> None:
-        """Records that an evaluation in a bracket begins anew."""
-        if (level, config_id) in self._entries:
-            self.pending.enter(level, config_id)
-
-    def finish(self, level: int, config_id: int, loss: float) -> None:
-        """Records a loss (infinite for a failure) at a level, in every bracket where the configuration is pending."""
-        self.take(level, config_id)
-        self.pending.finish(level, config_id)
-        rungs = self._entries.pop((level, config_id), [])
-        for rung in rungs:
-            rung.finish(config_id, loss)
-        if not rungs and self.capacity is not None:
-            self._losses_outside[level][config_id] = loss
-            self._outside[level].add((loss, config_id))
+    def may_start(self, level: int) -> bool:
+        """Whether a rung of this level can take one more: a new configuration, or one told there outside brackets."""
+        return self.has_room(level) or self.best_outside(level) is not None
 
     def may_promote(self, level: int, config_id: int, loss: float) -> bool:
         """Whether a configuration that finished at a level with this loss may still be promoted from there."""
         return any(
             rung.level == level and rung.is_waiting((loss, config_id)) and not bracket.is_full(number + 1)
-            for bracket in self._open
+            for bracket in self._unfinished
             for number, rung in enumerate(bracket.rungs[:-1])
         )
-
-    def sort(self) -> None:
-        """Sorts what is not sorted yet, so that the next look need not."""
-        for bracket in self._open:
-            for rung in bracket.rungs:
-                rung.sort()
-
-    def close(self, bracket: Bracket) -> None:
-        """Takes a bracket that can never give work again off the open ones, so that nobody looks at it in vain."""
-        bracket.is_closed = True
-        self._open.remove(bracket)
-
-
-def _check_cycle(cycle: Sequence[BracketPlan], num_levels: int) -> tuple[BracketPlan, ...]:
-    """Returns the plans of a schedule, which may be a user's own."""
-    plans = tuple(cycle)
-    for plan in plans:
-        if not isinstance(plan, BracketPlan) or not plan.levels or len(plan.levels) != len(plan.sizes):
-            raise SettingError(f"expected plans with a size for each level from the schedule's cycle, got {plan!r}")
-        if list(plan.levels) != sorted(set(plan.levels) & set(range(num_levels))):
-            raise SettingError(f"expected ascending levels from 0 to {num_levels - 1} in a plan, got {plan}")
-    if not plans:
-        raise SettingError("expected at least one plan from the schedule's cycle, got none; return a BracketPlan")
-    return plans

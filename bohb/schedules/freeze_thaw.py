@@ -110,7 +110,7 @@ class FreezeThaw:
         everybody = tuple(chain.from_iterable(able))
         if everybody and not brackets.may_start(0):  # a finite space, in which nothing new can start below
             return MoveOffer(everybody, None)
-        num_pending = brackets.pending.num_at_work
+        num_pending = brackets.num_at_work
         if not bracket.rungs[top].entered:
             return self._first_pass(bracket, able, num_pending)
         if top and self._owes_a_direct_start(bracket, brackets):
@@ -155,8 +155,8 @@ class FreezeThaw:
         num_direct = len(top.entered) - _num_promoted(below)
         if num_direct + 1 > share * (num_direct + sum(_spent(bracket, brackets.ladder, num_direct)) + 1):
             return False
-        num_direct_pending = sum(id_ not in below.entered for id_ in brackets.pending.at_work(top.level))
-        return num_direct_pending < max(share * brackets.pending.num_at_work, FEW_DIRECT)
+        num_direct_pending = sum(id_ not in below.entered for id_ in brackets.at_work(top.level))
+        return num_direct_pending < max(share * brackets.num_at_work, FEW_DIRECT)
 
     def _direct_share(self, bracket: Bracket) -> float:
         """Returns the share of direct starts: the more, the surer it is that they end lower than those that climbed."""

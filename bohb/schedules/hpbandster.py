@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from bohb.budgets import Ladder
 from bohb.schedules.bracket_sizes import BracketPlan, hpbandster_bracket
-from bohb.schedules.brackets import Brackets
-from bohb.schedules.hyperband import next_move, oldest_start
+from bohb.schedules.brackets import Bracket, Brackets
+from bohb.schedules.hyperband import is_over, next_move, oldest_start
 from bohb.schedules.protocol import Promote, Start
 
 
@@ -34,3 +34,7 @@ class HpBandSterHyperband:
     def start(self, brackets: Brackets) -> Start:
         """Returns the oldest bracket that still takes new configurations, else the next one."""
         return oldest_start(brackets)
+
+    def is_over(self, bracket: Bracket, brackets: Brackets) -> bool:
+        """Whether the bracket can never give work again."""
+        return is_over(bracket, brackets, refills=True)

@@ -34,6 +34,10 @@ class Hyperband:
         """Returns the oldest bracket that still takes new configurations, else the next one."""
         return oldest_start(brackets)
 
+    def is_over(self, bracket: Bracket, brackets: Brackets) -> bool:
+        """Whether the bracket can never give work again."""
+        return is_over(bracket, brackets, refills=False)
+
 
 def oldest_start(brackets: Brackets) -> Start:
     """Returns the oldest bracket that still takes new configurations, else the next one."""
@@ -60,7 +64,7 @@ def num_places(bracket: Bracket, rung: int) -> int:
 
 
 def next_move(bracket: Bracket, brackets: Brackets, *, refills: bool) -> Start | Promote | None:
-    """Returns what the bracket could evaluate now, or None if it waits; closes it if nothing can ever come.
+    """Return what the bracket could evaluate now, or None if it has nothing.
 
     Failures are never promoted. A rung with too few successes sends fewer, and the bracket ends without any; or, if it
     refills, new configurations take the empty places in the rung above.
@@ -76,13 +80,21 @@ def next_move(bracket: Bracket, brackets: Brackets, *, refills: bool) -> Start |
                 return Promote(bracket.index, number, below.waiting[0][1])
             if refills and brackets.may_start(rung.level):
                 return Start(bracket.index, number)
-    if not bracket.rungs[-1].num_pending and _is_final(bracket, brackets, refills=refills):
-        brackets.close(bracket)
     return None
 
 
+def is_over(bracket: Bracket, brackets: Brackets, *, refills: bool) -> bool:
+    """Whether the bracket can never give work again: nothing is pending, nothing can go on, nothing can start."""
+    if any(rung.num_pending for rung in bracket.rungs) or next_move(bracket, brackets, refills=refills) is not None:
+        return False
+    return _is_final(bracket, brackets, refills=refills)
+
+
 def _is_final(bracket: Bracket, brackets: Brackets, *, refills: bool) -> bool:
-    """Whether nobody can ever start in the bracket; in a finite space somebody told outside may, as long as it can."""
+    """Whether the bracket can never receive another new configuration.
+
+    In a finite space one that was told outside the brackets may start later, as long as the first rung takes any.
+    """
     if brackets.capacity is None:
         return True
     if refills:

@@ -77,8 +77,6 @@ class Replica:
                 self._take(row)
                 last = row
             self.last = last
-            if num_rows >= MANY:
-                self.optimizer.sort()
         self._num_known = len(self.optimizer.events)
 
     def _take(self, row: Row) -> None:

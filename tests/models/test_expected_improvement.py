@@ -10,8 +10,8 @@ from scipy import stats
 from benchmarks.problems import hartmann
 from bohb.models import ExpectedImprovementModel, PooledDensityModel, expected_improvement
 from bohb.space import Space
-from bohb.surrogates.gaussian_process import Prior
-from tests.models.told import floats, sampled, told
+from bohb.surrogates.gaussian_process import GaussianProcess, Prior
+from tests.models.told import World, floats, sampled, told
 from tests.strategies import SPACES
 
 MODEL = ExpectedImprovementModel(random_fraction=0)
@@ -209,16 +209,22 @@ def test_the_process_sees_a_bounded_number_of_results_the_best_of_each_budget_am
         assert (number, level.told[0][1], level.told[0][0]) in points
 
 
-def test_the_process_is_fitted_once_between_two_tells():
-    space = floats(2)
-    observations = observations_of(space, 30)
-    first(MODEL, observations, space)
-    (kept,) = observations.memo.values()
-    first(MODEL, observations, space, 1)
-    assert list(observations.memo.values()) == [kept]
-    observations.add(np.array([0.5, 0.5]))
-    observations.tell(0, 30, 0.1)
-    assert not observations.memo
+def test_the_process_is_fitted_once_between_two_tells(monkeypatch):
+    space, rng = floats(2), np.random.default_rng(0)
+    vectors, _ = space.sample(rng, 31)
+    world, fits = World(vectors), []
+    monkeypatch.setattr(
+        expected_improvement, "GaussianProcess", lambda *a, **k: fits.append(1) or GaussianProcess(*a, **k)
+    )
+    for i, loss in enumerate(rng.random(30).tolist()):
+        world.tell(0, i, loss)
+    first(MODEL, world.observations, space)
+    num_fits = len(fits)
+    first(MODEL, world.observations, space, 1)
+    assert len(fits) == num_fits > 0
+    world.tell(0, 30, 0.1)
+    first(MODEL, world.observations, space)
+    assert len(fits) > num_fits
 
 
 def test_a_space_of_choices_and_conditions():
@@ -249,7 +255,7 @@ def climbing(seed=0, *, last=1.0):
 def test_whoever_is_far_ahead_and_nearly_there_goes_on():
     for seed in range(5):
         space, observations = climbing(seed, last=3.0)
-        by_loss = sorted(range(10, 40), key=observations.levels[0].losses.get)
+        by_loss = sorted(range(10, 40), key=observations.levels[0].loss)
         waiting = [by_loss[-1], by_loss[0], by_loss[15]]
         assert chosen(MODEL, observations, space, waiting, paid=0.99, seed=seed) == 1
 
@@ -259,7 +265,7 @@ def test_a_new_one_starts_where_those_that_wait_disappoint():
     for seed in range(5):
         space, observations = climbing(seed, last=3.0)
         assert not isinstance(chosen(MODEL, observations, space, [40], seed=seed), int)
-        best = min(range(10, 40), key=observations.levels[0].losses.get)
+        best = min(range(10, 40), key=observations.levels[0].loss)
         assert chosen(MODEL, observations, space, [40, best], start=None, seed=seed) == 1
 
 

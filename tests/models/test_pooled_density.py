@@ -9,7 +9,7 @@ from hypothesis import given
 
 from bohb.models import PooledDensityModel
 from bohb.space import Space
-from tests.models.told import floats, sampled, tellings, told
+from tests.models.told import World, floats, sampled, tellings, told
 from tests.strategies import SPACES
 
 VECTORS, _ = floats(2).sample(np.random.default_rng(0), 600)
@@ -178,13 +178,14 @@ def test_parallel_proposals_keep_apart():
             rng = np.random.default_rng(seed)
             vectors, _ = space.sample(rng, 30)
             losses = ((vectors - 0.5) ** 2).sum(axis=1).tolist()
-            observations = told(vectors, [(0, i, loss) for i, loss in enumerate(losses)])
-            chosen = []
+            world, chosen = World(vectors), []
+            for i, loss in enumerate(losses):
+                world.tell(0, i, loss)
             for k in range(10):
-                chosen.append(Watched().propose(observations, space, rng).vectors[0])
-                observations.add(chosen[-1])
+                chosen.append(Watched().propose(world.observations, space, rng).vectors[0])
+                world.add(chosen[-1])
                 if known:
-                    observations.ask(30 + k)
+                    world.ask(0, 30 + k)
             points = np.array(chosen)
             distances.append(np.sqrt(((points[:, None] - points) ** 2).sum(axis=-1)).sum() / 90)
         return np.mean(distances)

@@ -7,19 +7,42 @@ from hypothesis import strategies as st
 from statsmodels.nonparametric.kernel_density import KDEMultivariate
 
 from bohb.models import Observations
+from bohb.record import Configurations, Record
 from bohb.space import Space
+from tests.record.bare import bare_result, bare_trial
 
 
 def told(vectors, tells, *, num_levels=1, pending=()):
     """Observations of `(n, d)` vectors: `tells` are (level, configuration id, loss) in the order in which they came."""
-    observations = Observations(num_levels, vectors.shape[1])
-    for vector in vectors:
-        observations.add(vector)
-    for level, config_id, loss in tells:
-        observations.tell(level, config_id, loss)
+    world = World(vectors, num_levels)
+    for tell in tells:
+        world.tell(*tell)
     for config_id in pending:
-        observations.ask(config_id)
-    return observations
+        world.ask(num_levels - 1, config_id)
+    return world.observations
+
+
+class World:
+    """A record with its configurations, and the observations that follow from it."""
+
+    def __init__(self, vectors, num_levels=1):
+        self.record = Record(range(1, num_levels + 1))
+        self.configs = Configurations(vectors.shape[1])
+        self.observations = Observations(self.record, self.configs)
+        for vector in vectors:
+            self.add(vector)
+
+    def add(self, vector):
+        """A new configuration."""
+        self.configs.add({}, vector)
+
+    def ask(self, level, config_id):
+        """An evaluation begins."""
+        self.record.pending.ask(level, bare_trial(config_id), in_bracket=True)
+
+    def tell(self, level, config_id, loss):
+        """An evaluation ends."""
+        self.record.tell(level, bare_result(config_id, loss))
 
 
 def sampled(space, losses, *, seed=0):

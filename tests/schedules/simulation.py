@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bohb.schedules import Brackets, Promote, Start
+from bohb.schedules import Promote, Start
+from tests.record.bare import BracketWorld
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Simulation:
     num_configs: int = 0
 
     def __post_init__(self):
-        self.brackets = Brackets(self.ladder, self.schedule.cycle(self.ladder), self.capacity)
+        self.world = BracketWorld(self.schedule, self.ladder, self.capacity)
+        self.brackets = self.world.brackets
 
     def ask(self):
         """The next job, which is then pending; None only if every configuration was had at every level."""
@@ -52,9 +54,7 @@ class Simulation:
                 return self._start(word, level)
             if not self.brackets.is_taken(level, word.config_id):
                 return self._begin(word, (word.bracket, word.rung), level, word.config_id)
-            self.brackets.enter(word.bracket, word.rung, word.config_id)  # evaluated, or pending, there already
-            if (level, word.config_id) in self.losses:
-                self.brackets.finish(level, word.config_id, self.losses[level, word.config_id])
+            self.world.start(word.bracket, word.rung, word.config_id)  # evaluated, or pending, there already
         raise AssertionError("expected work after a few promotions that need none")
 
     def _start(self, word, level):
@@ -70,9 +70,9 @@ class Simulation:
     def _begin(self, word, place, level, config_id):
         self.num_configs = max(self.num_configs, config_id + 1)
         if place is None:
-            self.brackets.take(level, config_id)
+            self.world.ask(level, config_id)
         else:
-            self.brackets.enter(*place, config_id)
+            self.world.start(*place, config_id)
         self.pending.append((level, config_id))
         self.jobs.append(Job(word, place, level, config_id))
         return self.jobs[-1]
@@ -87,7 +87,7 @@ class Simulation:
         self.num_configs = max(self.num_configs, config_id + 1)
         self.pending = [entry for entry in self.pending if entry != (level, config_id)]
         self.losses[level, config_id] = loss
-        self.brackets.finish(level, config_id, loss)
+        self.world.tell(level, config_id, loss)
 
     def play(self, loss, *, num_steps, workers):
         """Asks and tells in random order, with up to `workers` jobs in flight; `loss(rng, level)` is the outcome."""

@@ -12,8 +12,9 @@ from scipy import stats
 
 from bohb.budgets import geometric
 from bohb.errors import SettingError
-from bohb.schedules import Brackets, FreezeThaw, Promote, Start
+from bohb.schedules import FreezeThaw, Promote, Start
 from bohb.schedules.freeze_thaw import FEW_DIRECT, MANY_RESULTS, _advantage
+from tests.record.bare import BracketWorld
 from tests.schedules.simulation import LOSSES, Simulation
 from tests.schedules.test_laws import CASES, is_legal
 
@@ -78,7 +79,7 @@ def test_until_somebody_trains_in_full_the_rungs_fill_as_in_successive_halving(r
     def keeps_the_proportions(run, word):
         if isinstance(word, Promote) and not run.brackets[0].rungs[-1].entered:
             below, above = run.brackets[0].rungs[word.rung - 1 : word.rung + 1]
-            num_pending = run.brackets.pending.num_at_work
+            num_pending = run.brackets.num_at_work
             planned = Fraction(sizes[word.rung - 1], sizes[word.rung])
             behind = min(planned, max(planned * Fraction(16, num_pending + 1), Fraction(3, 2)))
             assert (len(above.entered) + 1) * behind <= len(below.finished)
@@ -117,7 +118,7 @@ def test_no_rung_starves_under_a_model_that_only_ever_starts(seed, workers):
     def nobody_is_due(run, word):
         if word == Start(0) and len(run.brackets) and run.brackets[0].rungs[-1].entered:
             rungs = run.brackets[0].rungs
-            num_pending = run.brackets.pending.num_at_work
+            num_pending = run.brackets.num_at_work
             most = max(schedule.max_behind * 3 / (num_pending + 1) ** (1 / 4), 1.5)
             for below, above in pairwise(rungs):
                 assert len(below.finished) < most * (promoted(below, above) + 1)
@@ -185,7 +186,7 @@ def test_what_is_never_told_does_not_keep_the_others_from_the_full_budget(monkey
     """One in five is lost without a word; the control takes nobody for lost, and waits for workers that never were."""
     assert asks_before_a_full_training(0.0) == 120
     assert asks_before_a_full_training(0.2) < 400
-    monkeypatch.setattr("bohb.schedules.in_flight.PATIENCE", inf)
+    monkeypatch.setattr("bohb.record.pending.LOST_AGE", inf)
     assert asks_before_a_full_training(0.2) == 1500
 
 
@@ -202,7 +203,7 @@ def test_direct_starts_that_are_lost_make_room_for_others(monkeypatch):
         return num
 
     assert num_direct() > 4 * FEW_DIRECT
-    monkeypatch.setattr("bohb.schedules.in_flight.PATIENCE", inf)
+    monkeypatch.setattr("bohb.record.pending.LOST_AGE", inf)
     assert num_direct() == FEW_DIRECT
 
 
@@ -248,14 +249,14 @@ def test_the_advantage_is_the_statistic_of_mann_and_whitney(entries):
 def test_of_many_results_a_fair_part_is_compared(num):
     """Every second one that started there is the better of two, or none is: the share is that of all results."""
     for lag, expected in ((0, 0.5), (num // 4, 0.75)):
-        brackets = Brackets(geometric(1, 3), FreezeThaw().cycle(geometric(1, 3)))
+        world = BracketWorld(FreezeThaw(), geometric(1, 3))
         for number in range(2 * num):
             if number < num:
-                brackets.enter(0, 0, number)
-            brackets.enter(0, 1, number)
-            brackets.finish(1, number, 2.0 * number + 1 if number < num else 2.0 * (number - num) - lag)
+                world.start(0, 0, number)
+            world.start(0, 1, number)
+            world.tell(1, number, 2.0 * number + 1 if number < num else 2.0 * (number - num) - lag)
         schedule = FreezeThaw()
-        share = schedule._direct_share(brackets[0])
+        share = schedule._direct_share(world.brackets[0])
         assert share == pytest.approx(expected, abs=0.05)
 
 

@@ -17,6 +17,13 @@ SCHEDULES = [Hyperband(), HpBandSterHyperband()]
 both = pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 
 
+def closed(run):
+    """The brackets that are over."""
+    return [
+        bracket for bracket in (run.brackets[i] for i in range(len(run.brackets))) if bracket not in run.brackets.open
+    ]
+
+
 def next_word(bracket, *, refills):
     """What a bracket gives now, by the text: fill the first rung; when a rung is done, its best go on; else None.
 
@@ -76,7 +83,7 @@ def test_without_failures_every_bracket_has_exactly_its_sizes(schedule, bracket,
     """And each rung holds exactly the best of the rung below, the most aggressive bracket first."""
     run = Simulation(schedule, rungs, np.random.default_rng(workers))
     run.play(LOSSES["distinct"], num_steps=1500, workers=workers)
-    finished = [run.brackets[i] for i in range(len(run.brackets)) if run.brackets[i].is_closed]
+    finished = closed(run)
     assert len(finished) > len(rungs)
     for one in finished:
         plan = bracket(rungs, one.index % len(rungs))
@@ -91,7 +98,7 @@ def test_in_hyperband_a_rung_takes_the_best_of_those_that_succeeded(rungs, seed,
     """As many as the plan says, or all successes if there are fewer; and nobody enters from outside."""
     run = Simulation(Hyperband(), rungs, np.random.default_rng(seed))
     run.play(LOSSES[kind], num_steps=300, workers=workers)
-    for one in (run.brackets[i] for i in range(len(run.brackets)) if run.brackets[i].is_closed):
+    for one in closed(run):
         for below, above, size in zip(one.rungs, one.rungs[1:], one.plan.sizes[1:], strict=False):
             successes = [config_id for loss, config_id in below.finished if isfinite(loss)]
             assert above.entered == set(successes[:size])
@@ -102,7 +109,7 @@ def test_hpbandster_fills_the_places_of_failures_with_new_configurations(rungs, 
     """So every rung reaches its size, however many fail; and no success waits below a new one."""
     run = Simulation(HpBandSterHyperband(), rungs, np.random.default_rng(seed))
     run.play(LOSSES[kind], num_steps=300, workers=workers)
-    for one in (run.brackets[i] for i in range(len(run.brackets)) if run.brackets[i].is_closed):
+    for one in closed(run):
         assert tuple(len(rung.entered) for rung in one.rungs) == one.plan.sizes
         for below, above in zip(one.rungs, one.rungs[1:], strict=False):
             successes = {config_id for loss, config_id in below.finished if isfinite(loss)}
@@ -161,7 +168,7 @@ def test_a_straggler_holds_its_own_bracket_only(schedule):
         run.observe(job.level, job.config_id, 0.5)
     assert not run.brackets[0].rungs[1].entered
     assert run.pending == [(straggler.level, straggler.config_id)]
-    assert sum(run.brackets[i].is_closed for i in range(len(run.brackets))) > 10
+    assert len(closed(run)) > 10
 
 
 @both

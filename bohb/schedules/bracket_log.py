@@ -1,0 +1,96 @@
+"""The moves of a search: which configuration entered which rung. The optimizer writes it; schedules read `Brackets`."""
+
+from collections.abc import Callable, Sequence
+
+from bohb.budgets import Ladder
+from bohb.errors import SettingError
+from bohb.record import IdLog, Record
+from bohb.schedules.bracket_sizes import BracketPlan
+from bohb.schedules.brackets import Bracket, Brackets, Rung, RungLog
+from bohb.schedules.protocol import Schedule
+
+
+class BracketLog:
+    """The moves of a search, and the brackets that follow from them.
+
+    Args:
+        schedule: Plans the brackets. If it has a method `is_over`, brackets that are over are closed.
+        ladder: The ladder.
+        record: What is pending and what was told.
+        capacity: How many configurations the space holds, or None if they cannot be counted.
+
+    Attributes:
+        view: The brackets, to be read by schedules.
+
+    Raises:
+        SettingError: If the schedule's cycle is empty, or holds anything else than plans over the ladder.
+    """
+
+    def __init__(self, schedule: Schedule, ladder: Ladder, record: Record, capacity: int | None = None) -> None:
+        self._is_over: Callable[[Bracket, Brackets], bool] | None = getattr(schedule, "is_over", None)
+        self._record = record
+        self._opened: list[Bracket] = []
+        self._unfinished: list[Bracket] = []
+        self._logs: list[list[RungLog]] = []
+        self._entered = [IdLog() for _ in ladder]
+        cycle = _check_cycle(schedule.cycle(ladder), len(ladder))
+        self.view = Brackets(ladder, cycle, capacity, record, self._opened, self._unfinished, self._entered)
+
+    def has_rung(self, bracket: int | None, rung: int | None, level: int | None = None) -> bool:
+        """Whether there is such a rung in an opened bracket or the next one, at this level if one is given."""
+        if bracket is None or rung is None or not 0 <= bracket <= len(self._opened):
+            return False
+        levels = self.view.plan(bracket).levels
+        return 0 <= rung < len(levels) and (level is None or levels[rung] == level)
+
+    def has_entered(self, level: int, config_id: int) -> bool:
+        """Whether the configuration entered a rung of this level."""
+        return config_id in self._entered[level]
+
+    def enter(self, bracket: int, rung: int, config_id: int) -> int:
+        """Record a start in a rung, or a promotion into it, and return its level. Opens the bracket if it is next."""
+        if bracket == len(self._opened):
+            self._open(bracket)
+        logs = self._logs[bracket]
+        if rung > 0:
+            logs[rung - 1].promoted.add(config_id)
+        logs[rung].entered.add(config_id)
+        level = self._opened[bracket].rungs[rung].level
+        self._entered[level].add(config_id)
+        self._close(level)
+        return level
+
+    def tell(self, level: int) -> None:
+        """Take note that a result was recorded at a level: a bracket may be over."""
+        self._close(level)
+
+    def _open(self, index: int) -> None:
+        plan = self.view.plan(index)
+        logs = [RungLog() for _ in plan.levels]
+        rungs = tuple(
+            Rung(level, self._record.levels[level], log) for level, log in zip(plan.levels, logs, strict=True)
+        )
+        self._logs.append(logs)
+        self._opened.append(Bracket(index, plan, rungs))
+        self._unfinished.append(self._opened[-1])
+
+    def _close(self, level: int) -> None:
+        """Close the brackets that can never give work again, so that schedules need not look at them."""
+        if self._is_over is None:
+            return
+        for bracket in tuple(self._unfinished):
+            if not bracket.plan.is_endless and level in bracket.plan.levels and self._is_over(bracket, self.view):
+                self._unfinished.remove(bracket)
+
+
+def _check_cycle(cycle: Sequence[BracketPlan], num_levels: int) -> tuple[BracketPlan, ...]:
+    """Return the plans of a schedule, which may be a user's own."""
+    plans = tuple(cycle)
+    for plan in plans:
+        if not isinstance(plan, BracketPlan) or not plan.levels or len(plan.levels) != len(plan.sizes):
+            raise SettingError(f"expected plans with a size for each level from the schedule's cycle, got {plan!r}")
+        if list(plan.levels) != sorted(set(plan.levels) & set(range(num_levels))):
+            raise SettingError(f"expected ascending levels from 0 to {num_levels - 1} in a plan, got {plan}")
+    if not plans:
+        raise SettingError("expected at least one plan from the schedule's cycle, got none; return a BracketPlan")
+    return plans

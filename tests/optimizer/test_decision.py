@@ -1,0 +1,100 @@
+"""A decision reads what is known and changes nothing."""
+
+import copy
+from math import inf
+
+import numpy as np
+import pytest
+
+import bohb
+from bohb.optimizer.events import Asked
+from bohb.schedules import Hyperband
+from tests.strategies import PRESET_NAMES, loss_of, make
+
+
+def frozen(history):
+    """Everything that schedules and models can read, as plain values."""
+    brackets, record = history.brackets, history.record
+    return copy.deepcopy(
+        {
+            "open": [bracket.index for bracket in brackets.open],
+            "rungs": [
+                (rung.level, sorted(rung.entered), list(rung.finished), list(rung.waiting))
+                for i in range(len(brackets))
+                for rung in brackets[i].rungs
+            ],
+            "pending": [trial.id for trial in record.pending.running],
+            "forgotten": [trial.id for trial in record.pending.forgotten],
+            "lost": record.pending.num_lost,
+            "results": [(result.trial.id, result.loss) for result in record.results],
+            "levels": [
+                (list(here.told), list(here.highest), list(here.shared)) for here in history.observations.levels
+            ],
+            "configs": len(history.configs),
+            "queue": list(history.queue),
+        }
+    )
+
+
+@pytest.mark.parametrize("space", ["mixed", "finite"])
+@pytest.mark.parametrize("preset", PRESET_NAMES)
+def test_a_decision_changes_nothing(preset, space):
+    """Also one that finds nothing left to do in a bracket: the record closes it, not the schedule."""
+    opt, working = make(preset, space=space), []
+    for step in range(40):
+        before = frozen(opt._history)
+        if opt._decider.has_work(opt._history):
+            opt._decider.decide(opt._history, np.random.default_rng(step))
+        assert frozen(opt._history) == before
+        try:
+            working.append(opt.ask())
+        except bohb.SpaceExhausted:
+            return
+        if len(working) > 2:
+            trial = working.pop(step % 3)
+            opt.forget(trial) if step % 7 == 3 else opt.tell(trial, loss_of(trial))
+
+
+def test_deciding_twice_decides_the_same():
+    opt = make("hyperband")
+    events = [opt._decider.decide(opt._history, np.random.default_rng(0)) for _ in range(2)]
+    assert events[0] == events[1]
+    assert isinstance(events[0], Asked)
+
+
+class Vandal(Hyperband):
+    """A schedule that tries to change what it reads."""
+
+    def next(self, brackets):
+        for bracket in brackets.open:
+            bracket.rungs[0].entered.add(-1)
+        return super().next(brackets)
+
+
+def test_what_a_schedule_reads_cannot_be_changed():
+    opt = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0, schedule=Vandal())
+    opt.ask()
+    with pytest.raises(AttributeError, match="add"):
+        opt.ask()
+
+
+def test_views_have_no_writers():
+    """What is public on a view reads; everything that changes the record belongs to the optimizer."""
+    opt = make("paper")
+    opt.tell(opt.ask(), inf)
+    brackets, observations = opt._history.brackets, opt._history.observations
+    for view in (brackets, brackets[0], brackets[0].rungs[0], observations, observations.levels[0]):
+        public = {name for name in dir(view) if not name.startswith("_")}
+        assert not public & {
+            "add",
+            "ask",
+            "close",
+            "enter",
+            "finish",
+            "forget",
+            "release",
+            "settle",
+            "sort",
+            "take",
+            "tell",
+        }
