@@ -3,6 +3,7 @@
 Write your own: an object with `propose` is a model (see `Model`).
 """
 
+from bohb.facts import Facts
 from bohb.models.expected_improvement import ExpectedImprovementModel
 from bohb.models.hpbandster import HpBandSterModel
 from bohb.models.observations import Observations
@@ -13,6 +14,7 @@ from bohb.models.random import RandomModel
 
 __all__ = [
     "ExpectedImprovementModel",
+    "Facts",
     "HpBandSterModel",
     "Model",
     "Observations",

@@ -6,11 +6,12 @@ all bandwidths widened.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bohb.facts import Facts
 from bohb.models.protocol import Proposal
 from bohb.space import Space
 from bohb.surrogates.kernel_density import KernelDensity
@@ -21,9 +22,9 @@ def num_good(num_points: int, fraction: float, minimum: int) -> int:
     return max(minimum, math.floor(fraction * num_points))
 
 
-def random_proposal(space: Space, reason: str, **facts: int) -> Proposal:
+def random_proposal(space: Space, reason: str, *, results: int | None = None, needed: int | None = None) -> Proposal:
     """Returns a proposal without candidates, which asks for a random configuration."""
-    return Proposal(np.empty((0, len(space.names))), {"reason": reason, **facts})
+    return Proposal(np.empty((0, len(space.names))), Facts(reason=reason, results=results, needed=needed))
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ class DensityRatio:
     bad: KernelDensity
     widening: float
 
-    def propose(self, space: Space, rng: np.random.Generator, num_candidates: int, **facts: int) -> Proposal:
+    def propose(self, space: Space, rng: np.random.Generator, num_candidates: int, facts: Facts) -> Proposal:
         """Returns `num_candidates` candidates, the highest ratio first, with values for inactive parameters too."""
         candidates = self.good.sample(rng, num_candidates, widening=self.widening)
         scores = self.score(space.deactivate(candidates))
         order = np.argsort(-scores, kind="stable")
-        return Proposal(candidates[order], {**facts, "score": float(scores[order[0]])})
+        return Proposal(candidates[order], replace(facts, score=float(scores[order[0]])))
 
     def score(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Returns log l(x) - log g(x), `(n,)`, of `(n, d)` vectors."""

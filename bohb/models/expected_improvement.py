@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from bohb.facts import Facts
 from bohb.models.acquisition import AcquisitionSearch, at_full_budget
 from bohb.models.density_ratio import random_proposal
 from bohb.models.observations import Observations
@@ -117,8 +118,9 @@ class ExpectedImprovementModel:
                 return place
         if not len(candidates):
             return random_proposal(space, "every candidate was forbidden", results=num_results)
-        facts = {"surrogate": "Gaussian process", "results": num_results, "points": len(points)}
-        return Proposal(candidates, {**facts, "score": float(f"{scores[0]:.6g}")})
+        score = float(f"{scores[0]:.6g}")
+        facts = Facts(surrogate="Gaussian process", results=num_results, points=len(points), score=score)
+        return Proposal(candidates, facts)
 
     def _points(self, observations: Observations, lowest: int) -> list[tuple[int, int, float]]:
         """Returns (level, configuration id, loss) of what the processes see; failures are as bad as the worst of them.

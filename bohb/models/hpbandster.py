@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bohb.facts import Facts
 from bohb.models.density_ratio import random_proposal
 from bohb.models.observations import Observations, ids
 from bohb.models.paper import largest_level
@@ -56,10 +57,9 @@ class HpBandSterModel:
         l = _Kernels.fit(scale, scale.to_unit(observations.vectors(good)), self.min_bandwidth, rng)  # noqa: E741
         g = _Kernels.fit(scale, scale.to_unit(observations.vectors(bad)), self.min_bandwidth, rng)
         candidates = l.sample(rng, self.num_candidates, self.bandwidth_factor)
-        order, scores = _rank(l.pdf(candidates), g.pdf(candidates))
-        return Proposal(
-            scale.from_unit(candidates)[order], {"level": level, "good": len(good), "bad": len(bad), "score": scores}
-        )
+        order, score = _rank(l.pdf(candidates), g.pdf(candidates))
+        facts = Facts(level=level, good=len(good), bad=len(bad), score=score)
+        return Proposal(scale.from_unit(candidates)[order], facts)
 
 
 def _rank(l: NDArray[np.float64], g: NDArray[np.float64]) -> tuple[NDArray[np.intp], float]:  # noqa: E741

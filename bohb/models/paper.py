@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bohb.facts import Facts
 from bohb.models.density_ratio import DensityRatio, num_good, random_proposal
 from bohb.models.observations import LevelResults, Observations, ids
 from bohb.models.protocol import Proposal
@@ -49,7 +50,7 @@ class PaperModel:
             return random_proposal(space, "too few results", needed=min_points + 2)
         good, bad = split(observations.levels[level], self.good_fraction, min_points)
         ratio = self._fit(observations.vectors(good), observations.vectors(bad), space.columns)
-        return ratio.propose(space, rng, self.num_candidates, level=level, good=len(good), bad=len(bad))
+        return ratio.propose(space, rng, self.num_candidates, Facts(level=level, good=len(good), bad=len(bad)))
 
     def _fit(self, good: NDArray[np.float64], bad: NDArray[np.float64], columns: Columns) -> DensityRatio:
         densities = [

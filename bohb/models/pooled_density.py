@@ -19,6 +19,7 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
+from bohb.facts import Facts
 from bohb.models.density_ratio import DensityRatio, random_proposal
 from bohb.models.observations import Observations, ids
 from bohb.models.protocol import Proposal
@@ -67,7 +68,7 @@ class PooledDensityModel:
         good = ids(chain.from_iterable(pool), num_good)
         bad = self._bad(observations, lowest, num_good, rng)
         ratio = self._fit(observations, good, bad, space)
-        return ratio.propose(space, rng, self.num_candidates, level=lowest, good=len(good), bad=len(bad))
+        return ratio.propose(space, rng, self.num_candidates, Facts(level=lowest, good=len(good), bad=len(bad)))
 
     def lowest_level(self, observations: Observations) -> int:
         """Returns the lowest level whose ranking can be trusted, going down from the largest budget with results."""

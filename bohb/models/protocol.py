@@ -1,12 +1,13 @@
 """What a model is, and how it answers."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bohb.facts import Facts
 from bohb.space import Space
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ class Proposal:
 
     Attributes:
         vectors: `(n, d)` encoded candidates, the preferred one first; none of them to ask for a random configuration.
-        why: JSON-able facts about the proposal, for `explain`.
+        facts: What the model notes of the proposal, for `explain`.
     """
 
     vectors: NDArray[np.float64]
-    why: Mapping[str, Any]
+    facts: Facts = field(default_factory=Facts)
 
 
 class Model(Protocol):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bohb.models.density_ratio import random_proposal
 from bohb.models.observations import Observations
 from bohb.models.protocol import Proposal
 from bohb.space import Space
@@ -15,4 +16,4 @@ class RandomModel:
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:  # noqa: ARG002
         """Returns no candidate."""
-        return Proposal(np.empty((0, len(space.names))), {"reason": "no model"})
+        return random_proposal(space, "no model")

@@ -6,6 +6,7 @@ import numpy as np
 
 from bohb.budgets import Ladder
 from bohb.errors import SettingError
+from bohb.facts import Facts
 from bohb.models import Model, PromotingModel, Proposal
 from bohb.optimizer.events import Asked, Joined
 from bohb.optimizer.history import History, Queued
@@ -83,22 +84,22 @@ class Decider:
 
     def _reissue(self, history: History, forgotten: Trial) -> Asked:
         trial = replace(forgotten, id=len(history.trials))
-        return Asked(trial, {**history.whys[forgotten.id], "reissue_of": forgotten.id})
+        return Asked(trial, replace(history.facts[forgotten.id], reissue_of=forgotten.id))
 
     def _queued(self, history: History, item: Queued) -> Asked:
         if item.level is not None:
-            return Asked(self._trial(history, item.config_id, item.level, None, Origin.ENQUEUED), {})
+            return Asked(self._trial(history, item.config_id, item.level, None, Origin.ENQUEUED), Facts())
         start = self.schedule.start(history.brackets)
-        return Asked(self._trial(history, item.config_id, self._level(history, start), start, Origin.ENQUEUED), {})
+        return Asked(self._trial(history, item.config_id, self._level(history, start), start, Origin.ENQUEUED), Facts())
 
-    def _promote(self, history: History, move: Promote, **facts: int) -> Asked | Joined:
+    def _promote(self, history: History, move: Promote, *, chosen_from: int | None = None) -> Asked | Joined:
         level = self._level(history, move)
         if history.brackets.is_taken(level, move.config_id):
             return Joined(move.config_id, move.bracket, move.rung)
         below = history.brackets[move.bracket].rungs[move.rung - 1]
         rank = below.rank(history.record.levels[below.level].entry(move.config_id))
         trial = self._trial(history, move.config_id, level, move, Origin.PROMOTED)
-        return Asked(trial, {"rank": rank, "finished": len(below.finished), **facts})
+        return Asked(trial, Facts(rank=rank, finished=len(below.finished), chosen_from=chosen_from))
 
     def _start(self, history: History, start: Start, proposal: Proposal, rng: np.random.Generator) -> Asked:
         """Returns a trial of a configuration that is new at the level, outside the brackets if there is none for it."""
@@ -107,16 +108,16 @@ class Decider:
         if not history.brackets.has_room(level):
             level = next(filter(history.brackets.has_room, history.brackets.levels))
             place = None
-        vector, origin, why = select(
+        vector, origin, facts = select(
             proposal, len(self.ladder), self.space, lambda vector: history.is_new(vector, level), rng
         )
         config_id = history.configs.find(vector)
         if config_id is not None:
-            return Asked(self._trial(history, config_id, level, place, origin), why)
+            return Asked(self._trial(history, config_id, level, place, origin), facts)
         trial = self._trial(
             history, len(history.configs), level, place, origin, config=ReadOnlyDict(self.space.decode(vector))
         )
-        return Asked(trial, why)
+        return Asked(trial, facts)
 
     def _remaining_cost(self, history: History, move: Promote) -> float:
         """Returns what training in full still costs, as a share of a full training, if the checkpoint is resumed."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bohb.budgets import Ladder
+from bohb.facts import Facts
 from bohb.models.rank_agreement import is_clearly_below, rank_agreement
 from bohb.optimizer.history import History
 from bohb.trials import Origin, Trial
@@ -87,55 +88,55 @@ class Health:
         return "\n".join(self.messages) or "nothing to report"
 
 
-def explain(trial: Trial, facts: Mapping[str, Any], ladder: Ladder) -> Explanation:
-    """Returns why a trial is what it is."""
+def explain(trial: Trial, facts: Facts, ladder: Ladder) -> Explanation:
+    """Return why a trial was asked."""
     match trial.origin:
         case Origin.RANDOM:
-            text = f"random ({facts.get('reason', 'drawn from the space')})"
+            text = f"random ({facts.reason or 'drawn from the space'})"
         case Origin.MODEL:
-            # A user's own model notes what it likes.
-            learned = f" from the results at {ladder[facts['level']]!r}" if "level" in facts else ""
-            sets = f", {facts['good']} good and {facts['bad']} bad" if "good" in facts else ""
-            kind = f", {facts['surrogate']} over {facts['points']} results" if "surrogate" in facts else ""
-            score = f", score {facts['score']:.3g}" if "score" in facts else ""
-            text = f"proposed by the model{learned}{kind}{sets}{score}"
+            text = f"proposed by the model{_of_model(facts, ladder)}"
         case Origin.PROMOTED:
-            choice = (
-                f", chosen by the model of {facts['chosen_from']} that waited"
-                if facts.get("chosen_from", 1) > 1
-                else ""
-            )
-            text = f"promoted: rank {facts['rank'] + 1} of {facts['finished']} in the rung below{choice}"
+            text = f"promoted: rank {(facts.rank or 0) + 1} of {facts.finished} in the rung below"
+            if (facts.chosen_from or 1) > 1:
+                text += f", chosen by the model of {facts.chosen_from} that waited"
         case Origin.ENQUEUED:
             text = "enqueued by the user"
         case Origin.OBSERVED:
             text = "observed elsewhere"
-    if "reissue_of" in facts:
-        text += f"; asked again for trial {facts['reissue_of']}, which was forgotten"
-    return Explanation(trial.origin, dict(facts), text)
+    if facts.reissue_of is not None:
+        text += f"; asked again for trial {facts.reissue_of}, which was forgotten"
+    return Explanation(trial.origin, facts.to_json(), text)
+
+
+def _of_model(facts: Facts, ladder: Ladder) -> str:
+    """Return what a model noted of its proposal; a model of the user's own may note none of it."""
+    text = "" if facts.level is None else f" from the results at {ladder[facts.level]!r}"
+    text += "" if facts.surrogate is None else f", {facts.surrogate} over {facts.points} results"
+    text += "" if facts.good is None else f", {facts.good} good and {facts.bad} bad"
+    return text if facts.score is None else f"{text}, score {facts.score:.3g}"
 
 
 def health(history: History, ladder: Ladder) -> Health:
     """Returns how the search is doing."""
     starts = [
-        (trial.origin, why)
-        for trial, why in zip(history.trials, history.whys, strict=True)
-        if trial.origin in (Origin.RANDOM, Origin.MODEL) and "reissue_of" not in why
+        (trial.origin, facts)
+        for trial, facts in zip(history.trials, history.facts, strict=True)
+        if trial.origin in (Origin.RANDOM, Origin.MODEL) and facts.reissue_of is None
     ]
     correlations = {upper: rank_agreement(history.observations, upper) for upper in range(1, len(ladder))}
     compared = {upper: (tau, num) for upper, (tau, num) in correlations.items() if num > 1}
-    num_refused = sum(why.get("rejected", 0) for _, why in starts)
+    num_refused = sum(facts.rejected or 0 for _, facts in starts)
     num_draws = num_refused + len(starts)
     num_failures = sum(here.num_failures for here in history.observations.levels)
     latest = starts[-NUM_LATEST:]
-    reasons = Counter(str(why["reason"]) for _, why in latest if "reason" in why)
+    reasons = Counter(facts.reason for _, facts in latest if facts.reason is not None)
     return Health(
         is_model_active=any(origin is Origin.MODEL for origin, _ in latest),
         origins=dict(Counter(str(trial.origin) for trial in history.trials)),
         rank_correlation={_pair(ladder, upper): tau for upper, (tau, _) in compared.items()},
         num_compared={_pair(ladder, upper): num for upper, (_, num) in compared.items()},
         acceptance_rate=1 - num_refused / num_draws if num_draws else 1.0,
-        num_duplicates=sum(why.get("duplicates", 0) for _, why in starts),
+        num_duplicates=sum(facts.duplicates or 0 for _, facts in starts),
         failure_rate=num_failures / len(history.record.results) if history.record.results else 0.0,
         random_reasons=tuple(reason for reason, _ in reasons.most_common()),
         num_lost=history.record.pending.num_lost,

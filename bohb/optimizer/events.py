@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bohb.budgets import Ladder
 from bohb.errors import StateError
+from bohb.facts import Facts
 from bohb.trials import Origin, ReadOnlyDict, Status, Trial
 
 if TYPE_CHECKING:  # a space needs numpy, and a process that only tells should start without it
@@ -22,11 +23,11 @@ class Asked:
 
     Attributes:
         trial: The trial.
-        why: JSON-able facts about the choice; `"reissue_of"` is the id of the forgotten trial that this one repeats.
+        facts: Why it was asked.
     """
 
     trial: Trial
-    why: Mapping[str, Any]
+    facts: Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,9 @@ Event = Asked | Joined | Told | Forgotten | Enqueued | Observed
 def to_json(event: Event, space: "Space") -> dict[str, Any]:
     """Returns an event as JSON-able data; an infinite loss becomes null."""
     match event:
-        case Asked(trial, why):
+        case Asked(trial, facts):
             fields = {name: getattr(trial, name) for name in Trial.__slots__}
-            return {"kind": "asked", **fields, "config": space.pack(trial.config), "why": dict(why)}
+            return {"kind": "asked", **fields, "config": space.pack(trial.config), "why": facts.to_json()}
         case Joined(config_id, bracket, rung):
             return {"kind": "joined", "config_id": config_id, "bracket": bracket, "rung": rung}
         case Told():
@@ -130,7 +131,7 @@ def told_from_json(data: Mapping[str, Any]) -> Told:
 def _from_json(data: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event:
     match data["kind"]:
         case "asked":
-            return Asked(_trial_from_json(data, space, ladder), data["why"])
+            return Asked(_trial_from_json(data, space, ladder), Facts.from_json(data["why"]))
         case "joined":
             return Joined(data["config_id"], data["bracket"], data["rung"])
         case "told":

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bohb.budgets import Ladder
 from bohb.errors import StateError
+from bohb.facts import Facts
 from bohb.models import Observations
 from bohb.optimizer.events import Asked, Enqueued, Event, Forgotten, Joined, Observed, Told
 from bohb.record import Configurations, Record
@@ -34,7 +35,7 @@ class History:
         events: All events, in order.
         trials: The asked trials; the index is the id.
         observed: The observed trials by id, which count down from -1.
-        whys: What was noted about each asked trial, by id.
+        facts: Why each trial was asked, by id.
         queue: The enqueued configurations, in order.
         answers: The result of each trial that was told itself, by id.
         incumbents: The results that were the incumbent, in order; the last one still is.
@@ -48,7 +49,7 @@ class History:
         self.events: list[Event] = []
         self.trials: list[Trial] = []
         self.observed: dict[int, Trial] = {}
-        self.whys: list[Mapping[str, Any]] = []
+        self.facts: list[Facts] = []
         self.queue: list[Queued] = []
         self.answers: dict[int, Result] = {}
         self.incumbents: list[Result] = []
@@ -124,19 +125,19 @@ class History:
 
     def _asked(self, event: Asked) -> None:
         trial, level = event.trial, self._ladder.level(event.trial.budget)
-        vector = self._check_asked(trial, level, event.why)
+        vector = self._check_asked(trial, level, event.facts)
         if vector is not None:
             self.configs.add(trial.config, vector)
-        if "reissue_of" not in event.why:
+        if event.facts.reissue_of is None:
             self._dequeue(trial.config_id, level)
             if trial.bracket is not None and trial.rung is not None:
                 self._bracket_log.enter(trial.bracket, trial.rung, trial.config_id)
         in_bracket = self._bracket_log.has_entered(level, trial.config_id)
         self.record.pending.ask(level, trial, in_bracket=in_bracket)
         self.trials.append(trial)
-        self.whys.append(event.why)
+        self.facts.append(event.facts)
 
-    def _check_asked(self, trial: Trial, level: int, why: Mapping[str, Any]) -> NDArray[np.float64] | None:
+    def _check_asked(self, trial: Trial, level: int, facts: Facts) -> NDArray[np.float64] | None:
         """Return the vector of the trial's configuration if that is new, before anything is changed.
 
         Raises:
@@ -144,9 +145,7 @@ class History:
         """
         if trial.id != len(self.trials):
             raise StateError(f"expected trial {len(self.trials)} to be asked next, got trial {trial.id}")
-        forgotten = [other.id for other in self.record.pending.forgotten] if "reissue_of" in why else []
-        if "reissue_of" in why and why["reissue_of"] not in forgotten:
-            raise StateError(f"expected one of {forgotten} to be asked again, got {why['reissue_of']}")
+        self._check_facts(trial, facts)
         is_outside = trial.bracket is None or trial.rung is None
         if not is_outside and not self._bracket_log.has_rung(trial.bracket, trial.rung, level):
             raise StateError(f"expected trial {trial.id} in an open bracket or the next, got {trial}")
@@ -157,6 +156,21 @@ class History:
         if trial.config_id != (len(self.configs) if config_id is None else config_id):
             raise StateError(f"expected the configuration of trial {trial.id} under another id than {trial.config_id}")
         return vector if config_id is None else None
+
+    def _check_facts(self, trial: Trial, facts: Facts) -> None:
+        """Check that the facts fit the trial, and can be explained.
+
+        Raises:
+            StateError: If they do not.
+        """
+        if facts.reissue_of is not None:
+            forgotten = [other.id for other in self.record.pending.forgotten]
+            if facts.reissue_of not in forgotten:
+                raise StateError(f"expected one of {forgotten} to be asked again, got {facts.reissue_of}")
+        if facts.level is not None and not 0 <= facts.level < len(self._ladder):
+            raise StateError(f"expected a level of the ladder, got {facts.level}")
+        if trial.origin is Origin.PROMOTED and (facts.rank is None or facts.finished is None):
+            raise StateError(f"expected the rank of a promoted trial, got {facts}")
 
     def _joined(self, event: Joined) -> None:
         is_known = 0 <= event.config_id < len(self.configs)

@@ -14,6 +14,7 @@ import numpy as np
 
 from bohb.budgets import Ladder, ladder
 from bohb.errors import BohbError, ConfigError, SettingError, SpaceExhausted, StateError, TellConflict, UnknownTrial
+from bohb.facts import Facts
 from bohb.models import Model
 from bohb.optimizer import diagnostics, events, plan
 from bohb.optimizer.decision import Decider
@@ -255,7 +256,7 @@ class Optimizer:
             UnknownTrial: If this optimizer never asked the trial.
         """
         known = self._find(trial, observed=True)
-        facts = self._history.whys[known.id] if known.id >= 0 else {}
+        facts = self._history.facts[known.id] if known.id >= 0 else Facts()
         return diagnostics.explain(known, facts, self._ladder)
 
     def releasable(self) -> Sequence[str]:

@@ -1,13 +1,15 @@
-"""A configuration for a new start: the model's choice where it has one, always valid, never one that was had before."""
+"""A configuration for a new start: the model's choice where it has one; always valid, never a repeat."""
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bohb.errors import SettingError, SpaceError, SpaceExhausted
+from bohb.facts import Facts
 from bohb.models import Proposal
 from bohb.space import Space
 from bohb.trials import Origin
@@ -18,23 +20,31 @@ BATCH = 32
 Vector = NDArray[np.float64]
 
 
+@dataclass(slots=True)
+class _Passed:
+    """The candidates that were passed over."""
+
+    rejected: int = 0
+    duplicates: int = 0
+
+
 def select(
     proposal: Proposal, num_levels: int, space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator
-) -> tuple[Vector, Origin, dict[str, Any]]:
-    """Returns the `(d,)` vector of a new configuration, where it came from, and JSON-able facts about the choice.
+) -> tuple[Vector, Origin, Facts]:
+    """Return the `(d,)` vector of a new configuration, where it came from, and facts about the choice.
 
     Raises:
         SpaceExhausted: If no configuration is new.
-        SettingError: If the model, a user's own, said something else than a proposal.
+        SettingError: If the model, a user's own, returned anything else than a valid proposal.
     """
     _check_vectors(proposal, len(space.names))
-    facts = {**_read_facts(proposal.why, num_levels), "rejected": 0, "duplicates": 0}
-    if len(proposal.vectors):
-        vector = _first_new(space, proposal.vectors, is_new, facts)
-        if vector is not None:
-            return vector, Origin.MODEL, facts
-        facts["reason"] = "every candidate was forbidden or had before"
-    return _random(space, is_new, rng, facts), Origin.RANDOM, facts
+    facts, passed = _checked_facts(proposal.facts, num_levels), _Passed()
+    vector, origin = _first_new(space, proposal.vectors, is_new, passed), Origin.MODEL
+    if vector is None:
+        if len(proposal.vectors):
+            facts = replace(facts, reason="every candidate was forbidden or a repeat")
+        vector, origin = _random(space, is_new, rng, passed), Origin.RANDOM
+    return vector, origin, replace(facts, rejected=passed.rejected, duplicates=passed.duplicates)
 
 
 def _check_vectors(proposal: Any, num_dims: int) -> None:
@@ -45,51 +55,48 @@ def _check_vectors(proposal: Any, num_dims: int) -> None:
         raise SettingError(f"expected a proposal of (n, {num_dims}) vectors from the model, got the shape {shape}")
 
 
-def _read_facts(why: Any, num_levels: int) -> dict[str, Any]:
-    """Returns a private copy of what a model notes, which has to go to JSON and to make sense to `explain`."""
+def _checked_facts(facts: Any, num_levels: int) -> Facts:
+    """Return a private copy of what a model notes, which has to go to JSON and to make sense to `explain`."""
+    if not isinstance(facts, Facts):
+        raise SettingError(f"expected Facts in the model's proposal, got {facts!r:.200}")
+    if facts.level is not None and not 0 <= facts.level < num_levels:
+        raise SettingError(f"expected a level from 0 to {num_levels - 1} in the facts of the model, got {facts.level}")
+    if facts.reissue_of is not None:
+        raise SettingError(f"expected no `reissue_of` in the facts of the model, got {facts}; the optimizer sets it")
     try:
-        facts: dict[str, Any] = json.loads(json.dumps(dict(why), allow_nan=False))
+        more = json.loads(json.dumps(dict(facts.more), allow_nan=False)) if facts.more else {}
     except (TypeError, ValueError) as error:
-        raise SettingError(f"expected JSON-able facts in the model's proposal, got {why!r:.200}: {error}") from error
-    numbers = [facts.get(name, 0) for name in ("level", "good", "bad")]
-    is_sound = set(map(type, numbers)) == {int} and type(facts.get("score", 0)) in (int, float)
-    if not is_sound or not 0 <= numbers[0] < num_levels or ("good" in facts) != ("bad" in facts):
-        raise SettingError(
-            "expected `level`, `good` and `bad` as integers, the latter two together, and `score` as a number in the "
-            f"facts of the model's proposal, got {facts}; note anything else under another name"
-        )
-    if "reissue_of" in facts:
-        raise SettingError(f"expected no `reissue_of` in the facts of the model's proposal, got {facts}; rename it")
-    return facts
+        raise SettingError(f"expected JSON-able facts from the model, got {facts.more!r:.200}: {error}") from error
+    return replace(facts, more=more)
 
 
-def _first_new(space: Space, vectors: Vector, is_new: Callable[[Vector], bool], facts: dict[str, Any]) -> Vector | None:
+def _first_new(space: Space, vectors: Vector, is_new: Callable[[Vector], bool], passed: _Passed) -> Vector | None:
     """Returns the first of `(n, d)` vectors, moved to the grid, that is allowed and new; counts those before it."""
     for i in range(len(vectors)):
         snapped = space.deactivate(space.snap(vectors[i : i + 1]))  # in this order: a condition sees the grid's value
         if not space.is_allowed(snapped)[0]:
-            facts["rejected"] += 1
+            passed.rejected += 1
         elif not is_new(snapped[0]):
-            facts["duplicates"] += 1
+            passed.duplicates += 1
         else:
             return np.asarray(snapped[0])
     return None
 
 
-def _random(space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator, facts: dict[str, Any]) -> Vector:
+def _random(space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator, passed: _Passed) -> Vector:
     """Returns a new configuration drawn from the space."""
-    for vectors in _draws(space, rng, facts):
-        vector = _first_new(space, vectors, is_new, facts)
+    for vectors in _draws(space, rng, passed):
+        vector = _first_new(space, vectors, is_new, passed)
         if vector is not None:
             return vector
     return _any_new(space, is_new, rng)
 
 
-def _draws(space: Space, rng: np.random.Generator, facts: dict[str, Any]) -> Iterator[Vector]:
+def _draws(space: Space, rng: np.random.Generator, passed: _Passed) -> Iterator[Vector]:
     """Yields `(n, d)` random vectors: from the space's own distribution, and then evenly, since that may hide most."""
     for batch in range(MAX_BATCHES):
         vectors, rejected = space.sample(rng, BATCH if batch else 1)
-        facts["rejected"] += rejected
+        passed.rejected += rejected
         yield vectors
     for _ in range(MAX_BATCHES):
         yield space.scatter(rng, BATCH)

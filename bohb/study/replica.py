@@ -33,9 +33,6 @@ _DAMAGE = (
 
 
 _LOSSES = (float, type(None))
-_COMMON = ("reason", "rejected", "duplicates")
-"""What a random choice notes."""
-
 _WITH_TEXTS = ("config", "why", "info")
 
 
@@ -54,7 +51,6 @@ class Replica:
         self.last = first
         self._space = space
         self._num_known = 0
-        self._reasons: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._drafts: list[tuple[str, Mapping[str, Any]]] = []
 
     @property
@@ -87,8 +83,6 @@ class Replica:
             else:
                 facts["kind"] = row.kind
                 _share_texts(facts)
-                if "why" in facts:
-                    facts["why"] = self._shared(facts["why"])
                 if type(facts.get("loss")) not in _LOSSES:
                     raise TypeError("a loss is no number")
                 event = events.from_json(facts, self._space, self.optimizer.ladder)
@@ -101,16 +95,6 @@ class Replica:
                 f"expected an event that can follow the {row.seq - 1} before, got {str(row)[:200]}: {error!r}; "
                 "the study was damaged or changed from outside: restore it from a copy"
             ) from error
-
-    def _shared(self, why: Any) -> Any:
-        """Returns an equal mapping that was seen before, if there is one: the same few reasons come again and again."""
-        if type(why) is not dict or len(why) > len(_COMMON):
-            return why
-        key = tuple(why.items())
-        try:
-            return self._reasons.setdefault(key, why) if len(self._reasons) < MANY else self._reasons.get(key, why)
-        except TypeError:  # a value of a user's own model that cannot be a key
-            return why
 
     # To rows.
 
@@ -160,9 +144,9 @@ def _check_types(event: events.Event) -> None:
     ids: tuple[object, ...] = ()
     is_sound = True
     if type(event) is events.Asked:
-        trial, why = event.trial, event.why
+        trial = event.trial
         ids = (trial.id, trial.config_id, trial.bracket, trial.rung, trial.previous)
-        is_sound = type(why) is dict and _is_text(trial.checkpoint) and _can_explain(trial.origin, why)
+        is_sound = _is_text(trial.checkpoint)
     elif type(event) is events.Told:
         ids = (event.trial_id,)
         is_sound = _is_outcome(event) and _is_text(event.checkpoint) and type(event.info) is dict
@@ -193,12 +177,6 @@ def _is_text(checkpoint: object) -> bool:
 
 def _is_outcome(event: events.Told | events.Observed) -> bool:
     return math.isfinite(event.loss) == (event.status is Status.OK) and event.status is not Status.LATE
-
-
-def _can_explain(origin: str, why: Mapping[str, Any]) -> bool:
-    if origin == "promoted" and not ("rank" in why and "finished" in why):
-        return False
-    return type(why.get("rejected", 0)) is type(why.get("duplicates", 0)) is type(why.get("reissue_of", 0)) is int
 
 
 def _check_lease(kind: str, facts: Mapping[str, Any]) -> None:

@@ -149,8 +149,8 @@ def test_the_density_ratio_takes_over_when_results_are_many():
     observations = observations_of(space, 51)
     model = replace(MODEL, max_results=50, many=PooledDensityModel(random_fraction=0))
     rng = np.random.default_rng(0)
-    assert model.propose(observations, space, rng).why.keys() >= {"good", "bad"}
-    assert replace(model, max_results=51).propose(observations, space, rng).why["surrogate"] == "Gaussian process"
+    assert model.propose(observations, space, rng).facts.good is not None
+    assert replace(model, max_results=51).propose(observations, space, rng).facts.surrogate == "Gaussian process"
 
 
 def test_a_ladder_of_many_budgets_does_not_overfill_it():
@@ -289,7 +289,7 @@ def test_starts_at_the_full_budget_do_not_see_what_is_below():
         for low in (float, lambda i: -float(i))
     ]
     assert np.array_equal(proposals[0].vectors, proposals[1].vectors)
-    assert proposals[0].why["points"] == 10
+    assert proposals[0].facts.points == 10
 
 
 @pytest.mark.parametrize("num_full", [0, 2, 3])
@@ -304,7 +304,7 @@ def test_with_few_full_results_starts_there_are_random_or_beside_others_believe_
         for pending in ((), (40,))
     )
     assert len(alone.vectors) == (0 if num_full < 3 else MODEL.num_candidates)
-    assert beside.why["points"] == (41 + num_full if num_full < 3 else 3)
+    assert beside.facts.points == (41 + num_full if num_full < 3 else 3)
     assert len(beside.vectors) == MODEL.num_candidates
 
 

@@ -29,9 +29,9 @@ def propose(observations, space, model=MODEL, seed=0):
 def test_the_model_starts_at_twice_n_min_results(d):
     """Both sets need more than d rows, so 2 (d + 1) results and not the paper's d + 3."""
     space, n = floats(d), 2 * (d + 1)
-    assert propose(sampled(space, np.arange(n - 1.0).tolist()), space).why["reason"] == "too few results"
-    why = propose(sampled(space, np.arange(float(n)).tolist()), space).why
-    assert (why["good"], why["bad"]) == (d + 1, d + 1)
+    assert propose(sampled(space, np.arange(n - 1.0).tolist()), space).facts.reason == "too few results"
+    facts = propose(sampled(space, np.arange(float(n)).tolist()), space).facts
+    assert (facts.good, facts.bad) == (d + 1, d + 1)
 
 
 @given(st.integers(1, 6), st.integers(0, 200))
@@ -39,10 +39,10 @@ def test_the_sets_are_those_of_the_code(d, more):
     """n_good = max(N_min, 15 n // 100), n_bad = max(N_min, 85 n // 100), the bad ones right after the good ones."""
     n = 2 * (d + 1) + more
     space = floats(d)
-    why = propose(sampled(space, np.arange(float(n)).tolist()), space).why
+    facts = propose(sampled(space, np.arange(float(n)).tolist()), space).facts
     n_good, n_bad = max(d + 1, 15 * n // 100), max(d + 1, 85 * n // 100)
-    assert why["good"] == n_good
-    assert why["bad"] == len(range(n)[n_good : n_good + n_bad])
+    assert facts.good == n_good
+    assert facts.bad == len(range(n)[n_good : n_good + n_bad])
 
 
 def test_the_bad_ones_follow_the_good_ones():
@@ -55,15 +55,15 @@ def test_the_bad_ones_follow_the_good_ones():
     answer = propose(observations, space)
     ratios = np.maximum(FLOOR, of_bad.pdf(answer.vectors)) / np.maximum(of_good.pdf(answer.vectors), FLOOR)
     assert (np.diff(ratios) >= -1e-9 * ratios[1:]).all()
-    assert answer.why["score"] == pytest.approx(-np.log(ratios[0]))
+    assert answer.facts.score == pytest.approx(-np.log(ratios[0]))
 
 
 def test_a_failure_is_bad_and_never_good():
     space = floats(2)
-    assert propose(sampled(space, [0.1, 0.2] + [inf] * 20), space).why["reason"] == "too few results"
-    why = propose(sampled(space, [0.1, 0.2, 0.3] + [inf] * 30), space).why
-    assert why["good"] == 3  # 15 % of 33 would be 4
-    assert why["bad"] == 28
+    assert propose(sampled(space, [0.1, 0.2] + [inf] * 20), space).facts.reason == "too few results"
+    facts = propose(sampled(space, [0.1, 0.2, 0.3] + [inf] * 30), space).facts
+    assert facts.good == 3  # 15 % of 33 would be 4
+    assert facts.bad == 28
 
 
 def test_the_largest_budget_with_enough_results_counts_alone():
@@ -71,7 +71,7 @@ def test_the_largest_budget_with_enough_results_counts_alone():
     vectors, _ = space.sample(np.random.default_rng(0), 30)
     for at_top, level in ((3, 0), (4, 1)):
         tells = [(0, i, float(i)) for i in range(30)] + [(1, i, float(i)) for i in range(at_top)]
-        assert propose(told(vectors, tells, num_levels=2), space).why["level"] == level
+        assert propose(told(vectors, tells, num_levels=2), space).facts.level == level
 
 
 # --- densities ------------------------------------------------------------------------------------------------------
@@ -244,4 +244,4 @@ def test_conditional_parameters_do_no_harm():
         answer = propose(observations, space, seed=seed)
         assert np.isnan(observations.vectors(range(40))).any()
         assert np.isfinite(space.deactivate(answer.vectors)[:, space.names.index("rate")]).all()
-        assert np.isfinite(answer.why["score"])
+        assert np.isfinite(answer.facts.score)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from bohb.facts import Facts
 from bohb.models import ExpectedImprovementModel, HpBandSterModel, PaperModel, PooledDensityModel, RandomModel
 from bohb.space import Space
 from tests.models.told import floats, sampled, tellings, told
@@ -31,7 +32,7 @@ def proposal(model, observations, space, seed=7):
 
 def same(one, two):
     assert np.array_equal(one.vectors, two.vectors, equal_nan=True)
-    assert one.why == two.why
+    assert one.facts == two.facts
 
 
 def many(space, losses, *, seed=0, num_levels=3):
@@ -120,15 +121,16 @@ def test_candidates_lie_in_the_space(model, name):
 @fitted
 def test_the_score_of_the_first_candidate_is_reported(model):
     observations = sampled(MIXED, np.random.default_rng(0).random(60).tolist())
-    why = proposal(model, observations, MIXED).why
-    assert json.loads(json.dumps(why)) == why
-    assert isfinite(why["score"])
+    facts = proposal(model, observations, MIXED).facts
+    assert Facts.from_json(json.loads(json.dumps(facts.to_json()))) == facts
+    assert isfinite(facts.score)
 
 
 @ratios
 def test_a_ratio_says_what_it_rests_on(model):
     observations = sampled(MIXED, np.random.default_rng(0).random(60).tolist())
-    assert {"level", "good", "bad"} <= proposal(model, observations, MIXED).why.keys()
+    facts = proposal(model, observations, MIXED).facts
+    assert None not in (facts.level, facts.good, facts.bad)
 
 
 @fitted
@@ -136,8 +138,8 @@ def test_without_results_there_is_no_candidate_and_a_reason(model):
     for observations in (sampled(FLOATS, []), sampled(FLOATS, [0.5]), sampled(FLOATS, [inf] * 50)):
         answer = proposal(model, observations, FLOATS)
         assert answer.vectors.shape == (0, 3)
-        assert answer.why["reason"] == "too few results"
-        assert json.loads(json.dumps(answer.why)) == answer.why
+        assert answer.facts.reason == "too few results"
+        assert Facts.from_json(json.loads(json.dumps(answer.facts.to_json()))) == answer.facts
 
 
 def test_the_uniform_model_never_has_a_candidate():
@@ -151,8 +153,8 @@ def test_the_random_share_is_as_set(kind, share):
     observations = sampled(space, np.arange(20.0).tolist())
     rng = np.random.default_rng(0)
     answers = [model.propose(observations, space, rng) for _ in range(600)]
-    num_random = sum(answer.why.get("reason") == "random share" for answer in answers)
-    assert all(bool(len(answer.vectors)) != ("reason" in answer.why) for answer in answers)
+    num_random = sum(answer.facts.reason == "random share" for answer in answers)
+    assert all(bool(len(answer.vectors)) != (answer.facts.reason is not None) for answer in answers)
     assert stats.binomtest(num_random, 600, share).pvalue > 0.001
     if share not in (0.0, 1.0):  # the control
         assert stats.binomtest(num_random, 600, share / 2).pvalue < 0.001
@@ -172,7 +174,7 @@ def test_degenerate_results_still_make_finite_proposals(model, name):
     losses = [0.5] * 60 if name == "all equal" else rng.random(60).tolist()
     answer = proposal(model, told(vectors, [(0, i, loss) for i, loss in enumerate(losses)]), space)
     assert np.isfinite(answer.vectors).all()
-    assert isfinite(answer.why["score"])
+    assert isfinite(answer.facts.score)
 
 
 # --- a model is worth having ----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from bohb.facts import Facts
 from bohb.models import PaperModel
 from bohb.models.paper import split
 from bohb.space import Space
@@ -31,7 +32,7 @@ def test_the_model_starts_at_n_min_plus_2_results(d):
     """Algorithm 2, line 2, with N_min = d + 1."""
     space = floats(d)
     too_few, enough = (sampled(space, np.arange(float(n)).tolist()) for n in (d + 2, d + 3))
-    assert propose(too_few, space).why == {"reason": "too few results", "needed": d + 3}
+    assert propose(too_few, space).facts == Facts(reason="too few results", needed=d + 3)
     assert len(propose(enough, space).vectors) == 64
 
 
@@ -46,16 +47,16 @@ def test_the_largest_budget_with_enough_results_counts_alone(at_top, level):
     space = floats(3)
     vectors, _ = space.sample(np.random.default_rng(0), 40)
     tells = [(0, i, float(i)) for i in range(40)] + [(2, i, float(-i)) for i in range(at_top)]
-    why = propose(told(vectors, tells, num_levels=3), space).why
-    assert why["level"] == level
-    assert why["good"] + why["bad"] <= max(at_top, 40)
+    facts = propose(told(vectors, tells, num_levels=3), space).facts
+    assert facts.level == level
+    assert facts.good + facts.bad <= max(at_top, 40)
 
 
 def test_failures_count_as_results_but_a_model_needs_n_min_successes():
     space = floats(3)
-    assert propose(sampled(space, [0.1, 0.2, 0.3, inf, inf, inf, inf]), space).why["reason"] == "too few results"
-    why = propose(sampled(space, [0.1, 0.2, 0.3, 0.4, inf, inf, inf]), space).why
-    assert (why["good"], why["bad"]) == (4, 4)
+    assert propose(sampled(space, [0.1, 0.2, 0.3, inf, inf, inf, inf]), space).facts.reason == "too few results"
+    facts = propose(sampled(space, [0.1, 0.2, 0.3, 0.4, inf, inf, inf]), space).facts
+    assert (facts.good, facts.bad) == (4, 4)
 
 
 # --- good and bad ---------------------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ def test_candidates_are_ranked_by_the_ratio_of_statsmodels_densities():
     answer = propose(observations, space)
     scores = np.log(of_good.pdf(answer.vectors)) - np.log(of_bad.pdf(answer.vectors))
     assert (np.diff(scores) <= 1e-9).all()
-    assert answer.why["score"] == pytest.approx(scores[0], abs=1e-10)
+    assert answer.facts.score == pytest.approx(scores[0], abs=1e-10)
 
 
 def candidates(model, observations, space):
@@ -138,8 +139,8 @@ def test_a_categorical_bandwidth_stays_valid():
         losses = np.random.default_rng(seed).random(60).tolist()
         observations = sampled(space, losses, seed=seed)
         answer = propose(observations, space, seed=seed)
-        assert np.isfinite(answer.why["score"])
-        assert answer.why["score"] > 0  # better than even, since the best of 64 near the good ones
+        assert np.isfinite(answer.facts.score)
+        assert answer.facts.score > 0  # better than even, since the best of 64 near the good ones
 
 
 @pytest.mark.parametrize("rule", ["cv_ml", "cv_ls"])
@@ -153,11 +154,11 @@ def test_cross_validated_bandwidths_are_those_of_statsmodels_and_warn_of_nothing
         answer = propose(sampled(space, losses), space, model)
         on_mixed = propose(sampled(mixed, losses), mixed, model)
     assert not caught
-    assert np.isfinite(on_mixed.why["score"])
+    assert np.isfinite(on_mixed.facts.score)
     observations = sampled(space, losses)
     good, bad = split(observations.levels[0], 0.15, 3)
     of_good, of_bad = (statsmodels_kde(observations.vectors(each), "cc", rule) for each in (good, bad))
     for density in (of_good, of_bad):
         density.bw = np.maximum(density.bw, 1e-3)
     best = answer.vectors[:1]
-    assert answer.why["score"] == pytest.approx(np.log(of_good.pdf(best)) - np.log(of_bad.pdf(best)))
+    assert answer.facts.score == pytest.approx(np.log(of_good.pdf(best)) - np.log(of_bad.pdf(best)))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from bohb.facts import Facts
 from bohb.models import PooledDensityModel
 from bohb.space import Space
 from tests.models.told import World, floats, sampled, tellings, told
@@ -31,7 +32,7 @@ def look(observations, *, seed=0, space=None, **settings):
     """What the model made of the observations: the facts it reports, and the sets."""
     model = Watched(**settings)
     answer = model.propose(observations, space or floats(2), np.random.default_rng(seed))
-    return answer.why, model.seen
+    return answer.facts, model.seen
 
 
 def slow_pool(tells, lowest):
@@ -49,15 +50,15 @@ def slow_pool(tells, lowest):
 def test_larger_budgets_come_first_and_then_lower_losses(tells):
     """Each configuration counts once; the good are the first of the pool, the bad the rest and the failures."""
     observations = told(VECTORS[:40], tells, num_levels=3)
-    why, seen = look(observations)
+    facts, seen = look(observations)
     lowest = PooledDensityModel().lowest_level(observations)
     pool = [config_id for *_, config_id in slow_pool(tells, lowest)]
     if len(pool) < 6:  # 2 (d + 1)
-        assert why["reason"] == "too few results"
-        assert why["results"] == len(pool)
+        assert facts.reason == "too few results"
+        assert facts.results == len(pool)
         return
     num_good = min(max(-(-15 * len(pool) // 100), 3), 64, len(pool) // 2)
-    assert why["level"] == lowest
+    assert facts.level == lowest
     assert seen["good"] == pool[:num_good]
     assert seen["bad"][: len(pool) - num_good] == pool[num_good:]
     failed = {config_id for _, config_id in observations.failed}
@@ -105,8 +106,8 @@ def two_budgets(agreement, num_shared, *, seed=0):
 def test_a_budget_that_misleads_is_left_out(agreement, level):
     observations = two_budgets(agreement, 40)
     assert PooledDensityModel().lowest_level(observations) == level
-    why, seen = look(observations)
-    assert why["level"] == level
+    facts, seen = look(observations)
+    assert facts.level == level
     used = set(seen["good"]) | set(seen["bad"])
     assert used == set(range(40)) if level else not used <= set(range(40))
 
@@ -208,9 +209,9 @@ def test_a_pending_promotion_is_good_and_bad_at_once():
 def test_the_model_starts_at_twice_d_plus_one_configurations(d):
     space, n = floats(d), 2 * (d + 1)
     too_few, enough = (sampled(space, np.arange(float(k)).tolist()) for k in (n - 1, n))
-    why, _ = look(too_few, space=space)
-    assert why == {"reason": "too few results", "results": n - 1, "needed": n}
-    assert look(enough, space=space)[0]["good"] == d + 1
+    facts, _ = look(too_few, space=space)
+    assert facts == Facts(reason="too few results", results=n - 1, needed=n)
+    assert look(enough, space=space)[0].good == d + 1
 
 
 def test_configurations_of_all_budgets_count_towards_the_start():

@@ -17,6 +17,7 @@ from ConfigSpace import ConfigurationSpace, EqualsCondition, Float, Integer, Nor
 
 import bohb
 from bohb.budgets import Ladder
+from bohb.facts import Facts
 from bohb.models import Observations, Proposal, RandomModel
 from bohb.optimizer.events import Asked, Enqueued, Forgotten, Joined, Observed, Told
 from bohb.schedules import Brackets, Promote, Start
@@ -368,7 +369,7 @@ class Corner:
     """A user's model: always near the lower corner."""
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
-        return Proposal(rng.random((4, len(space.names))) * 0.1, {"corner": True})
+        return Proposal(rng.random((4, len(space.names))) * 0.1, Facts(more={"corner": True}))
 
 
 def test_a_users_own_schedule_and_model_plug_in() -> None:
@@ -526,11 +527,14 @@ def foreign_events(trial: bohb.Trial) -> list[Any]:
     """Events that cannot follow the one in which a trial was asked in an optimizer without any other."""
     new = replace(trial, id=1, config={**trial.config, "depth": 6 - trial.config["depth"] % 5}, config_id=1)
     return [
-        *(Asked(replace(new, **change), {}) for change in [{"id": 2}, {"config_id": 5}, {"config_id": -1}]),
-        *(Asked(replace(new, **change), {}) for change in [{"bracket": 7}, {"bracket": -1}, {"rung": 9}, {"rung": -1}]),
-        *(Asked(replace(new, **change), {}) for change in [{"rung": 1}, {"budget": 27}, {"budget": 5}]),
-        Asked(replace(new, config={"depth": 99}), {}),
-        *(Asked(new, {"reissue_of": number}) for number in (0, None)),
+        *(Asked(replace(new, **change), Facts()) for change in [{"id": 2}, {"config_id": 5}, {"config_id": -1}]),
+        *(
+            Asked(replace(new, **change), Facts())
+            for change in [{"bracket": 7}, {"bracket": -1}, {"rung": 9}, {"rung": -1}]
+        ),
+        *(Asked(replace(new, **change), Facts()) for change in [{"rung": 1}, {"budget": 27}, {"budget": 5}]),
+        Asked(replace(new, config={"depth": 99}), Facts()),
+        *(Asked(new, Facts(reissue_of=number)) for number in (0, 3)),
         *(Joined(*ids) for ids in [(3, 0, 0), (0, 5, 0), (0, 0, 9), (-1, 0, 0)]),
         *(Told(number, 1.0, Status.OK, None, {}) for number in (1, -1)),
         Forgotten(4),
@@ -570,13 +574,10 @@ NOWHERE = np.empty((0, 3))
 @pytest.mark.parametrize(
     "answer",
     [
-        *(None, [[0.5, 0.5, 0.5]], Proposal([0.5, 0.5, 0.5], {}), Proposal(np.zeros((1, 2)), {})),
-        *(
-            Proposal(NOWHERE, why)
-            for why in [None, {"a": {1}}, {"n": np.int64(1)}, {"score": math.nan}, {"score": "x"}]
-        ),
-        *(Proposal(NOWHERE, why) for why in [{"level": 2}, {"level": -1}, {"level": "0"}, {"good": 1}, {"bad": 1}]),
-        Proposal(NOWHERE, {"reissue_of": 0}),
+        *(None, [[0.5, 0.5, 0.5]], Proposal([0.5, 0.5, 0.5]), Proposal(np.zeros((1, 2)))),
+        *(Proposal(NOWHERE, facts) for facts in [None, {"reason": "none"}, Facts(level=2), Facts(level=-1)]),
+        *(Proposal(NOWHERE, Facts(more=more)) for more in [{"a": {1}}, {"n": np.int64(1)}, {"x": math.nan}]),
+        Proposal(NOWHERE, Facts(reissue_of=0)),
     ],
     ids=repr,
 )
@@ -590,10 +591,11 @@ def test_a_model_that_says_something_else_is_refused(answer: Any) -> None:
 
 def test_what_a_users_model_notes_is_explained() -> None:
     """And belongs to the optimizer from then on."""
-    why = {"level": 1, "good": 2, "bad": 3, "score": 1, "mood": ["high"]}
-    optimizer = bohb.Optimizer(SPACES["float"](), [1, 9], seed=0, model=Saying(Proposal(np.full((1, 3), 0.5), why)))
+    more = {"mood": ["high"]}
+    facts = Facts(level=1, good=2, bad=3, score=1, more=more)
+    optimizer = bohb.Optimizer(SPACES["float"](), [1, 9], seed=0, model=Saying(Proposal(np.full((1, 3), 0.5), facts)))
     trial = optimizer.ask()
-    why["mood"].append("low")
+    more["mood"].append("low")
     explanation = optimizer.explain(trial)
     assert explanation.facts["mood"] == ["high"]
     assert "9, 2 good and 3 bad, score 1" in str(explanation)
@@ -606,7 +608,7 @@ class Picky:
         self.answer = answer
 
     def propose(self, observations: Any, space: Any, rng: Any) -> Any:
-        return Proposal(np.empty((0, len(space.names))), {"reason": "none"})
+        return Proposal(np.empty((0, len(space.names))), Facts(reason="none"))
 
     def choose(self, observations: Any, space: Any, rng: Any, waiting: Any, remaining_cost: Any, start: Any) -> Any:
         assert len(waiting) == len(remaining_cost)

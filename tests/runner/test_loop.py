@@ -172,7 +172,7 @@ def test_a_configuration_is_asked_again_so_many_times_and_then_fails() -> None:
     optimizer = make_optimizer()
     report = bohb.run(half, optimizer, executor=LosesAll(), max_trials=2, retries=2, progress=False)
     assert (report.num_trials, report.num_failures, report.num_lost) == (2, 2, 6)
-    asked = Counter(event.trial.config_id for event in optimizer.events if hasattr(event, "why"))
+    asked = Counter(event.trial.config_id for event in optimizer.events if hasattr(event, "facts"))
     assert asked == {0: 3, 1: 3}
     assert optimizer.results[0].info["error"] == "OSError: the cable is cut"
     assert "the cable is cut" in str(report)

@@ -292,10 +292,10 @@ def test_a_row_changed_on_a_server_is_found_out(database, column):
 # Files that somebody forged, with a valid chain.
 
 
-def forge(path, rows, header=None):
+def forge(path, rows, first=None):
     """A file with valid checksums and any content."""
-    facts = header
-    if header is None:
+    facts = first
+    if first is None:
         facts = header.describe(bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0))
     last = seal(None, "study", facts, 1.0)
     sealed = [last]
@@ -441,7 +441,7 @@ HEADER = header.describe(bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0))
     ],
 )
 def test_a_hostile_header_is_refused(tmp_path, changed, error):
-    forge(tmp_path / "s.db", [], header={**HEADER, **changed})
+    forge(tmp_path / "s.db", [], first={**HEADER, **changed})
     with pytest.raises(error):
         bohb.Study.open(tmp_path / "s.db").ask()
 
