@@ -7,8 +7,9 @@ import numpy as np
 from bohb.space import Space
 from bohb.space.columns import Floats
 from bohb.surrogates.bandwidths import scott_bandwidths
-from bohb.surrogates.gaussian_process import GaussianProcess, log_expected_improvement
+from bohb.surrogates.gaussian_process import log_expected_improvement
 from bohb.surrogates.kernel_density import KernelDensity
+from bohb.surrogates.protocol import Posterior
 
 NUM_NEAR_BEST, NUM_WIDE, NUM_RANDOM = 100, 60, 100
 """How many candidates are drawn around the best, widely around them, and anywhere."""
@@ -22,7 +23,7 @@ class AcquisitionSearch:
     """The search for the highest expected improvement at the full budget.
 
     Args:
-        processes: What is expected of a configuration, by each of them.
+        posteriors: What each surrogate predicts.
         space: The search space.
         rng: The only source of randomness.
         known: `(n, d)` configurations that were tried.
@@ -31,16 +32,16 @@ class AcquisitionSearch:
 
     def __init__(
         self,
-        processes: Sequence[GaussianProcess],
+        posteriors: Sequence[Posterior],
         space: Space,
         rng: np.random.Generator,
         known: Floats,
         goals: Floats,
     ) -> None:
-        self._processes, self._space, self._rng = processes, space, rng
-        means = np.mean([process.predict(at_full_budget(known))[0] for process in processes], axis=0)
+        self._posteriors, self._space, self._rng = posteriors, space, rng
+        means = np.mean([posterior.predict(at_full_budget(known))[0] for posterior in posteriors], axis=0)
         self._known = known[np.argsort(means, kind="stable")]
-        self._bests = [float(process.predict(at_full_budget(goals))[0].min()) for process in processes]
+        self._bests = [float(posterior.predict(at_full_budget(goals))[0].min()) for posterior in posteriors]
 
     def run(self, count: int) -> tuple[Floats, Floats]:
         """Returns at most `(count, d)` different candidates, the best first, and their scores."""
@@ -57,11 +58,11 @@ class AcquisitionSearch:
     def score(self, vectors: Floats) -> Floats:
         """Returns the logarithm of the expected improvement of `(n, d)` configurations, trained in full.
 
-        It is the mean over the processes, each of which counts in units of its own.
+        It is the mean over the surrogates, each of which counts in units of its own.
         """
         points = at_full_budget(vectors)
-        pairs = zip(self._processes, self._bests, strict=True)
-        scores = [log_expected_improvement(*process.predict(points), best) for process, best in pairs]
+        pairs = zip(self._posteriors, self._bests, strict=True)
+        scores = [log_expected_improvement(*posterior.predict(points), best) for posterior, best in pairs]
         return np.asarray(np.mean(scores, axis=0))
 
     def _drawn(self) -> Iterator[Floats]:
@@ -90,5 +91,5 @@ class AcquisitionSearch:
 
 
 def at_full_budget(vectors: Floats) -> Floats:
-    """Returns `(n, d + 1)` points of the process: the configurations, trained in full."""
+    """Returns `(n, d + 1)` points of a surrogate: the configurations, trained in full."""
     return np.column_stack([vectors, np.ones(len(vectors))])

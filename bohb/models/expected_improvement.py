@@ -19,7 +19,7 @@ best is ahead counts, not only that it is.
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,20 +32,13 @@ from bohb.models.observations import Observations
 from bohb.models.pooled_density import PooledDensityModel
 from bohb.models.protocol import Model, Proposal
 from bohb.space import Space
-from bohb.surrogates.gaussian_process import (
-    GaussianProcess,
-    Mask,
-    Prior,
-    cut_off,
-    standardise,
-)
+from bohb.surrogates.gp_surrogate import ROUGH, SMOOTH
+from bohb.surrogates.protocol import Examples, Posterior, Surrogate
 
 Floats = NDArray[np.float64]
 
 LARGER = 0.6
 """The results at a budget may take this share of the places that larger budgets leave, those at the smallest all."""
-VIEWS = ((standardise, Prior()), (cut_off, Prior(noise=(math.log(1e-4), 2.0), guess=1e-4)))
-"""How each process takes the losses, and what it believes beforehand: one expects noise, the other hardly any."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +58,7 @@ class ExpectedImprovementModel:
         num_candidates: How many different candidates are proposed at most, of all that were looked at.
         doubt: By how many standard errors the full results have to be predicted better without the others before those
             are left out.
+        surrogates: What predicts. The logarithms of their expected improvements are averaged.
         many: The model for more results.
     """
 
@@ -76,6 +70,7 @@ class ExpectedImprovementModel:
     max_learned: int = 64
     num_candidates: int = 32
     doubt: float = 1.0
+    surrogates: tuple[Surrogate, ...] = field(default=(ROUGH, SMOOTH), hash=False)
     many: Model = field(default_factory=PooledDensityModel, hash=False)
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
@@ -119,7 +114,7 @@ class ExpectedImprovementModel:
         if not len(candidates):
             return random_proposal(space, "every candidate was forbidden", results=num_results)
         score = float(f"{scores[0]:.6g}")
-        facts = Facts(surrogate="Gaussian process", results=num_results, points=len(points), score=score)
+        facts = Facts(surrogate=self._names(), results=num_results, points=len(points), score=score)
         return Proposal(candidates, facts)
 
     def _points(self, observations: Observations, lowest: int) -> list[tuple[int, int, float]]:
@@ -150,59 +145,45 @@ class ExpectedImprovementModel:
         space: Space,
         rng: np.random.Generator,
     ) -> AcquisitionSearch:
-        """Returns the search under the processes given the points, those from before if nothing was told since."""
-        processes = observations.remember(
-            (self, lowest), lambda: [self._process(points, observations, space, *view) for view in VIEWS]
+        """Return the search under the surrogates given the points; they are fitted once between two tells."""
+        posteriors: Sequence[Posterior] = observations.remember(
+            (self, lowest), lambda: [self._fitted(each, points, observations, space) for each in self.surrogates]
         )
         pending = observations.pending[-self.max_points :]
         if pending:
             believed = at_full_budget(observations.vectors(pending))
-            processes = [process.believing(believed) for process in processes]
+            posteriors = [posterior.believing(believed) for posterior in posteriors]
         top = len(observations.levels) - 1
         known = list(dict.fromkeys([*(config_id for _, config_id, _ in points), *pending]))
         full = [config_id for level, config_id, _ in points if level == top]
         # What is pending counts as done, or parallel proposals would all fall on one spot.
         goals = [*full, *pending] if full else known
-        return AcquisitionSearch(processes, space, rng, observations.vectors(known), observations.vectors(goals))
+        return AcquisitionSearch(posteriors, space, rng, observations.vectors(known), observations.vectors(goals))
 
-    def _process(
-        self,
-        points: list[tuple[int, int, float]],
-        observations: Observations,
-        space: Space,
-        score: Callable[[Floats, Mask], Floats],
-        prior: Prior,
-    ) -> GaussianProcess:
-        """Returns the process of all the points, or of those at the full budget if these do better alone."""
+    def _fitted(
+        self, surrogate: Surrogate, points: list[tuple[int, int, float]], observations: Observations, space: Space
+    ) -> Posterior:
+        """Return the surrogate given all the points, or those at the full budget if these do better alone."""
         levels = np.array([level for level, _, _ in points])
         vectors = observations.vectors([config_id for _, config_id, _ in points])
         top = len(observations.levels) - 1
-        values = score(np.array([loss for _, _, loss in points]), levels == top)
-        process, unit = self._fit(vectors, values, levels, top, space, prior)
+        values = surrogate.transform(np.array([loss for _, _, loss in points]), levels == top)
+        posterior = surrogate.fit(self._examples(vectors, values, levels, top, space))
         full = np.flatnonzero(levels == top)
         if 2 * self.min_full <= len(full) < len(points) and np.ptp(values[full]):
-            alone, its_unit = self._fit(vectors[full], values[full], levels[full], top, space, prior)
-            densities = alone.log_predictive(np.arange(len(full))) - math.log(its_unit)
-            if _is_clearly_positive(densities - process.log_predictive(full) + math.log(unit), self.doubt):
+            alone = surrogate.fit(self._examples(vectors[full], values[full], levels[full], top, space))
+            gains = alone.log_predictive(np.arange(len(full))) - posterior.log_predictive(full)
+            if _is_clearly_positive(gains, self.doubt):
                 return alone
-        return process
+        return posterior
 
-    def _fit(
-        self, vectors: Floats, values: Floats, levels: NDArray[np.intp], top: int, space: Space, prior: Prior
-    ) -> tuple[GaussianProcess, float]:
-        """Returns the process, and the unit of its values."""
-        scale = float(values.std()) if np.ptp(values) else 1.0
+    def _examples(self, vectors: Floats, values: Floats, levels: NDArray[np.intp], top: int, space: Space) -> Examples:
         below = (top - levels) / max(top, 1)
-        process = GaussianProcess(
-            np.column_stack([vectors, 1 - below]),
-            (values - values.mean()) / scale,
-            np.append(space.choices > 0, False),
-            below,
-            prior=prior,
-            alike=np.append(space.choices == 0, False),
-            chosen=self._learned(levels),
-        )
-        return process, scale
+        categorical = np.append(space.choices > 0, False)
+        return Examples(np.column_stack([vectors, 1 - below]), values, categorical, below, self._learned(levels))
+
+    def _names(self) -> str:
+        return " and ".join(dict.fromkeys(surrogate.name for surrogate in self.surrogates))
 
     def _learned(self, levels: NDArray[np.intp]) -> NDArray[np.intp]:
         """Returns the rows to learn from, evenly spread over each level; larger budgets come first, as in `_points`."""

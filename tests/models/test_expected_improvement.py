@@ -8,9 +8,10 @@ import pytest
 from scipy import stats
 
 from benchmarks.problems import hartmann
-from bohb.models import ExpectedImprovementModel, PooledDensityModel, expected_improvement
+from bohb.models import ExpectedImprovementModel, PooledDensityModel
 from bohb.space import Space
-from bohb.surrogates.gaussian_process import GaussianProcess, Prior
+from bohb.surrogates.gaussian_process import Prior
+from bohb.surrogates.gp_surrogate import ROUGH, SMOOTH
 from tests.models.told import World, floats, sampled, told
 from tests.strategies import SPACES
 
@@ -51,24 +52,24 @@ def test_proposals_come_far_closer_to_the_best_than_a_density_ratio():
     assert np.median(gains) > 10
 
 
-def after_a_search(space, objective, seed, num=25):
+def after_a_search(space, objective, seed, num=25, model=MODEL):
     """The lowest value that so many proposals find, one after the other, from eight random configurations."""
     vectors = space.sample(np.random.default_rng(seed), 8)[0]
     for _ in range(num):
         tells = [(0, i, float(value)) for i, value in enumerate(objective(vectors))]
-        vectors = np.concatenate([vectors, first(MODEL, told(vectors, tells), space, seed)[None]])
+        vectors = np.concatenate([vectors, first(model, told(vectors, tells), space, seed)[None]])
     return objective(vectors).min()
 
 
-def test_of_two_processes_one_sees_to_smooth_objectives(monkeypatch):
+def test_of_two_processes_one_sees_to_smooth_objectives():
     """The control is the other one alone, which takes what it does not explain for noise."""
     both = np.array([after_a_search(floats(5), bowl, seed) for seed in range(8)])
-    monkeypatch.setattr(expected_improvement, "VIEWS", expected_improvement.VIEWS[:1])
-    alone = np.array([after_a_search(floats(5), bowl, seed) for seed in range(8)])
+    rough = replace(MODEL, surrogates=(ROUGH,))
+    alone = np.array([after_a_search(floats(5), bowl, seed, model=rough) for seed in range(8)])
     assert np.median(both) < 0.2 * np.median(alone)
 
 
-def test_of_two_processes_one_expects_next_to_no_noise(monkeypatch):
+def test_of_two_processes_one_expects_next_to_no_noise():
     """The control sees the losses of Hartmann's function alike, and takes its hollows for noise."""
 
     def hartmann6(vectors):
@@ -77,9 +78,9 @@ def test_of_two_processes_one_expects_next_to_no_noise(monkeypatch):
 
     least = hartmann6(np.array([hartmann.ARGMIN[6]]))[0]
     sharp = np.array([after_a_search(floats(6), hartmann6, seed, 30) for seed in range(6)])
-    rough, (scored, _) = expected_improvement.VIEWS
-    monkeypatch.setattr(expected_improvement, "VIEWS", (rough, (scored, Prior(noise=(math.log(1e-2), 2.0)))))
-    noisy = np.array([after_a_search(floats(6), hartmann6, seed, 30) for seed in range(6)])
+    noisier = replace(SMOOTH, prior=Prior(noise=(math.log(1e-2), 2.0)))
+    model = replace(MODEL, surrogates=(ROUGH, noisier))
+    noisy = np.array([after_a_search(floats(6), hartmann6, seed, 30, model=model) for seed in range(6)])
     assert np.median(sharp - least) < 0.5 * np.median(noisy - least)
 
 
@@ -209,22 +210,53 @@ def test_the_process_sees_a_bounded_number_of_results_the_best_of_each_budget_am
         assert (number, level.told[0][1], level.told[0][0]) in points
 
 
-def test_the_process_is_fitted_once_between_two_tells(monkeypatch):
-    space, rng = floats(2), np.random.default_rng(0)
+class Nearest:
+    """A surrogate of a user's own: the value of the nearest point, less sure the further away it is."""
+
+    name = "nearest"
+
+    def __init__(self):
+        self.num_fits = 0
+
+    def transform(self, losses, at_full_budget):
+        return losses
+
+    def fit(self, examples):
+        self.num_fits += 1
+        return NearestPosterior(examples.points, examples.values)
+
+
+class NearestPosterior:
+    def __init__(self, points, values):
+        self.points, self.values = points, values
+
+    def predict(self, points):
+        distances = np.sqrt(((points[:, None] - self.points) ** 2).sum(axis=-1))
+        return self.values[distances.argmin(axis=1)], distances.min(axis=1) + 1e-3
+
+    def log_predictive(self, rows):
+        return np.zeros(len(rows))
+
+    def believing(self, points):
+        means, _ = self.predict(points)
+        return NearestPosterior(np.concatenate([self.points, points]), np.concatenate([self.values, means]))
+
+
+def test_another_surrogate_takes_part_in_the_same_search():
+    """It proposes, is named, and is fitted once between two tells."""
+    space, rng, surrogate = floats(2), np.random.default_rng(0), Nearest()
     vectors, _ = space.sample(rng, 31)
-    world, fits = World(vectors), []
-    monkeypatch.setattr(
-        expected_improvement, "GaussianProcess", lambda *a, **k: fits.append(1) or GaussianProcess(*a, **k)
-    )
-    for i, loss in enumerate(rng.random(30).tolist()):
+    world, model = World(vectors), replace(MODEL, surrogates=(surrogate,))
+    for i, loss in enumerate(bowl(vectors[:30]).tolist()):
         world.tell(0, i, loss)
-    first(MODEL, world.observations, space)
-    num_fits = len(fits)
-    first(MODEL, world.observations, space, 1)
-    assert len(fits) == num_fits > 0
+    proposal = model.propose(world.observations, space, rng)
+    assert proposal.facts.surrogate == "nearest"
+    assert bowl(proposal.vectors[:1])[0] < np.median(bowl(vectors))
+    first(model, world.observations, space, 1)
+    assert surrogate.num_fits == 1
     world.tell(0, 30, 0.1)
-    first(MODEL, world.observations, space)
-    assert len(fits) > num_fits
+    first(model, world.observations, space)
+    assert surrogate.num_fits == 2
 
 
 def test_a_space_of_choices_and_conditions():
