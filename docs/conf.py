@@ -1,5 +1,5 @@
-"""How Sphinx builds the documentation; `sphinx-build -W -n -E -b html docs docs/_build/html` must not warn."""
-# ruff: noqa: ARG001 - Sphinx calls a hook with all that it has
+"""Configure Sphinx. `sphinx-build -W -n -E -b html docs docs/_build/html` must not warn."""
+# ruff: noqa: ARG001 - Sphinx passes a fixed list of arguments to each hook
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -20,7 +20,7 @@ html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["bohb.css"]
 
-# Single backticks in docstrings are code, and a link where they name something of the reference.
+# Single backticks in docstrings are code, and link to the reference if the name is there.
 default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
@@ -31,28 +31,28 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_attr_annotations = False  # the signatures of the records show the types
 
-# The build needs no network, so types of Python's own library, of numpy and of ConfigSpace cannot be linked; and two
-# types of our own, which records hold, are no part of the reference.
+# The build uses no network, so types of the standard library, numpy and ConfigSpace cannot be linked. Two private types
+# of bohb appear in signatures but not in the reference.
 nitpick_ignore_regex = [
     ("py:class", r"(collections\.abc|concurrent\.futures|fractions|numpy|os|pathlib)\..*"),
     ("py:class", r"ConfigurationSpace"),
-    ("py:class", r"bohb\.(axes\.Axes|sortedset\.SortedSet)"),
+    ("py:class", r"bohb\.(space\.columns\.Columns|_sorted_set\.SortedSet)"),
 ]
 
 
 def plain_code(app: Sphinx, env: object, node: nodes.Element, contnode: nodes.Element) -> nodes.Element | None:
-    """Leaves single backticks of a docstring as code where they name nothing of the reference."""
+    """Show single backticks in a docstring as code if they name nothing in the reference."""
     return contnode if node["reftype"] == "obj" and node["refdomain"] == "py" else None
 
 
 def readable_default(
     app: Sphinx, what: str, name: str, obj: object, options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """Makes the default of a dataclass's list or dict an expression, which Sphinx can parse."""
+    """Replace a dataclass's `<factory>` default by an expression that Sphinx can parse."""
     return signature and signature.replace("<factory>", "..."), returns
 
 
 def setup(app: Sphinx) -> None:
-    """Connects the two hooks."""
+    """Connect the two hooks."""
     app.connect("missing-reference", plain_code)
     app.connect("autodoc-process-signature", readable_default)
