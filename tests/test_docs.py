@@ -25,6 +25,8 @@ MODULES = sorted(path for path in ROOT.glob("bohb/**/*.py") if ">>>" in path.rea
 FENCE = re.compile(r"^ *(`{3,}|~{3,})(.+)$", re.MULTILINE)
 RUN_OR_COMPARED = {"python", "output"}
 NOT_RUN = {"sh", "text", "toml", "json", "{toctree}", "{glossary}", "{eval-rst}", "{literalinclude}", "{note}"}
+CODE = re.compile(r"^```(?!\{glossary\}).+?^```$|^```\{glossary\}$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e[-+]?\d+)?")
 
 
@@ -115,3 +117,32 @@ def test_where_numbers_vary_the_words_are_compared(tmp_path: Path) -> None:
         "```python\nprint('loss', 0.25)\n```\n\n% numbers vary\n```output\nloss 1e-3\n```\n", encoding="utf-8"
     )
     assert evaluate(MARKDOWN, page) == 2
+
+
+def sentences(markdown: str) -> list[str]:
+    """Return the sentences of a page's paragraphs, lists, picture texts and glossary; no code, tables or headings."""
+    prose = LINK.sub(r"\1", CODE.sub("\n", markdown))
+    blocks = re.split(r"\n\s*\n|\n(?=\s*(?:\* |\d+\. |[|]))", prose)
+    texts = [re.sub(r"^(\* |\d+\. )", "", " ".join(block.split())) for block in blocks]
+    kept = [text for text in texts if not text.startswith(("#", "|", "```"))]
+    return [sentence for text in kept for sentence in re.split(r"(?<=[.!?])\*{0,2} ", text) if sentence]
+
+
+def lengths(markdown: str) -> list[int]:
+    """Return how many words each sentence has."""
+    return [len(sentence.split()) for sentence in sentences(markdown)]
+
+
+def test_the_sentences_of_the_concepts_are_short() -> None:
+    page = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
+    counts = lengths(page)
+    assert len(counts) > 100
+    assert sum(counts) / len(counts) < 18
+    assert [sentence for sentence in sentences(page) if len(sentence.split()) > 35] == []
+
+
+def test_a_long_sentence_is_found() -> None:
+    """The control: a sentence counts whole over line breaks and links, and code and tables do not count."""
+    long = " ".join(["word"] * 20) + "\n" + " ".join(["[a link](to.md)"] * 10) + "."
+    page = f"# A heading\n\nShort one. {long}\n\n* An item.\n\n| a | table |\n\n```python\nprint(1)\n```\n"
+    assert lengths(page) == [2, 20 + 20, 2]
