@@ -1,7 +1,7 @@
 """The figures. They read a `Panel` or the lines of `benchmarks.overhead`, and know nothing of how runs are made."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +78,8 @@ def draw_ranks(panel: Panel, path: Path, *, reference: str) -> None:
     figure = Figure(figsize=(9.5, 5.2))
     part = figure.subplots()
     spent = np.array(panel.fractions) * panel.total
-    for name in reversed(in_order(list(panel.optimizers))):
-        part.plot(spent, means[panel.optimizers.index(name)], **style_of(name).line_settings)
+    for name, settings in _lines(panel.optimizers):
+        part.plot(spent, means[panel.optimizers.index(name)], **settings)
     _draw_band(part, spent, bands, panel, reference)
     _rank_axes(part, spent)
     part.set_xlabel("full trainings spent, all workers together")
@@ -105,7 +105,7 @@ def draw_rank_bands(panel: Panel, path: Path) -> None:
     for part, name in zip(axes.flat, names, strict=False):
         part.plot(spent, means.T, color="#C4C4C4", linewidth=0.6)
         _draw_band(part, spent, bands, panel, name)
-        part.plot(spent, means[panel.optimizers.index(name)], **style_of(name).line_settings)
+        part.plot(spent, means[panel.optimizers.index(name)], **style_of(name).line_settings, markevery=8)
         part.set_title(name)
     for part in axes.flat[len(names) :]:
         part.set_visible(False)
@@ -168,7 +168,7 @@ def draw_overhead(lines: Iterable[dict[str, object]], path: Path) -> None:
     for name, points in steps.items():
         sizes, costs = np.array(sorted(points)).T
         style = _OVERHEAD_STYLES.get(name) or style_of(name)
-        part.plot(sizes, costs, marker="o", markersize=4, **style.line_settings)
+        part.plot(sizes, costs, **style.line_settings)
         part.annotate(name, (sizes[-1], costs[-1]), (7, 0), textcoords="offset points", color=style.color, va="center")
     part.set(xscale="log", yscale="log", xlabel="results told before", ylabel="CPU time of an ask and a tell (ms)")
     part.grid(which="minor", visible=False)
@@ -180,8 +180,15 @@ _OVERHEAD_STYLES = {
     "bohb": style_of("bohb-default"),
     "HpBandSter": style_of("hpbandster"),
     "Optuna TPE": style_of("optuna-tpe-hyperband"),
-    "numpy floor": Style("#8C8C8C", (0, (1.2, 1.2)), 1.8),
+    "numpy floor": Style("#8C8C8C", (0, (1.2, 1.2)), 1.8, "x"),
 }
+
+
+def _lines(optimizers: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what each line takes, the most important one last, with its markers between those of the others."""
+    names = in_order(list(optimizers))
+    for place, name in reversed(list(enumerate(names))):
+        yield name, {**style_of(name).line_settings, "markevery": (round(8 * place / len(names)), 8)}
 
 
 def _draw_band(part: Axes, spent: Floats, bands: tuple[Floats, Floats], panel: Panel, name: str) -> None:
@@ -196,10 +203,10 @@ def _rank_axes(part: Axes, spent: Floats) -> None:
 
 
 def _draw_family(part: Axes, spent: Floats, curve: Floats, panel: Panel) -> None:
-    for name in reversed(in_order(list(panel.optimizers))):
+    for name, settings in _lines(panel.optimizers):
         values = curve[panel.optimizers.index(name)]
         drawn = np.where(np.isfinite(values), np.maximum(values, FLOOR), np.nan)
-        part.plot(spent, drawn, **style_of(name).line_settings, drawstyle="steps-post")
+        part.plot(spent, drawn, **settings, drawstyle="steps-post")
     part.set_yscale("log")
     _log_time(part, spent)
     part.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))

@@ -1,7 +1,8 @@
-"""One colour and one line for each optimizer in every figure.
+"""One colour, one line and one marker for each optimizer in every figure.
 
 The colours are those of Okabe and Ito 2008 (Color universal design), which people with any kind of colour vision tell
-apart; ours are solid, other libraries' are broken, and random search is grey.
+apart. Lines and markers tell optimizers apart without colour: our presets have solid lines, other libraries broken
+ones, and no two known optimizers share a marker.
 """
 
 from dataclasses import dataclass
@@ -20,41 +21,51 @@ class Style:
     color: str
     line: Any = "-"
     width: float = 1.5
+    marker: Any = ""
 
     @property
     def line_settings(self) -> dict[str, Any]:
-        """Returns what matplotlib's line takes."""
-        return {"color": self.color, "linestyle": self.line, "linewidth": self.width}
+        """Return what matplotlib's line takes."""
+        return {
+            "color": self.color,
+            "linestyle": self.line,
+            "linewidth": self.width,
+            "marker": self.marker,
+            "markersize": 5,
+            "markerfacecolor": "white",
+        }
 
 
 _STYLES = {
-    "bohb-default": Style(_VERMILION, width=2.8),
-    "bohb-fast": Style(_VERMILION, _DASHED),
-    "bohb-paper": Style(_BLUE),
-    "bohb-hpbandster": Style(_SKY),
-    "bohb-hyperband": Style(_GREEN),
-    "bohb-asha": Style(_ORANGE),
-    "random": Style(_GREY, _DOTTED, 1.8),
-    "hpbandster": Style(_BLUE, _DASHED),
-    "optuna-tpe": Style(_PURPLE, _DOTTED),
-    "optuna-tpe-hyperband": Style(_PURPLE, _DASHED),
-    "optuna-gp": Style(_PURPLE, _DASH_DOT),
-    "smac-mf": Style(_GREEN, _DASHED),
-    "dehb": Style(_BLACK, _DASHED),
-    "syne-tune-bohb": Style(_ORANGE, _DASH_DOT),
-    "syne-tune-asha": Style(_ORANGE, _DASHED),
-    "blackboxopt-bohb": Style(_SKY, _DASHED),
-    "neps": Style(_YELLOW, _DASHED),
+    "bohb-default": Style(_VERMILION, width=2.8, marker="o"),
+    "bohb-fast": Style(_VERMILION, _DASHED, marker="v"),
+    "bohb-paper": Style(_BLUE, marker="s"),
+    "bohb-hpbandster": Style(_SKY, marker="D"),
+    "bohb-hyperband": Style(_GREEN, marker="^"),
+    "bohb-asha": Style(_ORANGE, marker="<"),
+    "random": Style(_GREY, _DOTTED, 1.8, "x"),
+    "hpbandster": Style(_BLUE, _DASHED, marker="p"),
+    "optuna-tpe": Style(_PURPLE, _DOTTED, marker=7),
+    "optuna-tpe-hyperband": Style(_PURPLE, _DASHED, marker=6),
+    "optuna-gp": Style(_PURPLE, _DASH_DOT, marker="*"),
+    "smac-mf": Style(_GREEN, _DASHED, marker="h"),
+    "dehb": Style(_BLACK, _DASHED, marker="+"),
+    "syne-tune-bohb": Style(_ORANGE, _DASH_DOT, marker="d"),
+    "syne-tune-asha": Style(_ORANGE, _DASHED, marker=">"),
+    "blackboxopt-bohb": Style(_SKY, _DASHED, marker="P"),
+    "neps": Style(_YELLOW, _DASHED, marker="X"),
 }
 _ORDER = {name: place for place, name in enumerate(_STYLES)}
-_OTHERS = [Style(color, line) for line in (_DASH_DOT, _DOTTED) for color in (_BLACK, _GREEN, _SKY, _BLUE, _YELLOW)]
+_OTHERS = [
+    Style(color, line, marker="|") for line in (_DASH_DOT, _DOTTED) for color in (_BLACK, _GREEN, _SKY, _BLUE, _YELLOW)
+]
 
 
 def style_of(optimizer: str) -> Style:
-    """Returns how an optimizer is drawn; one that is new here gets a style by its name alone."""
+    """Return how an optimizer is drawn; one that is new here gets a style by its name alone."""
     return _STYLES.get(optimizer) or _OTHERS[sum(optimizer.encode()) % len(_OTHERS)]
 
 
 def in_order(optimizers: list[str]) -> list[str]:
-    """Returns the optimizers in the order of legends and tables: ours, random search, the others."""
+    """Return the optimizers in the order of legends and tables: ours, random search, the others."""
     return sorted(optimizers, key=lambda name: (_ORDER.get(name, len(_ORDER)), name))

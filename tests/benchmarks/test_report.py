@@ -153,6 +153,7 @@ def test_no_two_optimizers_look_the_same() -> None:
     assert names[0] == "bohb-default"
     assert names[-1] == "zzz"
     assert len({(style_of(name).color, style_of(name).line) for name in names}) == len(names)
+    assert len({style_of(name).marker for name in names}) == len(names), "in grey, markers tell them apart"
 
 
 def test_labels_keep_apart_and_in_order() -> None:
