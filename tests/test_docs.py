@@ -1,8 +1,8 @@
 """What the documentation shows runs and prints what it says: every Python block of every page, and the docstrings.
 
 The blocks of a page run in order, in one namespace and in an empty directory. A block fenced as ``output`` holds what
-the Python block before it prints. Below a line ``% numbers vary`` only its words are compared: a loss depends on the
-versions of numpy and scikit-learn.
+the Python block before it prints. Below a line ``% numbers vary`` (in the README an HTML comment) only its words are
+compared: a loss depends on the versions of numpy and scikit-learn.
 """
 
 import contextlib
@@ -27,6 +27,7 @@ RUN_OR_COMPARED = {"python", "output"}
 NOT_RUN = {"sh", "text", "toml", "json", "{toctree}", "{glossary}", "{eval-rst}", "{literalinclude}", "{note}"}
 CODE = re.compile(r"^```(?!\{glossary\}).+?^```$|^```\{glossary\}$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+VARIES = {"% numbers vary", "<!-- numbers vary -->"}
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e[-+]?\d+)?")
 
 
@@ -41,7 +42,7 @@ def compare(example: Example) -> None:
     """Compares an output block with what the block before it printed."""
     shown, printed = str(example.parsed), example.namespace.pop("_printed")
     line_before = example.document.text[: example.region.start].rstrip().rpartition("\n")[2]
-    if line_before == "% numbers vary":
+    if line_before in VARIES:
         shown, printed = NUMBER.sub("#", shown), NUMBER.sub("#", printed)
     assert shown.split() == printed.split(), f"line {example.line} shows\n{shown}\nprinted was\n{printed}"
 
@@ -84,8 +85,8 @@ def test_the_examples_of_a_docstring_run(module: Path) -> None:
 
 
 def test_the_example_runs_as_its_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With less to spend than the page names; it must end with one report for each search."""
-    monkeypatch.setattr(sys, "argv", ["digits.py", "--trainings", "0.5"])
+    """With less to spend than the page names; it must end with one report for each search, and a picture."""
+    monkeypatch.setattr(sys, "argv", ["digits.py", "--trainings", "0.5", "--plot", "found.svg"])
     monkeypatch.chdir(tmp_path)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         runpy.run_path(str(ROOT / "docs" / "examples" / "digits.py"), run_name="__main__")
@@ -93,6 +94,9 @@ def test_the_example_runs_as_its_page_says(tmp_path: Path, monkeypatch: pytest.M
         "default",
         "random",
     ]
+    picture = (tmp_path / "found.svg").read_text(encoding="utf-8")
+    assert "median of 1 seed" in picture
+    assert "epochs trained" in picture
 
 
 @pytest.mark.parametrize(

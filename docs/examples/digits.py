@@ -5,7 +5,10 @@ configuration is not trained again from the start: it resumes from the checkpoin
 """
 
 import argparse
+import itertools
 import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -22,7 +25,7 @@ MAX_EPOCHS = 81
 
 
 def make_space() -> ConfigurationSpace:
-    """Seven parameters; momentum exists for stochastic gradient descent only."""
+    """Return a space of seven parameters; momentum exists for stochastic gradient descent only."""
     space = ConfigurationSpace(
         space={
             "learning_rate": Float("learning_rate", (1e-6, 1.0), log=True),
@@ -39,7 +42,7 @@ def make_space() -> ConfigurationSpace:
 
 
 class Digits:
-    """1,797 images of 8 x 8 pixels: 60 % to train, 20 % for the loss of the search, 20 % held out for the report."""
+    """1,797 images of 8 x 8 pixels: 60 % to train, 20 % for the validation loss, 20 % held out for the report."""
 
     def __init__(self, *, seed: int) -> None:
         images, labels = load_digits(return_X_y=True)
@@ -52,7 +55,7 @@ class Digits:
         self.seed = seed
 
     def __call__(self, trial: bohb.runner.FolderTrial) -> dict[str, object]:
-        """Trains up to the trial's budget and returns the validation loss and a checkpoint."""
+        """Train up to the trial's budget and return the validation loss and a checkpoint."""
         net, epochs = self.resume(trial)
         with np.errstate(over="ignore", invalid="ignore"):
             for _ in range(epochs, trial.budget):
@@ -62,7 +65,7 @@ class Digits:
         return {"loss": brier_score(net.predict_proba(self.valid), self.valid_labels), "checkpoint": path}
 
     def resume(self, trial: bohb.Trial) -> tuple[MLPClassifier, int]:
-        """Returns the network to train on, and how many epochs it has seen."""
+        """Return the network to train on, and how many epochs it has seen."""
         if trial.checkpoint is not None:
             return joblib.load(trial.checkpoint)
         config = trial.config
@@ -79,19 +82,35 @@ class Digits:
         return net, 0
 
     def test_error(self, result: bohb.Result) -> float:
-        """Returns the share of held-out images that the checkpoint of a result gets wrong."""
+        """Return the share of held-out images that the checkpoint of a result gets wrong."""
         net, _ = joblib.load(result.checkpoint)
         return 1 - net.score(self.test, self.test_labels)
 
 
 def brier_score(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Returns the mean squared distance of the predicted probabilities from the truth, in [0, 2]."""
+    """Return the mean squared distance of the predicted probabilities from the truth, in [0, 2]."""
     return float(((probabilities - np.eye(10)[labels]) ** 2).sum(axis=1).mean())
 
 
-def search(preset: str, *, seed: int, trainings: float) -> str:
-    """Runs one search and returns a line about what it found."""
+@dataclass
+class Search:
+    """What one search found: a summary, and the incumbent's loss after each number of epochs spent."""
+
+    preset: str
+    summary: str = ""
+    epochs: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+
+    def loss_at(self, spent: np.ndarray) -> np.ndarray:
+        """Return the incumbent's loss when so many epochs had been spent; nan before there was one."""
+        place = np.searchsorted(self.epochs, spent, side="right")
+        return np.array([np.nan, *self.losses])[place]
+
+
+def search(preset: str, *, seed: int, trainings: float) -> Search:
+    """Run one search."""
     optimizer = bohb.Optimizer(make_space(), budgets=bohb.geometric(1, MAX_EPOCHS, eta=3), seed=seed, preset=preset)
+    found = Search(preset)
     with tempfile.TemporaryDirectory() as folder, tqdm(total=trainings * MAX_EPOCHS, unit=" epochs") as bar:
         digits = Digits(seed=seed)
 
@@ -100,6 +119,8 @@ def search(preset: str, *, seed: int, trainings: float) -> str:
                 best = record.incumbent
                 bar.update(min(record.cost, bar.total - bar.n))
                 bar.set_description(f"{preset:8s} loss {best.loss:.4f} after {best.trial.budget} epochs")
+                found.epochs.append(record.spent)
+                found.losses.append(best.loss)
 
         report = bohb.run(
             digits,
@@ -110,27 +131,65 @@ def search(preset: str, *, seed: int, trainings: float) -> str:
             callbacks=[show],
             progress=False,
         )
-        best = report.incumbent
-        if best is None:
-            return f"{preset}: no network could be trained"
-        return (
-            f"{preset}: validation loss {best.loss:.4f} at {best.trial.budget} epochs, "
-            f"error on held-out images {digits.test_error(best):.2%}\n"
-            f"  configuration {best.trial.config}\n"
-            f"  {report.num_trials} trials spent {report.spent / MAX_EPOCHS:.1f} full trainings' worth of epochs "
-            f"in {report.seconds:.0f} s"
-        )
+        found.summary = summarise(preset, report, digits)
+    return found
+
+
+def summarise(preset: str, report: bohb.runner.Report, digits: Digits) -> str:
+    """Return what the search found and what it spent, in three lines."""
+    best = report.incumbent
+    if best is None:
+        return f"{preset}: no network could be trained"
+    return (
+        f"{preset}: validation loss {best.loss:.4f} at {best.trial.budget} epochs, "
+        f"error on held-out images {digits.test_error(best):.2%}\n"
+        f"  configuration {best.trial.config}\n"
+        f"  {report.num_trials} trials spent {report.spent / MAX_EPOCHS:.1f} full trainings' worth of epochs "
+        f"in {report.seconds:.0f} s"
+    )
+
+
+def plot(searches: list[Search], path: Path) -> None:
+    """Draw the loss of the incumbent over the epochs spent: thin lines for the seeds, thick ones for their median."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+    axes = figure.subplots()
+    spent = np.geomspace(1, max(found.epochs[-1] for found in searches), 300)
+    for preset, color, line in (("default", "#d55e00", "-"), ("random", "#0072b2", "--")):
+        curves = np.array([found.loss_at(spent) for found in searches if found.preset == preset])
+        axes.plot(spent, curves.T, color=color, linestyle=line, linewidth=0.7, alpha=0.35)
+        axes.plot(spent, np.median(curves, axis=0), color=color, linestyle=line, linewidth=2.6, label=preset)
+    axes.set(xscale="log", yscale="log", xlabel="epochs trained, all configurations together")
+    axes.set_ylabel("validation loss of the incumbent")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_locator(FixedLocator([0.02, 0.05, 0.1, 0.2, 0.5, 1]))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(color="#e6e6e6", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    num_seeds = sum(found.preset == "default" for found in searches)
+    axes.legend(
+        frameon=False, handlelength=3.2, title="median of " + (f"{num_seeds} seeds" if num_seeds > 1 else "1 seed")
+    )
+    figure.savefig(path, dpi=130)
 
 
 def main() -> None:
-    """Searches with BOHB, then with random search for the same number of epochs and the same seed."""
+    """Search with BOHB, then with random search for the same number of epochs and the same seed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--repeats", type=int, default=1, help="how many seeds to compare, counting up from --seed")
     parser.add_argument("--trainings", type=float, default=20, help="epochs to spend, in full trainings of 81")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw both searches to a PNG, SVG or PDF file")
     arguments = parser.parse_args()
-    with threadpool_limits(1):  # the matrices are small: more threads would only wait for each other
-        lines = [search(preset, seed=arguments.seed, trainings=arguments.trainings) for preset in ("default", "random")]
-    print("\n".join(lines))
+    runs = itertools.product(range(arguments.seed, arguments.seed + arguments.repeats), ("default", "random"))
+    with threadpool_limits(1):  # the matrices are small, so more threads would only wait for each other
+        searches = [search(preset, seed=seed, trainings=arguments.trainings) for seed, preset in runs]
+    print("\n".join(found.summary for found in searches))
+    if arguments.plot:
+        plot(searches, arguments.plot)
 
 
 if __name__ == "__main__":
