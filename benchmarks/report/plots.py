@@ -1,4 +1,4 @@
-"""The figures. They read a `Panel` or the lines of `benchmarks.overhead`, and know nothing of how runs are made."""
+"""Draw the figures from a `Panel` or the lines of `benchmarks.overhead`, without knowing how runs are made."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,7 +41,7 @@ _LOOKS: Any = {
 
 @mpl.rc_context(_LOOKS)
 def draw_regret(panel: Panel, path: Path) -> None:
-    """Draws regret over time, one part of the figure a family.
+    """Draw regret over time, a part of the figure for each family.
 
     Args:
         panel: With `TIMES` as its fractions.
@@ -67,7 +67,7 @@ def draw_regret(panel: Panel, path: Path) -> None:
 
 @mpl.rc_context(_LOOKS)
 def draw_ranks(panel: Panel, path: Path, *, reference: str) -> None:
-    """Draws the mean rank of all optimizers over time, with the band of the reference alone.
+    """Draw the mean rank of all optimizers over time, with the band of the reference alone.
 
     Args:
         panel: With `TIMES` as its fractions.
@@ -90,7 +90,7 @@ def draw_ranks(panel: Panel, path: Path, *, reference: str) -> None:
 
 @mpl.rc_context(_LOOKS)
 def draw_rank_bands(panel: Panel, path: Path) -> None:
-    """Draws the mean rank over time, one part of the figure an optimizer: its line and band, the others in grey.
+    """Draw the mean rank over time, a part of the figure for each optimizer: its line and band, others grey.
 
     Args:
         panel: With `TIMES` as its fractions.
@@ -117,7 +117,7 @@ def draw_rank_bands(panel: Panel, path: Path) -> None:
 
 @mpl.rc_context(_LOOKS)
 def draw_differences(comparison: Comparison, optimizers: Sequence[str], path: Path) -> None:
-    """Draws a critical-difference diagram: mean ranks on a line, bars over what cannot be told apart.
+    """Draw a critical-difference diagram: mean ranks on a line, bars over what cannot be told apart.
 
     Args:
         comparison: Of all optimizers.
@@ -152,7 +152,7 @@ def draw_differences(comparison: Comparison, optimizers: Sequence[str], path: Pa
 
 @mpl.rc_context(_LOOKS)
 def draw_overhead(lines: Iterable[dict[str, object]], path: Path) -> None:
-    """Draws what an ask and a tell take against the number of results told before.
+    """Draw what an ask and a tell take against the number of results told before.
 
     Args:
         lines: Of `python -m benchmarks.overhead --json`.
@@ -231,7 +231,7 @@ def _legend(figure: Figure, optimizers: Sequence[str]) -> None:
 
 
 def _label_ends(part: Axes, ends: Floats, names: Sequence[str]) -> None:
-    """Writes each name at the end of its line, moved apart where lines end close together."""
+    """Write each name at the end of its line, moved apart where lines end close together."""
     bottom, top = part.get_ylim()
     step = abs(bottom - top) / 24
     order = np.argsort(ends, kind="stable")
@@ -261,7 +261,7 @@ def _label_ends(part: Axes, ends: Floats, names: Sequence[str]) -> None:
 
 
 def _apart(values: Sequence[float], step: float) -> list[float]:
-    """Returns ascending values moved as little as needed so that neighbours are at least a step apart."""
+    """Return ascending values moved as little as needed so that neighbours are at least a step apart."""
     groups: list[list[float]] = []  # by group: the sum of the wanted places of its first member, and its size
     for value in values:
         groups.append([value, 1])
@@ -274,7 +274,7 @@ def _apart(values: Sequence[float], step: float) -> list[float]:
 
 
 def _end(group: Sequence[float], step: float) -> float:
-    """Returns where the member after a group can be at the earliest."""
+    """Return where the member after a group can be at the earliest."""
     return group[0] / group[1] + group[1] * step
 
 
