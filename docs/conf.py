@@ -31,12 +31,12 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_attr_annotations = False  # the signatures of the records show the types
 
-# The build uses no network, so types of the standard library, numpy and ConfigSpace cannot be linked. Some private
-# types of bohb appear in signatures but not in the reference.
+# The build needs no network, so types of Python's own library, of numpy and of ConfigSpace cannot be linked; and some
+# types of our own, which signatures name, are not part of the reference.
 nitpick_ignore_regex = [
     ("py:class", r"(collections\.abc|concurrent\.futures|fractions|numpy|os|pathlib)\..*"),
     ("py:class", r"ConfigurationSpace"),
-    ("py:class", r"bohb\.(space\.columns\.Columns|record\..*|schedules\.brackets\.RungLog|models\.observations\.T)"),
+    ("py:class", r"bohb\.(space\.columns\.Columns|models\.observations\.T|record\..*)"),
 ]
 
 
