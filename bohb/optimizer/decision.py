@@ -1,6 +1,7 @@
 """What happens when somebody asks: the next event, decided from the history and a generator, changing neither."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -25,6 +26,13 @@ class Decider:
     schedule: Schedule
     model: Model
 
+    @cached_property
+    def _deciders(self) -> tuple[OfferingSchedule, PromotingModel] | None:
+        """The schedule and the model if they decide together, looked up once because that takes long."""
+        if isinstance(self.schedule, OfferingSchedule) and isinstance(self.model, PromotingModel):
+            return self.schedule, self.model
+        return None
+
     def has_work(self, history: History) -> bool:
         """Whether anything is left to evaluate."""
         if history.record.pending.forgotten or history.queue:
@@ -38,9 +46,10 @@ class Decider:
             return self._reissue(history, forgotten[0])
         if history.queue:
             return self._queued(history, history.queue[0])
-        if isinstance(self.schedule, OfferingSchedule) and isinstance(self.model, PromotingModel):
-            offer = self.schedule.offer(history.brackets)
-            event = self._join(history, offer.start) or self._judge(self.model, offer, history, rng)
+        if self._deciders is not None:
+            schedule, model = self._deciders
+            offer = schedule.offer(history.brackets)
+            event = self._join(history, offer.start) or self._judge(model, offer, history, rng)
             move = offer.default
         else:
             move = self.schedule.next(history.brackets)

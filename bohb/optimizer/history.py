@@ -205,7 +205,7 @@ class History:
     def _settle(self, level: int, result: Result) -> None:
         """Make a result count. The trial, or its twin, is pending no more."""
         self.record.tell(level, result)
-        self._bracket_log.tell(level)
+        self._bracket_log.tell(level, result.trial.config_id)
         if self._is_incumbent(level, result):
             self.incumbents.append(result)
 

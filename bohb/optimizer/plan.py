@@ -160,7 +160,7 @@ def _rehearse(
         now, config_id, level = heapq.heappop(running)
         trial = record.pending.trial(level, config_id)
         record.tell(level, Result(trial, float(config_id), Status.OK, None, {}))
-        log.tell(level)
+        log.tell(level, config_id)
 
 
 def _rehearsed(trial_id: int, config_id: int, budget: object, move: Start | Promote) -> Trial:

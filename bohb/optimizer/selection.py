@@ -39,12 +39,11 @@ def select(
     """
     _check_vectors(proposal, len(space.names))
     facts, passed = _checked_facts(proposal.facts, num_levels), _Passed()
-    vector, origin = _first_new(space, proposal.vectors, is_new, passed), Origin.MODEL
+    vector, origin, reason = _first_new(space, proposal.vectors, is_new, passed), Origin.MODEL, facts.reason
     if vector is None:
-        if len(proposal.vectors):
-            facts = replace(facts, reason="every candidate was forbidden or a repeat")
+        reason = "every candidate was forbidden or a repeat" if len(proposal.vectors) else reason
         vector, origin = _random(space, is_new, rng, passed), Origin.RANDOM
-    return vector, origin, replace(facts, rejected=passed.rejected, duplicates=passed.duplicates)
+    return vector, origin, replace(facts, reason=reason, rejected=passed.rejected, duplicates=passed.duplicates)
 
 
 def _check_vectors(proposal: Any, num_dims: int) -> None:
@@ -63,8 +62,10 @@ def _checked_facts(facts: Any, num_levels: int) -> Facts:
         raise SettingError(f"expected a level from 0 to {num_levels - 1} in the facts of the model, got {facts.level}")
     if facts.reissue_of is not None:
         raise SettingError(f"expected no `reissue_of` in the facts of the model, got {facts}; the optimizer sets it")
+    if not facts.more:
+        return facts
     try:
-        more = json.loads(json.dumps(dict(facts.more), allow_nan=False)) if facts.more else {}
+        more = json.loads(json.dumps(dict(facts.more), allow_nan=False))
     except (TypeError, ValueError) as error:
         raise SettingError(f"expected JSON-able facts from the model, got {facts.more!r:.200}: {error}") from error
     return replace(facts, more=more)

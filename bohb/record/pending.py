@@ -29,13 +29,11 @@ class _Entry:
         trial: The trial; after it is asked again, the newer one.
         asked_at: What all trials had cost that were told before this one was asked. None if no worker is presumed to
             run it for a bracket: it was forgotten, or asked outside every bracket.
-        is_forgotten: Whether it is to be asked again.
         is_lost: Whether it is taken for lost.
     """
 
     trial: Trial
     asked_at: float | None
-    is_forgotten: bool = False
     is_lost: bool = False
 
     @property
@@ -56,6 +54,7 @@ class PendingTrials:
     def __init__(self, costs: Sequence[float]) -> None:
         self._costs = [max(cost / costs[-1], LEAST_SHARE) for cost in costs]
         self._levels: list[dict[int, _Entry]] = [{} for _ in costs]  # by configuration id, oldest first
+        self._forgotten: dict[int, Trial] = {}  # those of them that are to be asked again, by trial id
         self._finished = 0.0  # what all trials cost that were told before the last ask
         self._usual_age, self._num_told = 0.0, 0
         self._told: list[tuple[int, float]] = []  # (level, asked_at) of those told since the last ask
@@ -77,19 +76,18 @@ class PendingTrials:
     def is_running(self, level: int, trial: Trial) -> bool:
         """Whether this very trial is pending, and not forgotten."""
         entry = self._levels[level].get(trial.config_id)
-        return entry is not None and entry.trial.id == trial.id and not entry.is_forgotten
+        return entry is not None and entry.trial.id == trial.id and trial.id not in self._forgotten
 
     @property
     def running(self) -> list[Trial]:
         """The pending trials that were not forgotten, in the order of asking."""
-        trials = [entry.trial for entry in self._entries() if not entry.is_forgotten]
+        trials = [entry.trial for entry in self._entries() if entry.trial.id not in self._forgotten]
         return sorted(trials, key=lambda trial: trial.id)
 
     @property
     def forgotten(self) -> list[Trial]:
         """The trials that are to be asked again, in the order of asking."""
-        trials = [entry.trial for entry in self._entries() if entry.is_forgotten]
-        return sorted(trials, key=lambda trial: trial.id)
+        return [self._forgotten[trial_id] for trial_id in sorted(self._forgotten)]
 
     @property
     def config_ids(self) -> list[int]:
@@ -119,7 +117,7 @@ class PendingTrials:
     def ask(self, level: int, trial: Trial, *, in_bracket: bool) -> None:
         """Record that a trial was asked, for the first time or again."""
         entries = self._levels[level]
-        entries.pop(trial.config_id, None)
+        self._pop(level, trial.config_id)
         if in_bracket and self._told:
             self._learn()
             self._find_lost()
@@ -128,13 +126,20 @@ class PendingTrials:
     def forget(self, level: int, config_id: int) -> None:
         """Record that no worker runs a trial any more; it stays pending until it is asked again."""
         entry = self._levels[level][config_id]
-        entry.is_forgotten, entry.is_lost, entry.asked_at = True, False, None
+        entry.is_lost, entry.asked_at = False, None
+        self._forgotten[entry.trial.id] = entry.trial
 
     def settle(self, level: int, config_id: int) -> None:
         """Record that a configuration has a result at a level, whether it was pending or not."""
-        entry = self._levels[level].pop(config_id, None)
+        entry = self._pop(level, config_id)
         if entry is not None and entry.asked_at is not None:
             self._told.append((level, entry.asked_at))
+
+    def _pop(self, level: int, config_id: int) -> _Entry | None:
+        entry = self._levels[level].pop(config_id, None)
+        if entry is not None:
+            self._forgotten.pop(entry.trial.id, None)
+        return entry
 
     def _learn(self) -> None:
         """Update the usual age with the trials that were told since the last ask."""

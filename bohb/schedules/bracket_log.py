@@ -57,12 +57,13 @@ class BracketLog:
         logs[rung].entered.add(config_id)
         level = self._opened[bracket].rungs[rung].level
         self._entered[level].add(config_id)
-        self._close(level)
+        if config_id in self._record.levels[level].results:
+            self._close(level, config_id)
         return level
 
-    def tell(self, level: int) -> None:
-        """Take note that a result was recorded at a level: a bracket may be over."""
-        self._close(level)
+    def tell(self, level: int, config_id: int) -> None:
+        """Take note that a result was recorded: a bracket that waited for it may be over."""
+        self._close(level, config_id)
 
     def _open(self, index: int) -> None:
         plan = self.view.plan(index)
@@ -74,13 +75,15 @@ class BracketLog:
         self._opened.append(Bracket(index, plan, rungs))
         self._unfinished.append(self._opened[-1])
 
-    def _close(self, level: int) -> None:
-        """Close the brackets that can never give work again, so that schedules need not look at them."""
+    def _close(self, level: int, config_id: int) -> None:
+        """Close the brackets of a configuration that can never give work again, so that schedules skip them."""
         if self._is_over is None:
             return
         for bracket in tuple(self._unfinished):
-            if not bracket.plan.is_endless and level in bracket.plan.levels and self._is_over(bracket, self.view):
-                self._unfinished.remove(bracket)
+            if not bracket.plan.is_endless and level in bracket.plan.levels:
+                rung = bracket.rungs[bracket.plan.levels.index(level)]
+                if config_id in rung.entered and self._is_over(bracket, self.view):
+                    self._unfinished.remove(bracket)
 
 
 def _check_cycle(cycle: Sequence[BracketPlan], num_levels: int) -> tuple[BracketPlan, ...]:

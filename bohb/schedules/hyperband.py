@@ -85,9 +85,9 @@ def next_move(bracket: Bracket, brackets: Brackets, *, refills: bool) -> Start |
 
 def is_over(bracket: Bracket, brackets: Brackets, *, refills: bool) -> bool:
     """Whether the bracket can never give work again: nothing is pending, nothing can go on, nothing can start."""
-    if any(rung.num_pending for rung in bracket.rungs) or next_move(bracket, brackets, refills=refills) is not None:
+    if not (bracket.is_full(0) or _is_left(bracket)) or any(rung.num_pending for rung in bracket.rungs):
         return False
-    return _is_final(bracket, brackets, refills=refills)
+    return next_move(bracket, brackets, refills=refills) is None and _is_final(bracket, brackets, refills=refills)
 
 
 def _is_final(bracket: Bracket, brackets: Brackets, *, refills: bool) -> bool:

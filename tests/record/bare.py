@@ -41,4 +41,4 @@ class BracketWorld:
     def tell(self, level, config_id, loss):
         """A loss comes, asked for or not."""
         self.record.tell(level, bare_result(config_id, loss))
-        self.log.tell(level)
+        self.log.tell(level, config_id)
