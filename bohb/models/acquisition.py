@@ -44,7 +44,7 @@ class AcquisitionSearch:
         self._bests = [float(posterior.predict(at_full_budget(goals))[0].min()) for posterior in posteriors]
 
     def run(self, count: int) -> tuple[Floats, Floats]:
-        """Returns at most `(count, d)` different candidates, the best first, and their scores."""
+        """Return at most `(count, d)` different candidates, the best first, and their scores."""
         candidates = self._valid(np.concatenate(list(self._drawn())))
         scores = self.score(candidates)
         for step in STEPS:
@@ -56,7 +56,7 @@ class AcquisitionSearch:
         return candidates[order], scores[order]
 
     def score(self, vectors: Floats) -> Floats:
-        """Returns the logarithm of the expected improvement of `(n, d)` configurations, trained in full.
+        """Return the logarithm of the expected improvement of `(n, d)` configurations, trained in full.
 
         It is the mean over the surrogates, each of which counts in units of its own.
         """
@@ -74,7 +74,7 @@ class AcquisitionSearch:
         yield self._space.scatter(self._rng, NUM_RANDOM)
 
     def _moved(self, vectors: Floats, step: float) -> Floats:
-        """Returns the vectors with some numbers moved by about a step, and seldom a choice changed."""
+        """Return the vectors with some numbers moved by about a step, and seldom a choice changed."""
         choices, (num, dims) = self._space.choices, vectors.shape
         anything = self._space.scatter(self._rng, num)
         values = np.where(np.isnan(vectors), anything, vectors)
@@ -85,11 +85,11 @@ class AcquisitionSearch:
         return np.where(choices > 0, np.where(changed, anything, values), np.where(some, shifted, values))
 
     def _valid(self, vectors: Floats) -> Floats:
-        """Returns those vectors that are allowed, as they would be evaluated: on the grid, nothing where inactive."""
+        """Return those vectors that are allowed, as they would be evaluated: on the grid, nothing where inactive."""
         snapped = self._space.deactivate(self._space.snap(vectors))
         return snapped[self._space.is_allowed(snapped)]
 
 
 def at_full_budget(vectors: Floats) -> Floats:
-    """Returns `(n, d + 1)` points of a surrogate: the configurations, trained in full."""
+    """Return `(n, d + 1)` points of a surrogate: the configurations, trained in full."""
     return np.column_stack([vectors, np.ones(len(vectors))])

@@ -18,12 +18,12 @@ from bohb.surrogates.kernel_density import KernelDensity
 
 
 def num_good(num_points: int, fraction: float, minimum: int) -> int:
-    """Returns the size of the good set: a fraction of the points, but at least `minimum`."""
+    """Return the size of the good set: a fraction of the points, but at least `minimum`."""
     return max(minimum, math.floor(fraction * num_points))
 
 
 def random_proposal(space: Space, reason: str, *, results: int | None = None, needed: int | None = None) -> Proposal:
-    """Returns a proposal without candidates, which asks for a random configuration."""
+    """Return a proposal without candidates, which asks for a random configuration."""
     return Proposal(np.empty((0, len(space.names))), Facts(reason=reason, results=results, needed=needed))
 
 
@@ -42,12 +42,12 @@ class DensityRatio:
     widening: float
 
     def propose(self, space: Space, rng: np.random.Generator, num_candidates: int, facts: Facts) -> Proposal:
-        """Returns `num_candidates` candidates, the highest ratio first, with values for inactive parameters too."""
+        """Return `num_candidates` candidates, the highest ratio first, with values for inactive parameters too."""
         candidates = self.good.sample(rng, num_candidates, widening=self.widening)
         scores = self.score(space.deactivate(candidates))
         order = np.argsort(-scores, kind="stable")
         return Proposal(candidates[order], replace(facts, score=float(scores[order[0]])))
 
     def score(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns log l(x) - log g(x), `(n,)`, of `(n, d)` vectors."""
+        """Return log l(x) - log g(x), `(n,)`, of `(n, d)` vectors."""
         return self.good.log_pdf(vectors) - self.bad.log_pdf(vectors)

@@ -74,7 +74,7 @@ class ExpectedImprovementModel:
     many: Model = field(default_factory=PooledDensityModel, hash=False)
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
-        """Returns candidates by expected improvement, or none for the random share and before there is a model."""
+        """Return candidates by expected improvement, or none for the random share and before there is a model."""
         chosen = self.choose(observations, space, rng, (), (), 0)
         return chosen if isinstance(chosen, Proposal) else self.many.propose(observations, space, rng)
 
@@ -88,7 +88,7 @@ class ExpectedImprovementModel:
         remaining_cost: Sequence[float],
         start: int | None,
     ) -> int | Proposal | None:
-        """Returns who has the highest expected improvement for what is left to pay; a new one has all to pay."""
+        """Return who has the highest expected improvement for what is left to pay; a new one has all to pay."""
         num_results = observations.num_results
         if num_results > self.max_results:
             return None
@@ -118,7 +118,7 @@ class ExpectedImprovementModel:
         return Proposal(candidates, facts)
 
     def _points(self, observations: Observations, lowest: int) -> list[tuple[int, int, float]]:
-        """Returns (level, configuration id, loss) of what the processes see; failures are as bad as the worst of them.
+        """Return (level, configuration id, loss) of what the processes see; failures are as bad as the worst of them.
 
         Where all others at a budget are equal, at each budget, their ranks stand for the losses, and failures are worse
         than all. Larger budgets come first; of a level that has more than its share, half are the best and half are
@@ -186,7 +186,7 @@ class ExpectedImprovementModel:
         return " and ".join(dict.fromkeys(surrogate.name for surrogate in self.surrogates))
 
     def _learned(self, levels: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Returns the rows to learn from, evenly spread over each level; larger budgets come first, as in `_points`."""
+        """Return the rows to learn from, evenly spread over each level; larger budgets come first, as in `_points`."""
         rows: list[int] = []
         for level in reversed(range(levels.min(), levels.max() + 1)):
             here = np.flatnonzero(levels == level)
@@ -196,14 +196,14 @@ class ExpectedImprovementModel:
 
 
 def _most_worth(search: AcquisitionSearch, waiting: Floats, remaining_cost: Sequence[float]) -> tuple[int, float]:
-    """Returns who of the waiting promises most for what is left to pay, by its place, and the log of how much."""
+    """Return who of the waiting promises most for what is left to pay, by its place, and the log of how much."""
     worth = search.score(waiting) - np.log(remaining_cost)
     place = int(np.argmax(worth))
     return place, float(worth[place])
 
 
 def _spread(entries: Sequence[tuple[float, int]], count: int) -> Sequence[tuple[float, int]]:
-    """Returns at most `count` of the sorted entries: the best half of them, and others spread evenly over the rest."""
+    """Return at most `count` of the sorted entries: the best half of them, and others spread evenly over the rest."""
     if len(entries) <= count:
         return entries
     num_best = (count + 1) // 2
@@ -212,7 +212,7 @@ def _spread(entries: Sequence[tuple[float, int]], count: int) -> Sequence[tuple[
 
 
 def _room(places: int, *, is_last: bool) -> int:
-    """Returns how many of the places that are left a budget may take."""
+    """Return how many of the places that are left a budget may take."""
     return places if is_last else math.ceil(LARGER * places)
 
 

@@ -40,7 +40,7 @@ class HpBandSterModel:
     min_bandwidth: float = 1e-3
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
-        """Returns candidates as `BOHB.get_config` finds them; none for the random share and before a model exists."""
+        """Return candidates as `BOHB.get_config` finds them; none for the random share and before a model exists."""
         if rng.random() < self.random_fraction:
             return random_proposal(space, "random share")
         min_points = space.num_searched + 1
@@ -63,7 +63,7 @@ class HpBandSterModel:
 
 
 def _rank(l: NDArray[np.float64], g: NDArray[np.float64]) -> tuple[NDArray[np.intp], float]:  # noqa: E741
-    """Returns the order in which HpBandSter would prefer the candidates, and log l - log g of the first."""
+    """Return the order in which HpBandSter would prefer the candidates, and log l - log g of the first."""
     with np.errstate(over="ignore", invalid="ignore"):
         ratio = np.maximum(FLOOR, g) / np.maximum(l, FLOOR)
     ratio[np.isnan(g) | np.isnan(l)] = np.nan
@@ -118,7 +118,7 @@ class _Kernels:
         return cls(points, np.maximum(bandwidths, minimum), scale.choices)
 
     def pdf(self, candidates: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns the `(m,)` estimated densities of `(m, d)` candidates; kept: not normalised on the unit cube."""
+        """Return the `(m,)` estimated densities of `(m, d)` candidates; kept: not normalised on the unit cube."""
         factors = np.ones((len(candidates), len(self.points)))
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             for i, h in enumerate(self.bandwidths):
@@ -131,7 +131,7 @@ class _Kernels:
             return np.asarray(factors.mean(axis=1))
 
     def sample(self, rng: np.random.Generator, num: int, factor: float) -> NDArray[np.float64]:
-        """Returns `(num, d)` candidates, each around one of the points."""
+        """Return `(num, d)` candidates, each around one of the points."""
         from scipy.special import ndtr, ndtri
 
         centres = self.points[rng.integers(len(self.points), size=num)]
@@ -146,7 +146,7 @@ class _Kernels:
 
 
 def _impute(points: NDArray[np.float64], choices: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Fills inactive values from a random row of the same set in which the parameter is active, else at random.
+    """Fill inactive values from a random row of the same set in which the parameter is active, else at random.
 
     Mended: the original looks at the positions of the gaps instead of their number, and so skips the first column.
     """

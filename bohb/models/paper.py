@@ -41,7 +41,7 @@ class PaperModel:
     bandwidth_rule: Literal["normal_reference", "cv_ml", "cv_ls"] = "normal_reference"
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
-        """Returns candidates by Algorithm 2, or none for the random share and before the model has enough results."""
+        """Return candidates by Algorithm 2, or none for the random share and before the model has enough results."""
         if rng.random() < self.random_fraction:  # line 1
             return random_proposal(space, "random share")
         min_points = space.num_searched + 1  # N_min = d + 1
@@ -68,7 +68,7 @@ class PaperModel:
 
 
 def largest_level(observations: Observations, num_results: int, num_successes: int) -> int | None:
-    """Returns the largest level with at least so many results and, among them, so many successes; or None."""
+    """Return the largest level with at least so many results and, among them, so many successes; or None."""
     for level in range(len(observations.levels) - 1, -1, -1):
         here = observations.levels[level]
         if len(here.told) >= num_results and here.num_successes >= num_successes:
@@ -77,7 +77,7 @@ def largest_level(observations: Observations, num_results: int, num_successes: i
 
 
 def split(level: LevelResults, good_fraction: float, min_points: int) -> tuple[list[int], list[int]]:
-    """Returns the ids of the good and of the bad configurations at a level.
+    """Return the ids of the good and of the bad configurations at a level.
 
     Section 4.1: N_l = max(N_min, q * N) best and N_g = max(N_min, N - N_l) worst; the two may overlap while N is small.
     A failure is never good, so the good set may be smaller than N_l.

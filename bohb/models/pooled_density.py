@@ -55,7 +55,7 @@ class PooledDensityModel:
     min_agreement: float = 0.1
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
-        """Returns candidates ranked by the density ratio, or none for the random share and before there is a model."""
+        """Return candidates ranked by the density ratio, or none for the random share and before there is a model."""
         if rng.random() < self.random_fraction:
             return random_proposal(space, "random share")
         lowest = self.lowest_level(observations)
@@ -71,14 +71,14 @@ class PooledDensityModel:
         return ratio.propose(space, rng, self.num_candidates, Facts(level=lowest, good=len(good), bad=len(bad)))
 
     def lowest_level(self, observations: Observations) -> int:
-        """Returns the lowest level whose ranking can be trusted, going down from the largest budget with results."""
+        """Return the lowest level whose ranking can be trusted, going down from the largest budget with results."""
         level = max((i for i, here in enumerate(observations.levels) if here.highest), default=0)
         while level > 0 and not is_clearly_below(self.min_agreement, *rank_agreement(observations, level)):
             level -= 1
         return level
 
     def _bad(self, observations: Observations, lowest: int, num_good: int, rng: np.random.Generator) -> list[int]:
-        """Returns the rest of the pool, with the failures, thinned at random; and the pending configurations."""
+        """Return the rest of the pool, with the failures, thinned at random; and the pending configurations."""
         groups = [*(level.highest for level in reversed(observations.levels[lowest:])), observations.failed]
         num_rest = sum(map(len, groups)) - num_good
         if num_rest <= self.max_bad:
@@ -98,7 +98,7 @@ class PooledDensityModel:
 
 
 def _pick(groups: Sequence[Sequence[tuple[float, int]]], positions: list[int]) -> list[int]:
-    """Returns the ids at these positions of the groups laid end to end."""
+    """Return the ids at these positions of the groups laid end to end."""
     picked, offset = [], 0
     for group in groups:
         end = offset + len(group)

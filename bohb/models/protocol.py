@@ -31,7 +31,7 @@ class Model(Protocol):
     """What to train next. A model holds its settings only; all that changes is in the observations."""
 
     def propose(self, observations: "Observations", space: Space, rng: np.random.Generator) -> Proposal:
-        """Returns candidates for the next new configuration, drawn with `rng` and nothing else.
+        """Return candidates for the next new configuration, drawn with `rng` and nothing else.
 
         The optimizer takes the first candidate that lies in the space and is new at its budget, and a random
         configuration where there is none; inactive parameters of a candidate may hold any value.
@@ -52,7 +52,7 @@ class PromotingModel(Model, Protocol):
         remaining_cost: Sequence[float],
         start: int | None,
     ) -> int | Proposal | None:
-        """Returns who goes on, by its place in `waiting`, or a proposal for a new configuration.
+        """Return who goes on, by its place in `waiting`, or a proposal for a new configuration.
 
         Args:
             observations: What was told.

@@ -12,8 +12,8 @@ from bohb.space import Space
 
 @dataclass(frozen=True)
 class RandomModel:
-    """Proposes nothing, so that every new configuration is random."""
+    """Propose nothing, so that every new configuration is random."""
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:  # noqa: ARG002
-        """Returns no candidate."""
+        """Return no candidate."""
         return random_proposal(space, "no model")

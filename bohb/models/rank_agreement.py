@@ -23,7 +23,7 @@ def is_clearly_below(expected: float, tau: float, num: int) -> bool:
 
 
 def rank_agreement(observations: Observations, upper: int) -> tuple[float, int]:
-    """Returns Kendall's tau-a between a level and the one below, in [-1, 1], and how many configurations it rests on.
+    """Return Kendall's tau-a between a level and the one below, in [-1, 1], and how many configurations it rests on.
 
     Only configurations that succeeded at both levels count. Tau is 0 where fewer than two did.
     """

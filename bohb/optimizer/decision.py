@@ -40,7 +40,7 @@ class Decider:
         return any(map(history.brackets.has_room, history.brackets.levels))
 
     def decide(self, history: History, rng: np.random.Generator) -> Asked | Joined:
-        """Returns the next event: a forgotten trial first, then what the user enqueued, then the schedule's word."""
+        """Return the next event: a forgotten trial first, then what the user enqueued, then the schedule's word."""
         forgotten = history.record.pending.forgotten
         if forgotten:
             return self._reissue(history, forgotten[0])
@@ -61,7 +61,7 @@ class Decider:
         return self._start(history, move, self.model.propose(history.observations, self.space, rng), rng)
 
     def _join(self, history: History, start: Start | None) -> Joined | None:
-        """Returns the entry of who was told outside of the brackets, where the space holds nothing new for a start."""
+        """Return the entry of who was told outside of the brackets, where the space holds nothing new for a start."""
         if start is None:
             return None
         level = self._level(history, start)
@@ -71,7 +71,7 @@ class Decider:
     def _judge(
         self, model: PromotingModel, offer: MoveOffer, history: History, rng: np.random.Generator
     ) -> Asked | Joined | None:
-        """Returns what the model chose, or None if it leaves it to the default of the offer."""
+        """Return what the model chose, or None if it leaves it to the default of the offer."""
         chosen = model.choose(
             history.observations,
             self.space,
@@ -111,7 +111,7 @@ class Decider:
         return Asked(trial, Facts(rank=rank, finished=len(below.finished), chosen_from=chosen_from))
 
     def _start(self, history: History, start: Start, proposal: Proposal, rng: np.random.Generator) -> Asked:
-        """Returns a trial of a configuration that is new at the level, outside the brackets if there is none for it."""
+        """Return a trial of a configuration that is new at the level, outside the brackets if there is none for it."""
         level = self._level(history, start)
         place: Start | None = start
         if not history.brackets.has_room(level):
@@ -129,7 +129,7 @@ class Decider:
         return Asked(trial, facts)
 
     def _remaining_cost(self, history: History, move: Promote) -> float:
-        """Returns what training in full still costs, as a share of a full training, if the checkpoint is resumed."""
+        """Return what training in full still costs, as a share of a full training, if the checkpoint is resumed."""
         costs = self.ladder.costs
         return (costs[-1] - costs[history.brackets.plan(move.bracket).levels[move.rung - 1]]) / costs[-1]
 

@@ -12,7 +12,8 @@ from bohb.optimizer.history import History
 from bohb.trials import Origin, Trial
 
 LOW_CORRELATION = 0.2
-MANY = 0.2
+LOW_ACCEPTANCE = 0.2
+HIGH_FAILURE = 0.2
 NUM_LATEST = 20
 
 
@@ -34,7 +35,7 @@ class Explanation:
     text: str
 
     def __str__(self) -> str:
-        """Returns the text."""
+        """Return the text."""
         return self.text
 
 
@@ -75,16 +76,16 @@ class Health:
         for (lower, upper), tau in self.rank_correlation.items():
             if is_clearly_below(LOW_CORRELATION, tau, self.num_compared[lower, upper]):
                 found.append(f"rank correlation {lower} -> {upper} is {tau:.2f}: raise the smallest budget")
-        if self.acceptance_rate < MANY:
+        if self.acceptance_rate < LOW_ACCEPTANCE:
             found.append(f"only {self.acceptance_rate:.1%} of the draws are allowed: tighten the space itself")
-        if self.failure_rate > MANY:
+        if self.failure_rate > HIGH_FAILURE:
             found.append(f"{self.failure_rate:.0%} of the results are failures: see their info, narrow the space")
         if self.num_lost:
             found.append(f"{self.num_lost} pending trials seem to be lost: tell them as failures, or forget them")
         return tuple(found)
 
     def __str__(self) -> str:
-        """Returns the messages, or that there is nothing to say."""
+        """Return the messages, or that there is nothing to say."""
         return "\n".join(self.messages) or "nothing to report"
 
 
@@ -117,7 +118,7 @@ def _of_model(facts: Facts, ladder: Ladder) -> str:
 
 
 def health(history: History, ladder: Ladder) -> Health:
-    """Returns how the search is doing."""
+    """Return how the search is doing."""
     starts = [
         (trial.origin, facts)
         for trial, facts in zip(history.trials, history.facts, strict=True)
@@ -144,6 +145,6 @@ def health(history: History, ladder: Ladder) -> Health:
 
 
 def _pair(ladder: Ladder, upper: int) -> tuple[Any, Any]:
-    """Returns two neighbouring budgets in a form that can be a key."""
+    """Return two neighbouring budgets in a form that can be a key."""
     lower, higher = ladder[upper - 1], ladder[upper]
     return tuple(budget if isinstance(budget, int | float) else str(budget) for budget in (lower, higher))  # type: ignore[return-value]

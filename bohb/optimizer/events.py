@@ -80,7 +80,7 @@ Event = Asked | Joined | Told | Forgotten | Enqueued | Observed
 
 
 def to_json(event: Event, space: "Space") -> dict[str, Any]:
-    """Returns an event as JSON-able data; an infinite loss becomes null."""
+    """Return an event as JSON-able data; an infinite loss becomes null."""
     match event:
         case Asked(trial, facts):
             fields = {name: getattr(trial, name) for name in Trial.__slots__}
@@ -100,7 +100,7 @@ def to_json(event: Event, space: "Space") -> dict[str, Any]:
 
 
 def told_to_json(event: Told) -> dict[str, Any]:
-    """Returns what `to_json` returns for a told event, for which no space is needed."""
+    """Return what `to_json` returns for a told event, for which no space is needed."""
     outcome = {"loss": _finite_or_none(event.loss, event.status), "status": str(event.status)}
     return {
         "kind": "told",
@@ -112,7 +112,7 @@ def told_to_json(event: Told) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event:
-    """Returns the event that `to_json` described.
+    """Return the event that `to_json` described.
 
     Raises:
         StateError: If the data describe no event.
@@ -124,7 +124,7 @@ def from_json(data: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event:
 
 
 def told_from_json(data: Mapping[str, Any]) -> Told:
-    """Returns the event that `told_to_json` described."""
+    """Return the event that `told_to_json` described."""
     return Told(data["id"], _loss(data["loss"]), Status(data["status"]), data["checkpoint"], data["info"])
 
 

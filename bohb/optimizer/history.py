@@ -225,12 +225,12 @@ class History:
         self.record.pending.forget(self._ladder.level(trial.budget), trial.config_id)
 
     def _dequeue(self, config_id: int, level: int) -> None:
-        """Takes what is now tried, or known, off the queue."""
+        """Take what is now tried, or known, off the queue."""
         if self.queue:
             self.queue = [item for item in self.queue if item.config_id != config_id or item.level not in (None, level)]
 
     def _identify(self, config: Mapping[str, Any]) -> int:
-        """Returns the id of a configuration, a new one if need be."""
+        """Return the id of a configuration, a new one if need be."""
         vector = self._space.encode(config)
         config_id = self.configs.find(vector)
         return self.configs.add(config, vector) if config_id is None else config_id  # the event's own, read-only

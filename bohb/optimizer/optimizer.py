@@ -81,7 +81,7 @@ class Optimizer:
     # Ask and tell.
 
     def ask(self) -> Trial:
-        """Returns the next trial to evaluate; never blocks.
+        """Return the next trial to evaluate; never blocks.
 
         Raises:
             SpaceExhausted: If every configuration of a finite space is evaluated or pending at every budget
@@ -110,7 +110,7 @@ class Optimizer:
         checkpoint: Any = None,
         info: Mapping[str, Any] | None = None,
     ) -> Result:
-        """Records the outcome of a trial; repeating the same call is safe.
+        """Record the outcome of a trial; repeating the same call is safe.
 
         Args:
             trial: The trial, or its id.
@@ -138,7 +138,7 @@ class Optimizer:
         return self._history.answers[known.id]
 
     def forget(self, trial: Trial | int) -> None:
-        """Records that a trial never ran: the next ask repeats it under a new id, and nothing is learned from it.
+        """Record that a trial never ran: the next ask repeats it under a new id, and nothing is learned from it.
 
         A trial that is already forgotten, or settled by another one, stays as it is.
 
@@ -153,7 +153,7 @@ class Optimizer:
             self._history.apply(Forgotten(known.id))
 
     def enqueue(self, config: Mapping[str, Any], budget: Any = None) -> None:
-        """Puts a configuration before the model's choices.
+        """Put a configuration before the model's choices.
 
         Args:
             config: The configuration; it must lie in the space.
@@ -172,7 +172,7 @@ class Optimizer:
         self._history.apply(Enqueued(plain, None if level is None else self._ladder[level]))
 
     def observe(self, config: Mapping[str, Any], budget: Any, loss: Any) -> Result:
-        """Records a result from elsewhere, for the model and the incumbent; repeating the same call is safe.
+        """Record a result from elsewhere, for the model and the incumbent; repeating the same call is safe.
 
         Args:
             config: The configuration; it must lie in the space.
@@ -222,7 +222,7 @@ class Optimizer:
         return tuple(self._history.record.pending.running)
 
     def trial(self, trial_id: int) -> Trial:
-        """Returns the trial with this id, asked or observed.
+        """Return the trial with this id, asked or observed.
 
         Raises:
             UnknownTrial: If this optimizer never asked it.
@@ -230,11 +230,11 @@ class Optimizer:
         return _private_copy(self._find(trial_id, observed=True))
 
     def trajectory(self) -> Sequence[Result]:
-        """Returns the results that were the incumbent, in order."""
+        """Return the results that were the incumbent, in order."""
         return tuple(self._history.incumbents)
 
     def plan(self, num_workers: int = 1, cycles: int = 1) -> plan.Plan:
-        """Returns what a search takes, before anything is spent.
+        """Return what a search takes, before anything is spent.
 
         Args:
             num_workers: How many workers share the work, at least 1.
@@ -246,11 +246,11 @@ class Optimizer:
         return plan.plan(self._decider.schedule, self._ladder, num_workers, cycles, capacity=self._space.size)
 
     def health(self) -> diagnostics.Health:
-        """Returns how the search is doing: the model, the agreement of the budgets, failures, rejected candidates."""
+        """Return how the search is doing: the model, the agreement of the budgets, failures, rejected candidates."""
         return diagnostics.health(self._history, self._ladder)
 
     def explain(self, trial: Trial | int) -> diagnostics.Explanation:
-        """Returns why a trial is what it is.
+        """Return why a trial is what it is.
 
         Raises:
             UnknownTrial: If this optimizer never asked the trial.
@@ -260,7 +260,7 @@ class Optimizer:
         return diagnostics.explain(known, facts, self._ladder)
 
     def releasable(self) -> Sequence[str]:
-        """Returns the checkpoints that no promotion can ever need again, in the order of telling.
+        """Return the checkpoints that no promotion can ever need again, in the order of telling.
 
         The incumbent's checkpoint is never among them.
         """
@@ -274,7 +274,7 @@ class Optimizer:
         return self._history.events
 
     def apply(self, event: Event) -> None:
-        """Replays an event of another optimizer with the same arguments, without computing anything again.
+        """Replay an event of another optimizer with the same arguments, without computing anything again.
 
         Raises:
             StateError: If the event cannot follow those before.
@@ -285,7 +285,7 @@ class Optimizer:
             raise StateError(f"expected an event that can follow the {len(self.events)} before, got {event}") from error
 
     def to_state(self) -> dict[str, Any]:
-        """Returns everything as plain JSON-able data."""
+        """Return everything as plain JSON-able data."""
         return {
             "format": FORMAT,
             "space": self._space.to_json(),
@@ -300,7 +300,7 @@ class Optimizer:
     def from_state(
         cls, state: Mapping[str, Any], *, schedule: Schedule | None = None, model: Model | None = None
     ) -> "Optimizer":
-        """Returns the optimizer that `to_state` described; it goes on as if it had never stopped.
+        """Return the optimizer that `to_state` described; it goes on as if it had never stopped.
 
         Args:
             state: What `to_state` returned.
@@ -337,7 +337,7 @@ class Optimizer:
     # Checks at the boundary.
 
     def _find(self, trial: Trial | int, *, observed: bool = False) -> Trial:
-        """Returns this optimizer's own record of a trial that was asked, or observed if that will do."""
+        """Return this optimizer's own record of a trial that was asked, or observed if that will do."""
         trial_id = trial.id if isinstance(trial, Trial) else trial
         if isinstance(trial_id, bool) or not hasattr(trial_id, "__index__"):
             raise UnknownTrial(
@@ -355,14 +355,14 @@ class Optimizer:
         return known
 
     def _plain(self, config: Mapping[str, Any]) -> ReadOnlyDict:
-        """Returns a valid configuration in plain Python values, floats exactly as they came."""
+        """Return a valid configuration in plain Python values, floats exactly as they came."""
         canonical = self._space.decode(self._space.encode(config))
         return ReadOnlyDict(
             (name, float(config[name]) if isinstance(value, float) else value) for name, value in canonical.items()
         )
 
     def _check_not_known(self, config_id: int, level: int | None) -> None:
-        """Raises `ConfigError` if enqueueing the configuration would evaluate it twice at a budget."""
+        """Raise `ConfigError` if enqueueing the configuration would evaluate it twice at a budget."""
         levels = range(len(self._ladder)) if level is None else (level,)
         taken = [self._ladder[i] for i in levels if self._history.brackets.is_taken(i, config_id)]
         queued = any(
@@ -392,5 +392,5 @@ def _is_same(trial: Trial, known: Trial) -> bool:
 
 
 def _private_copy(trial: Trial) -> Trial:
-    """Returns the record to hand out, so that whoever changes its dicts changes nothing here."""
+    """Return the record to hand out, so that whoever changes its dicts changes nothing here."""
     return replace(trial, config=dict(trial.config), budget=copy.deepcopy(trial.budget))

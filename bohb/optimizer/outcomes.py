@@ -12,7 +12,7 @@ from bohb.trials import Failure, Result, Status
 
 
 def read_outcome(outcome: Any, info: Mapping[str, Any] | None) -> tuple[float, Status, dict[str, Any]]:
-    """Returns (loss, status, info) of what was told; the loss of a failure is infinite.
+    """Return (loss, status, info) of what was told; the loss of a failure is infinite.
 
     Args:
         outcome: A number, a `Failure`, or an exception.
@@ -33,7 +33,7 @@ def read_outcome(outcome: Any, info: Mapping[str, Any] | None) -> tuple[float, S
 
 
 def read_loss(outcome: Any) -> float:
-    """Returns a told loss as a float, finite or not.
+    """Return a told loss as a float, finite or not.
 
     Raises:
         OutcomeError: If it is no number.
@@ -50,7 +50,7 @@ def read_loss(outcome: Any) -> float:
 
 
 def read_info(info: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Returns a private copy of the info.
+    """Return a private copy of the info.
 
     Raises:
         OutcomeError: If it is no mapping of JSON-able values.
@@ -67,7 +67,7 @@ def read_info(info: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def read_checkpoint(checkpoint: Any) -> str | None:
-    """Returns a checkpoint as text.
+    """Return a checkpoint as text.
 
     Raises:
         OutcomeError: If it is neither text nor a path.
@@ -86,7 +86,7 @@ def is_same_outcome(before: Result | Told, again: Told) -> bool:
 
 
 def same_or_conflict(before: Result, again: Told) -> Result:
-    """Returns the result that was told before, if this is the same tell.
+    """Return the result that was told before, if this is the same tell.
 
     Raises:
         TellConflict: If it is another one.
@@ -97,7 +97,7 @@ def same_or_conflict(before: Result, again: Told) -> Result:
 
 
 def conflict(trial_id: int, before: Result | Told, again: Told) -> TellConflict:
-    """Returns the error for a second tell that says something else."""
+    """Return the error for a second tell that says something else."""
     return TellConflict(
         f"expected the outcome that was told before for trial {trial_id}: loss {before.loss!r} "
         f"({before.status}), checkpoint {before.checkpoint!r}; got loss {again.loss!r} ({again.status}), "

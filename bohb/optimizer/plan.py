@@ -53,7 +53,7 @@ class Plan:
     makespan_afresh: float
 
     def __str__(self) -> str:
-        """Returns the plan as a small table."""
+        """Return the plan as a small table."""
         lines = [
             f"bracket {i}: " + ", ".join(f"{rung.num_configs} x {rung.budget}" for rung in rungs)
             for i, rungs in enumerate(self.brackets)
@@ -70,7 +70,7 @@ class Plan:
 
 
 def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, *, capacity: int | None = None) -> Plan:
-    """Returns what `num_cycles` cycles of a schedule take on `num_workers` workers.
+    """Return what `num_cycles` cycles of a schedule take on `num_workers` workers.
 
     Args:
         schedule: The schedule.
@@ -101,7 +101,7 @@ def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, 
 
 
 def _check_count(number: Any, name: str) -> int:
-    """Returns any kind of integer as Python's, if it is positive."""
+    """Return any kind of integer as Python's, if it is positive."""
     if isinstance(number, bool) or not hasattr(number, "__index__") or operator.index(number) < 1:
         raise SettingError(f"expected a positive integer as {name}, got {number!r}")
     return operator.index(number)
@@ -122,7 +122,7 @@ class _Rehearsal:
 
 
 def _price(move: Start | Promote, brackets: Brackets, *, resumed: bool) -> float:
-    """Returns what a move costs."""
+    """Return what a move costs."""
     levels, costs = brackets.plan(move.bracket).levels, brackets.ladder.costs
     paid = costs[levels[move.rung - 1]] if resumed and isinstance(move, Promote) else 0
     return costs[levels[move.rung]] - paid
@@ -131,7 +131,7 @@ def _price(move: Start | Promote, brackets: Brackets, *, resumed: bool) -> float
 def _rehearse(
     schedule: Schedule, ladder: Ladder, capacity: int | None, num_workers: int, num_cycles: int, *, resumed: bool
 ) -> _Rehearsal:
-    """Runs the cycles with the schedule itself, on simulated workers.
+    """Run the cycles with the schedule itself, on simulated workers.
 
     Losses are the configurations' ids, so that of equals the first goes on. A worker idles where the schedule would
     open a bracket beyond the planned ones, start more in an endless bracket than its plan says, or start one that the

@@ -30,7 +30,7 @@ PRESETS: dict[str, Callable[[], tuple[Schedule, Model]]] = {
 
 
 def from_preset(name: str) -> tuple[Schedule, Model]:
-    """Returns the schedule and the model of a preset.
+    """Return the schedule and the model of a preset.
 
     Raises:
         SettingError: If there is no such preset.
@@ -41,7 +41,7 @@ def from_preset(name: str) -> tuple[Schedule, Model]:
 
 
 def choose(preset: str, schedule: Schedule | None, model: Model | None) -> tuple[Schedule, Model]:
-    """Returns the user's own schedule and model, and those of the preset in place of what is None.
+    """Return the user's own schedule and model, and those of the preset in place of what is None.
 
     Raises:
         SettingError: If there is no such preset, or a part is none.
@@ -54,7 +54,7 @@ def choose(preset: str, schedule: Schedule | None, model: Model | None) -> tuple
 
 
 def _check_part(part: Any, what: str, methods: tuple[str, ...]) -> Any:
-    """Returns a schedule or a model of the user's own, if it looks like one."""
+    """Return a schedule or a model of the user's own, if it looks like one."""
     missing = [method for method in methods if not callable(getattr(part, method, None))]
     if missing or isinstance(part, type):
         wanted = "an instance, not the class" if isinstance(part, type) else f"an object with {', '.join(methods)}"

@@ -72,7 +72,7 @@ def _checked_facts(facts: Any, num_levels: int) -> Facts:
 
 
 def _first_new(space: Space, vectors: Vector, is_new: Callable[[Vector], bool], passed: _Passed) -> Vector | None:
-    """Returns the first of `(n, d)` vectors, moved to the grid, that is allowed and new; counts those before it."""
+    """Return the first of `(n, d)` vectors, moved to the grid, that is allowed and new; counts those before it."""
     for i in range(len(vectors)):
         snapped = space.deactivate(space.snap(vectors[i : i + 1]))  # in this order: a condition sees the grid's value
         if not space.is_allowed(snapped)[0]:
@@ -85,7 +85,7 @@ def _first_new(space: Space, vectors: Vector, is_new: Callable[[Vector], bool], 
 
 
 def _random(space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator, passed: _Passed) -> Vector:
-    """Returns a new configuration drawn from the space."""
+    """Return a new configuration drawn from the space."""
     for vectors in _draws(space, rng, passed):
         vector = _first_new(space, vectors, is_new, passed)
         if vector is not None:
@@ -94,7 +94,7 @@ def _random(space: Space, is_new: Callable[[Vector], bool], rng: np.random.Gener
 
 
 def _draws(space: Space, rng: np.random.Generator, passed: _Passed) -> Iterator[Vector]:
-    """Yields `(n, d)` random vectors: from the space's own distribution, and then evenly, since that may hide most."""
+    """Yield `(n, d)` random vectors: from the space's own distribution, and then evenly, since that may hide most."""
     for batch in range(MAX_BATCHES):
         vectors, rejected = space.sample(rng, BATCH if batch else 1)
         passed.rejected += rejected
@@ -104,7 +104,7 @@ def _draws(space: Space, rng: np.random.Generator, passed: _Passed) -> Iterator[
 
 
 def _everything(space: Space) -> Vector:
-    """Returns all `(n, d)` vectors of the space, none if they are too many to be listed."""
+    """Return all `(n, d)` vectors of the space, none if they are too many to be listed."""
     try:
         return space.enumerate()
     except SpaceError:
@@ -112,7 +112,7 @@ def _everything(space: Space) -> Vector:
 
 
 def _any_new(space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator) -> Vector:
-    """Returns one of the few new configurations that are left of a finite space."""
+    """Return one of the few new configurations that are left of a finite space."""
     left: list[Vector] = [vector for vector in _everything(space) if is_new(vector)]
     if not left:
         raise SpaceExhausted(

@@ -28,11 +28,11 @@ class AsynchronousHalving:
     patience: int = 2
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
-        """Returns the one bracket, over the whole ladder."""
+        """Return the one bracket, over the whole ladder."""
         return [endless_bracket(ladder)]
 
     def next(self, brackets: Brackets) -> Start | Promote:
-        """Returns the promotion into the highest rung that allows one, else a start in the lowest rung."""
+        """Return the promotion into the highest rung that allows one, else a start in the lowest rung."""
         if len(brackets):
             for rung in range(len(brackets.ladder) - 1, 0, -1):
                 config_id = self._promotable(brackets, rung)
@@ -41,11 +41,11 @@ class AsynchronousHalving:
         return self.start(brackets)
 
     def start(self, brackets: Brackets) -> Start:  # noqa: ARG002 - there is only one place to start
-        """Returns the lowest rung."""
+        """Return the lowest rung."""
         return Start(0)
 
     def _promotable(self, brackets: Brackets, rung: int) -> int | None:
-        """Returns who may enter `rung` now, or None."""
+        """Return who may enter `rung` now, or None."""
         below, above = brackets[0].rungs[rung - 1], brackets[0].rungs[rung]
         num_finished = len(below.finished)
         eta = brackets.ladder.reduction(rung - 1, rung)
@@ -58,13 +58,13 @@ class AsynchronousHalving:
         return below.waiting[0][1]
 
     def _first_promotion(self, brackets: Brackets, rung: int) -> int:
-        """Returns how many results the rung needs before anybody leaves it."""
+        """Return how many results the rung needs before anybody leaves it."""
         reduction = brackets.ladder.reduction(rung, rung + 1)
         return min(brackets[0].plan.sizes[rung], math.ceil(reduction**self.patience))
 
 
 def endless_bracket(ladder: Ladder) -> BracketPlan:
-    """Returns a bracket over the whole ladder that grows without end.
+    """Return a bracket over the whole ladder that grows without end.
 
     Its sizes are as many below as it takes to promote one to the top; where the reductions are whole numbers these are
     the sizes of the paper.

@@ -23,7 +23,7 @@ class BracketPlan:
 
 
 def paper_bracket(ladder: Ladder, start: int) -> BracketPlan:
-    """Returns the bracket that starts at level `start`, with the sizes of the paper.
+    """Return the bracket that starts at level `start`, with the sizes of the paper.
 
     Li et al. 2018 (Hyperband), Algorithm 1: n = ceil((s_max + 1) / (s + 1) * eta^s); rung i takes floor(n * eta^-i).
     """
@@ -33,7 +33,7 @@ def paper_bracket(ladder: Ladder, start: int) -> BracketPlan:
 
 
 def hpbandster_bracket(ladder: Ladder, start: int) -> BracketPlan:
-    """Returns the bracket that starts at level `start`, with the sizes that HpBandSter, DEHB and NePS code.
+    """Return the bracket that starts at level `start`, with the sizes that HpBandSter, DEHB and NePS code.
 
     hpbandster/optimizers/bohb.py, get_next_iteration: n0 = floor((s_max + 1) / (s + 1)) * eta^s.
     """

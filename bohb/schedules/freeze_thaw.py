@@ -77,7 +77,7 @@ class FreezeThaw:
     width: int = 64
 
     def __post_init__(self) -> None:
-        """Checks the settings.
+        """Check the settings.
 
         Raises:
             SettingError: If one is out of its range.
@@ -90,19 +90,19 @@ class FreezeThaw:
             )
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
-        """Returns the one bracket, over the whole ladder."""
+        """Return the one bracket, over the whole ladder."""
         return [endless_bracket(ladder)]
 
     def next(self, brackets: Brackets) -> Start | Promote:
-        """Returns the best of those that have to go on, else a start."""
+        """Return the best of those that have to go on, else a start."""
         return self.offer(brackets).default
 
     def start(self, brackets: Brackets) -> Start:  # noqa: ARG002 - the schedule's usual place
-        """Returns the lowest rung."""
+        """Return the lowest rung."""
         return Start(0)
 
     def offer(self, brackets: Brackets) -> MoveOffer:
-        """Returns the moves of which the model may choose one; without a start, one of the promotions it must be."""
+        """Return the moves of which the model may choose one; without a start, one of the promotions it must be."""
         if not len(brackets):
             return MoveOffer((), Start(0))
         bracket, top = brackets[0], len(brackets.ladder) - 1
@@ -122,7 +122,7 @@ class FreezeThaw:
         return MoveOffer(everybody, Start(0))
 
     def _first_pass(self, bracket: Bracket, able: Sequence[tuple[Promote, ...]], num_pending: int) -> MoveOffer:
-        """Returns who goes on while nobody has entered the full budget: the highest rung that is ready promotes."""
+        """Return who goes on while nobody has entered the full budget: the highest rung that is ready promotes."""
         sizes = [math.ceil(self.first_share * size) for size in bracket.plan.sizes]
         speed = max(Fraction(num_pending + 1, FEW_WORKERS), Fraction(1))
         needed = [self.first_started] + [0] * (len(able) - 1)
@@ -141,7 +141,7 @@ class FreezeThaw:
         return len(rung.finished) >= behind * (_num_promoted(rung) + 1)
 
     def _promotions(self, bracket: Bracket, number: int) -> tuple[Promote, ...]:
-        """Returns the promotions out of a rung, the best by loss first; who is at the top already stays there."""
+        """Return the promotions out of a rung, the best by loss first; who is at the top already stays there."""
         at_top = bracket.rungs[-1].entered
         waiting = bracket.rungs[number].waiting[: self.width]
         return tuple(Promote(bracket.index, number + 1, id_) for _, id_ in waiting if id_ not in at_top)
@@ -159,7 +159,7 @@ class FreezeThaw:
         return num_direct_pending < max(share * brackets.num_at_work, FEW_DIRECT)
 
     def _direct_share(self, bracket: Bracket) -> float:
-        """Returns the share of direct starts: the more, the surer it is that they end lower than those that climbed."""
+        """Return the share of direct starts: the more, the surer it is that they end lower than those that climbed."""
         climbed = bracket.rungs[-2].entered
         finished = bracket.rungs[-1].finished
         finished = finished[:: math.ceil(len(finished) / MANY_RESULTS)]
@@ -168,7 +168,7 @@ class FreezeThaw:
 
 
 def _advantage(losses: Sequence[float], is_first: Sequence[bool]) -> float:
-    """Returns by how many standard errors the first of two groups ranks before the second; the losses are ascending.
+    """Return by how many standard errors the first of two groups ranks before the second; the losses are ascending.
 
     The statistic of Mann and Whitney 1947, in units of its standard deviation where the groups do not differ; equal
     losses share their middle rank.
@@ -184,17 +184,17 @@ def _advantage(losses: Sequence[float], is_first: Sequence[bool]) -> float:
 
 
 def _behind(alone: float | Fraction, speed: float | Fraction) -> float | Fraction:
-    """Returns how many results a rung keeps for each that left: `speed` times fewer, but at least `LEAST_BEHIND`."""
+    """Return how many results a rung keeps for each that left: `speed` times fewer, but at least `LEAST_BEHIND`."""
     return max(alone / speed, min(alone, LEAST_BEHIND))
 
 
 def _num_promoted(rung: Rung) -> int:
-    """Returns how many left the rung: those that succeeded and do not wait."""
+    """Return how many left the rung: those that succeeded and do not wait."""
     return bisect_left(rung.finished, (math.inf,)) - len(rung.waiting)
 
 
 def _spent(bracket: Bracket, ladder: Ladder, num_direct: int) -> Iterator[float]:
-    """Yields what was spent in each rung, in full trainings with checkpoints resumed, direct starts left out.
+    """Yield what was spent in each rung, in full trainings with checkpoints resumed, direct starts left out.
 
     What was told outside and takes part here counts as if it had been asked.
     """

@@ -14,13 +14,13 @@ class FullBudget:
     """One bracket of one rung, at the largest budget."""
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
-        """Returns the one bracket."""
+        """Return the one bracket."""
         return [BracketPlan((len(ladder) - 1,), (1,), is_endless=True)]
 
     def next(self, brackets: Brackets) -> Start:
-        """Returns a start at the full budget."""
+        """Return a start at the full budget."""
         return self.start(brackets)
 
     def start(self, brackets: Brackets) -> Start:  # noqa: ARG002 - there is only one place to start
-        """Returns a start at the full budget."""
+        """Return a start at the full budget."""
         return Start(0)

@@ -20,11 +20,11 @@ class HpBandSterHyperband:
     """Synchronous Hyperband with HpBandSter's bracket sizes, order and refilling of failed places."""
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
-        """Returns one bracket for each starting level, the one that starts at the smallest budget first."""
+        """Return one bracket for each starting level, the one that starts at the smallest budget first."""
         return [hpbandster_bracket(ladder, start) for start in range(len(ladder))]
 
     def next(self, brackets: Brackets) -> Start | Promote:
-        """Returns the next run of the oldest bracket that has one; else the start of the next bracket."""
+        """Return the next run of the oldest bracket that has one; else the start of the next bracket."""
         for bracket in brackets.open:
             move = next_move(bracket, brackets, refills=True)
             if move is not None:
@@ -32,7 +32,7 @@ class HpBandSterHyperband:
         return Start(len(brackets))
 
     def start(self, brackets: Brackets) -> Start:
-        """Returns the oldest bracket that still takes new configurations, else the next one."""
+        """Return the oldest bracket that still takes new configurations, else the next one."""
         return oldest_start(brackets)
 
     def is_over(self, bracket: Bracket, brackets: Brackets) -> bool:

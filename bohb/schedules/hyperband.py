@@ -19,11 +19,11 @@ class Hyperband:
     """Synchronous Hyperband with the paper's bracket sizes, most aggressive bracket first."""
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
-        """Returns one bracket for each starting level, the one that starts at the smallest budget first."""
+        """Return one bracket for each starting level, the one that starts at the smallest budget first."""
         return [paper_bracket(ladder, start) for start in range(len(ladder))]
 
     def next(self, brackets: Brackets) -> Start | Promote:
-        """Returns the waiting run with the smallest budget, the oldest bracket first; else opens the next bracket."""
+        """Return the waiting run with the smallest budget, the oldest bracket first; else opens the next bracket."""
         found = (next_move(bracket, brackets, refills=False) for bracket in brackets.open)
         moves = [move for move in found if move is not None]
         if not moves:
@@ -31,7 +31,7 @@ class Hyperband:
         return min(moves, key=lambda move: (brackets[move.bracket].plan.levels[move.rung], move.bracket))
 
     def start(self, brackets: Brackets) -> Start:
-        """Returns the oldest bracket that still takes new configurations, else the next one."""
+        """Return the oldest bracket that still takes new configurations, else the next one."""
         return oldest_start(brackets)
 
     def is_over(self, bracket: Bracket, brackets: Brackets) -> bool:
@@ -40,7 +40,7 @@ class Hyperband:
 
 
 def oldest_start(brackets: Brackets) -> Start:
-    """Returns the oldest bracket that still takes new configurations, else the next one."""
+    """Return the oldest bracket that still takes new configurations, else the next one."""
     return Start(next((bracket.index for bracket in brackets.open if takes_new(bracket, brackets)), len(brackets)))
 
 
@@ -55,7 +55,7 @@ def _is_left(bracket: Bracket) -> bool:
 
 
 def num_places(bracket: Bracket, rung: int) -> int:
-    """Returns how many configurations a rung takes: the plan's size, in proportion if the first rung fell short.
+    """Return how many configurations a rung takes: the plan's size, in proportion if the first rung fell short.
 
     The first rung falls short only where a finite space ran out of new configurations.
     """

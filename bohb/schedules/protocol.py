@@ -56,15 +56,15 @@ class Schedule(Protocol):
     """Who is promoted and what comes next. A schedule holds its settings only; all that changes is in the brackets."""
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
-        """Returns the plans of one cycle over all brackets, in the order in which they are opened."""
+        """Return the plans of one cycle over all brackets, in the order in which they are opened."""
         ...
 
     def next(self, brackets: "Brackets") -> Start | Promote:
-        """Returns what to evaluate next; always something, if need be the start of the next bracket."""
+        """Return what to evaluate next; always something, if need be the start of the next bracket."""
         ...
 
     def start(self, brackets: "Brackets") -> Start:
-        """Returns where a new configuration would start now, even if a promotion is due."""
+        """Return where a new configuration would start now, even if a promotion is due."""
         ...
 
 
@@ -73,5 +73,5 @@ class OfferingSchedule(Schedule, Protocol):
     """A schedule that leaves to the model what it need not decide itself; `next` returns the default of its offer."""
 
     def offer(self, brackets: "Brackets") -> MoveOffer:
-        """Returns the moves of which the model may choose one; never none at all."""
+        """Return the moves of which the model may choose one; never none at all."""
         ...
