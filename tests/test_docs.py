@@ -18,6 +18,8 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser
 from sybil.parsers.rest import DocTestParser
 
+import bohb.errors
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(path for path in ROOT.glob("docs/**/*.md") if "_build" not in path.parts)]
 MODULES = sorted(path for path in ROOT.glob("bohb/**/*.py") if ">>>" in path.read_text(encoding="utf-8"))
@@ -82,6 +84,16 @@ def test_no_block_escapes(page: Path) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=name)
 def test_the_examples_of_a_docstring_run(module: Path) -> None:
     assert evaluate(DOCSTRINGS, module) > 0
+
+
+def test_the_questions_page_has_a_remedy_for_every_error() -> None:
+    """One row of its table for each error class, with a meaning and a remedy."""
+    page = (ROOT / "docs" / "faq.md").read_text(encoding="utf-8")
+    rows = {match[1]: match[2] for match in re.finditer(r"^\| \[`(\w+)`\].*? \| (.*) \|$", page, re.MULTILINE)}
+    errors = {name for name, item in vars(bohb.errors).items() if isinstance(item, type)}
+    assert errors >= {"BohbError", "TellConflict", "StudyBusy"}
+    assert rows.keys() == errors
+    assert all(len(row.split(" | ")) == 2 for row in rows.values())
 
 
 def test_the_example_runs_as_its_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
