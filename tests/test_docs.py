@@ -96,6 +96,13 @@ def test_the_questions_page_has_a_remedy_for_every_error() -> None:
     assert all(len(row.split(" | ")) == 2 for row in rows.values())
 
 
+def test_every_file_that_the_architecture_page_names_exists() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:bohb|tests)/[\w/]*(?:\.py)?)`", page))
+    assert len(named) > 50
+    assert sorted(path for path in named if not (ROOT / path).exists()) == []
+
+
 def test_the_example_runs_as_its_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With less to spend than the page names; it must end with one report for each search, and a picture."""
     monkeypatch.setattr(sys, "argv", ["digits.py", "--trainings", "0.5", "--plot", "found.svg"])
