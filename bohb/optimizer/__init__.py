@@ -7,13 +7,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bohb.optimizer.diagnostics import Explanation, Health
     from bohb.optimizer.optimizer import Optimizer
+    from bohb.optimizer.plan import Plan, PlannedRung
 
-__all__ = ["Optimizer"]
+_HOME_OF = {
+    "Explanation": "diagnostics",
+    "Health": "diagnostics",
+    "Optimizer": "optimizer",
+    "Plan": "plan",
+    "PlannedRung": "plan",
+}
+
+__all__ = ["Explanation", "Health", "Optimizer", "Plan", "PlannedRung"]
 
 
 def __getattr__(name: str) -> Any:
-    """Loads the optimizer on first use, because a process that only tells needs its events alone."""
-    if name != "Optimizer":
+    """Load a public name on first use, because a process that only tells needs its events alone."""
+    if name not in _HOME_OF:
         raise AttributeError(f"module 'bohb.optimizer' has no attribute {name!r}")
-    return importlib.import_module("bohb.optimizer.optimizer").Optimizer
+    return getattr(importlib.import_module(f"bohb.optimizer.{_HOME_OF[name]}"), name)

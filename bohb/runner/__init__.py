@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bohb.runner.executors.ray import RayExecutor
     from bohb.runner.executors.serial import SerialExecutor
     from bohb.runner.executors.torchrun import TorchrunExecutor
+    from bohb.runner.interface import Search
     from bohb.runner.launch import run
     from bohb.runner.limits import cost
     from bohb.runner.records import (
@@ -34,6 +35,7 @@ _HOMES = {
     "executors.ray": ("RayExecutor",),
     "executors.serial": ("SerialExecutor",),
     "executors.torchrun": ("TorchrunExecutor",),
+    "interface": ("Search",),
     "launch": ("run",),
     "limits": ("cost",),
     "records": ("Callback", "Record", "RunEnded", "RunStarted", "TrialEnded", "TrialLost", "TrialStarted"),
@@ -52,6 +54,7 @@ __all__ = [
     "Report",
     "RunEnded",
     "RunStarted",
+    "Search",
     "SerialExecutor",
     "TorchrunExecutor",
     "TrialEnded",
