@@ -1,6 +1,8 @@
 """Configure Sphinx. `sphinx-build -W -n -E -b html docs docs/_build/html` must not warn."""
 # ruff: noqa: ARG001 - Sphinx passes a fixed list of arguments to each hook
 
+import re
+
 from docutils import nodes
 from sphinx.application import Sphinx
 
@@ -40,6 +42,9 @@ nitpick_ignore_regex = [
 ]
 
 
+OPAQUE = re.compile(r"<factory>|(?<= = )\([^<]*<function .*?\)(?=, \w+:|\) ->|\)$)")
+
+
 def plain_code(app: Sphinx, env: object, node: nodes.Element, contnode: nodes.Element) -> nodes.Element | None:
     """Show single backticks in a docstring as code if they name nothing in the reference."""
     return contnode if node["reftype"] == "obj" and node["refdomain"] == "py" else None
@@ -48,8 +53,8 @@ def plain_code(app: Sphinx, env: object, node: nodes.Element, contnode: nodes.El
 def readable_default(
     app: Sphinx, what: str, name: str, obj: object, options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """Replace a dataclass's `<factory>` default by an expression that Sphinx can parse."""
-    return signature and signature.replace("<factory>", "..."), returns
+    """Replace a dataclass's `<factory>`, and a tuple that holds functions, by an expression that Sphinx can parse."""
+    return signature and OPAQUE.sub("...", signature), returns
 
 
 def setup(app: Sphinx) -> None:

@@ -100,13 +100,13 @@ def test_the_questions_page_has_a_remedy_for_every_error() -> None:
 
 PACKAGES = [
     "bohb",
-    *(f"bohb.{name}" for name in ("optimizer", "schedules", "models", "runner", "callbacks", "exchange")),
+    *(f"bohb.{name}" for name in ("optimizer", "schedules", "models", "surrogates", "runner", "callbacks", "exchange")),
 ]
 
 
 def test_every_public_name_has_an_entry_in_the_reference() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in ROOT.glob("docs/api/*.md"))
-    shown = re.findall(r"^\.\. auto(?:class|data|exception|function|module):: ([\w.]+)", text, re.MULTILINE)
+    shown = re.findall(r"^\.\. (?:auto\w+|py:data):: ([\w.]+)", text, re.MULTILINE)
     entries = [pkgutil.resolve_name(name) for name in shown]
     public = {
         f"{package}.{name}": getattr(importlib.import_module(package), name)
