@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from bohb.arrays import Floats
 from bohb.space import Space
-from bohb.space.columns import Floats
 from bohb.surrogates.bandwidths import scott_bandwidths
 from bohb.surrogates.gaussian_process import log_expected_improvement
 from bohb.surrogates.kernel_density import KernelDensity

@@ -23,8 +23,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bohb.arrays import Floats, Indices
 from bohb.facts import Facts
 from bohb.models.acquisition import AcquisitionSearch, at_full_budget
 from bohb.models.density_ratio import random_proposal
@@ -34,8 +34,6 @@ from bohb.models.protocol import Model, Proposal
 from bohb.space import Space
 from bohb.surrogates.gp_surrogate import ROUGH, SMOOTH
 from bohb.surrogates.protocol import Examples, Posterior, Surrogate
-
-Floats = NDArray[np.float64]
 
 LARGER = 0.6
 """The results at a budget may take this share of the places that larger budgets leave, those at the smallest all."""
@@ -177,7 +175,7 @@ class ExpectedImprovementModel:
                 return alone
         return posterior
 
-    def _examples(self, vectors: Floats, values: Floats, levels: NDArray[np.intp], top: int, space: Space) -> Examples:
+    def _examples(self, vectors: Floats, values: Floats, levels: Indices, top: int, space: Space) -> Examples:
         below = (top - levels) / max(top, 1)
         categorical = np.append(space.choices > 0, False)
         return Examples(np.column_stack([vectors, 1 - below]), values, categorical, below, self._learned(levels))
@@ -185,7 +183,7 @@ class ExpectedImprovementModel:
     def _names(self) -> str:
         return " and ".join(dict.fromkeys(surrogate.name for surrogate in self.surrogates))
 
-    def _learned(self, levels: NDArray[np.intp]) -> NDArray[np.intp]:
+    def _learned(self, levels: Indices) -> Indices:
         """Return the rows to learn from, evenly spread over each level; larger budgets come first, as in `_points`."""
         rows: list[int] = []
         for level in reversed(range(levels.min(), levels.max() + 1)):

@@ -1,6 +1,6 @@
-"""What predicts: Gaussian processes and kernel densities. Arrays in, arrays out; no configuration and no budget.
+"""Gaussian processes and kernel densities. Arrays in, arrays out; no configurations and no `Ladder`.
 
-Write your own: an object with `name`, `transform` and `fit` is a surrogate (see `Surrogate`).
+To write your own, implement `name`, `transform` and `fit` of `Surrogate`.
 """
 
 from bohb.surrogates.gp_surrogate import GaussianProcessSurrogate

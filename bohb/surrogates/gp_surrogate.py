@@ -1,14 +1,14 @@
-"""The Gaussian process as a surrogate: how it takes losses, and what it believes beforehand."""
+"""The Gaussian process as a surrogate: a transform of the losses, and a prior."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bohb.arrays import Floats, Indices, Mask
 from bohb.surrogates.gaussian_process import GaussianProcess, Prior, cut_off, standardise
-from bohb.surrogates.protocol import Examples, Floats, Mask
+from bohb.surrogates.protocol import Examples
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class GaussianProcessSurrogate:
     """Fits a Gaussian process to transformed losses.
 
     Attributes:
-        scores: Transforms losses; see `standardise` and `cut_off`.
-        prior: The priors of the hyperparameters.
+        scores: The transform of the losses, such as `standardise` or `cut_off`.
+        prior: The prior of the hyperparameters.
     """
 
     scores: Callable[[Floats, Mask], Floats]
@@ -29,52 +29,57 @@ class GaussianProcessSurrogate:
         return "Gaussian process"
 
     def transform(self, losses: Floats, at_full_budget: Mask) -> Floats:
-        """Return `(n,)` losses as the process expects values."""
+        """Return `(n,)` losses as values for the Gaussian process."""
         return self.scores(losses, at_full_budget)
 
-    def fit(self, examples: Examples) -> "FittedProcess":
-        """Return the process given centred values of unit scale."""
+    def fit(self, examples: Examples) -> "GaussianProcessPosterior":
+        """Return the posterior given the examples, whose values are standardised first."""
         values = examples.values
-        scale = float(values.std()) if np.ptp(values) else 1.0
+        unit = float(values.std()) if np.ptp(values) else 1.0
         process = GaussianProcess(
             examples.points,
-            (values - values.mean()) / scale,
+            (values - values.mean()) / unit,
             examples.categorical,
             examples.unreliability,
             prior=self.prior,
-            alike=_numbers(examples.categorical),
+            correlated=_numeric_parameters(examples.categorical),
             chosen=examples.chosen,
         )
-        return FittedProcess(process, scale)
+        return GaussianProcessPosterior(process, unit)
 
 
 @dataclass(frozen=True, slots=True)
-class FittedProcess:
-    """A Gaussian process, and the unit of its values."""
+class GaussianProcessPosterior:
+    """A Gaussian process fitted to standardised values.
+
+    Attributes:
+        process: The Gaussian process.
+        unit: The standard deviation of the example values, by which they were divided.
+    """
 
     process: GaussianProcess
-    scale: float
+    unit: float
 
     def predict(self, points: Floats) -> tuple[Floats, Floats]:
-        """Return the means and standard deviations at points, in units of the process."""
+        """Return the means and standard deviations, each `(m,)`, at `(m, d + 1)` points, in standardised units."""
         return self.process.predict(points)
 
-    def log_predictive(self, rows: NDArray[np.intp]) -> Floats:
-        """Return the log densities of some of the values, each predicted from all the others."""
-        return self.process.log_predictive(rows) - math.log(self.scale)
+    def log_predictive(self, rows: Indices) -> Floats:
+        """Return the leave-one-out log predictive densities of the example values in `(k,)` rows."""
+        return self.process.log_predictive(rows) - math.log(self.unit)
 
-    def believing(self, points: Floats) -> "FittedProcess":
-        """Return the process as if its own mean had been observed at pending points."""
-        return FittedProcess(self.process.believing(points), self.scale)
+    def believing(self, points: Floats) -> "GaussianProcessPosterior":
+        """Return the posterior after observing its own mean at `(k, d + 1)` pending points."""
+        return GaussianProcessPosterior(self.process.believing(points), self.unit)
 
 
-def _numbers(categorical: Mask) -> Mask:
-    """Return which columns are numbers of a configuration: neither choices nor the budget, which comes last."""
+def _numeric_parameters(categorical: Mask) -> Mask:
+    """Return the columns of numeric parameters: neither categorical nor the budget, which is the last column."""
     return np.append(~categorical[:-1], False)
 
 
 ROUGH = GaussianProcessSurrogate(standardise, Prior())
-"""Expects noise, and rough objectives."""
+"""For rough objectives with noise."""
 
-SMOOTH = GaussianProcessSurrogate(cut_off, Prior(noise=(math.log(1e-4), 2.0), guess=1e-4))
-"""Expects hardly any noise, and smooth objectives."""
+SMOOTH = GaussianProcessSurrogate(cut_off, Prior(noise=(math.log(1e-4), 2.0), initial_noise=1e-4))
+"""For smooth objectives with hardly any noise."""

@@ -1,4 +1,4 @@
-"""Gaussian processes against scikit-learn, quadrature and finite differences."""
+"""Gaussian processes agree with scikit-learn, numerical integration and finite differences."""
 
 import math
 
@@ -27,7 +27,7 @@ MIXED = np.array([False, True, False, True])
 
 
 def mixed_points(rng, num):
-    """Two numbers and two categoricals of three choices, a quarter of each inactive."""
+    """Two numeric and two categorical columns with three choices; a quarter of the values is inactive."""
     points = rng.random((num, 4))
     points[:, MIXED] = np.floor(3 * points[:, MIXED])
     points[rng.random((num, 4)) < 0.25] = np.nan
@@ -50,18 +50,18 @@ def fitted(num=30, seed=0, noise=0.0):
     return GaussianProcess(points, values, np.zeros(3, dtype=bool), np.zeros(num)), points, values
 
 
-def test_predictions_are_those_of_scikit_learn_with_the_same_hyperparameters():
+def test_predictions_agree_with_scikit_learn():
     process, points, values = fitted(noise=0.1)
-    kernel = ConstantKernel(process.variance) * Matern(process.scales**-0.5, nu=2.5)
+    kernel = ConstantKernel(process.variance) * Matern(process.inverse_squares**-0.5, nu=2.5)
     peer = GaussianProcessRegressor(kernel, alpha=process._noise, optimizer=None).fit(points, values)
     queries = np.random.default_rng(1).random((50, 3))
     for mine, theirs in zip(process.predict(queries), peer.predict(queries, return_std=True), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-6, atol=1e-8)
 
 
-def test_each_value_is_predicted_from_the_others_as_scikit_learn_does_without_it():
+def test_leave_one_out_agrees_with_scikit_learn():
     process, points, values = fitted(num=12, noise=0.1)
-    kernel = ConstantKernel(process.variance) * Matern(process.scales**-0.5, nu=2.5)
+    kernel = ConstantKernel(process.variance) * Matern(process.inverse_squares**-0.5, nu=2.5)
     densities = []
     for row in range(12):
         rest = np.delete(np.arange(12), row)
@@ -74,7 +74,7 @@ def test_each_value_is_predicted_from_the_others_as_scikit_learn_does_without_it
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_gradient_is_that_of_finite_differences(seed):
+def test_gradient_agrees_with_finite_differences(seed):
     rng = np.random.default_rng(seed)
     points = mixed_points(rng, 25)
     distances = squared_distances(points, MIXED)
@@ -84,37 +84,37 @@ def test_the_gradient_is_that_of_finite_differences(seed):
     np.testing.assert_allclose(fit(theta)[1], numeric, rtol=1e-3, atol=1e-3)
 
 
-def test_learning_finds_likelier_hyperparameters_than_the_prior_means():
+def test_optimisation_improves_on_the_prior_means():
     rng = np.random.default_rng(0)
     points = rng.random((40, 4))
     none, every = np.zeros(4, dtype=bool), np.ones(4, dtype=bool)
     fit = _Fit(squared_distances(points, none), smooth(points), np.zeros(40), *Prior().moments(every))
-    found = fit.search(Prior().guess, 15)
+    found = fit.search(Prior().initial_noise, 15)
     assert fit(found)[0] < fit(fit.means)[0] - 5
-    assert found[:2].min() > found[2:4].max()  # the two dimensions that matter have the shorter lengths
+    assert found[:2].min() > found[2:4].max()  # the two columns that matter get shorter length scales
 
 
-def test_the_posterior_holds_the_density_of_the_prior():
-    """The likelihood cancels between two fits to the same values."""
+def test_posterior_contains_the_prior_density():
+    """The likelihood cancels in the difference of two fits to the same values."""
     rng = np.random.default_rng(3)
     distances, values = squared_distances(mixed_points(rng, 10), MIXED), rng.standard_normal(10)
-    priors = [Prior().moments(~MIXED), Prior(likeness=0.0, alike=(0.0, 2.0)).moments(MIXED)]
+    priors = [Prior().moments(~MIXED), Prior(correlation=0.0, correlated_length=(0.0, 2.0)).moments(MIXED)]
     thetas = rng.standard_normal((2, 7))
     losses = [[_Fit(distances, values, np.zeros(10), *prior)(theta)[0] for theta in thetas] for prior in priors]
     logs = [[stats.multivariate_normal(*prior).logpdf(theta) for theta in thetas] for prior in priors]
     np.testing.assert_allclose(np.diff(np.diff(losses), axis=0), -np.diff(np.diff(logs), axis=0), rtol=1e-6)
 
 
-def test_lengths_that_are_alike_share_their_deviation_and_nothing_else_does():
-    alike = np.array([True, True, False, True])
-    means, covariance = Prior(length=(0.0, 1.0), alike=(0.5, 2.0), likeness=0.25).moments(alike)
-    np.testing.assert_allclose(means[:4], -2 * (np.where(alike, 0.5, 0.0) + math.log(2)))
-    np.testing.assert_allclose(np.sqrt(covariance.diagonal()[:4]), np.where(alike, 4.0, 2.0))
+def test_only_correlated_length_scales_covary():
+    correlated = np.array([True, True, False, True])
+    means, covariance = Prior(length=(0.0, 1.0), correlated_length=(0.5, 2.0), correlation=0.25).moments(correlated)
+    np.testing.assert_allclose(means[:4], -2 * (np.where(correlated, 0.5, 0.0) + math.log(2)))
+    np.testing.assert_allclose(np.sqrt(covariance.diagonal()[:4]), np.where(correlated, 4.0, 2.0))
     np.testing.assert_allclose(covariance[0, [1, 2, 3, 4]], [4.0, 0.0, 4.0, 0.0])
 
 
-def learned_lengths(length, likeness):
-    """The median of all lengths learned from 16 values of functions of five dimensions whose lengths are the same."""
+def learned_lengths(length, correlation):
+    """The median length scale learned from 16 values of random functions of five columns, all of the same length."""
 
     def learn(seed):
         rng = np.random.default_rng(seed)
@@ -122,21 +122,21 @@ def learned_lengths(length, likeness):
         covariance = matern(squared_distances(points, np.zeros(5, bool)).sum(axis=0) / length**2)[0]
         values = np.linalg.cholesky(covariance + 1e-9 * np.eye(16)) @ rng.standard_normal(16)
         values = scaled(values)
-        prior = Prior(likeness=likeness, noise=(math.log(1e-4), 1.0), guess=1e-4)
-        return GaussianProcess(points, values, np.zeros(5, bool), np.zeros(16), prior=prior).scales ** -0.5
+        prior = Prior(correlation=correlation, noise=(math.log(1e-4), 1.0), initial_noise=1e-4)
+        return GaussianProcess(points, values, np.zeros(5, bool), np.zeros(16), prior=prior).inverse_squares ** -0.5
 
     return np.median([learn(seed) for seed in range(40)])
 
 
-def test_few_values_tell_how_long_lengths_are_if_they_are_alike():
-    """The control: each on its own stays near the prior, whatever the function."""
-    ranges = [learned_lengths(4.0, likeness) / learned_lengths(0.4, likeness) for likeness in (0.0, Prior().likeness)]
+def test_correlation_helps_to_learn_length_scales():
+    """The control: uncorrelated length scales stay near the prior, whatever the function."""
+    ranges = [learned_lengths(4.0, value) / learned_lengths(0.4, value) for value in (0.0, Prior().correlation)]
     assert ranges[1] > 1.3 * ranges[0]
 
 
 @given(st.integers(0, 2**32), st.integers(2, 40))
 @settings(max_examples=40, deadline=None, derandomize=True)
-def test_covariances_are_positive_definite_whatever_is_inactive(seed, num):
+def test_covariances_are_positive_definite(seed, num):
     rng = np.random.default_rng(seed)
     points = mixed_points(rng, num)
     distances = squared_distances(points, MIXED)
@@ -147,15 +147,15 @@ def test_covariances_are_positive_definite_whatever_is_inactive(seed, num):
     assert np.linalg.eigvalsh(correlations).min() > -JITTER / 10
 
 
-def test_a_constant_distance_of_inactive_values_would_not_be_positive_definite():
-    """The control: what goes wrong if an inactive number is as far from the ends as from the middle."""
+def test_constant_distance_to_inactive_is_not_definite():
+    """The control: an inactive value must not be as far from the ends of the interval as from the middle."""
     points = np.array([[0.0], [1.0], [np.nan]])
     distances = squared_distances(points, np.array([False]))
     distances[0, 2, :2] = distances[0, :2, 2] = 0.01
     assert np.linalg.eigvalsh(matern(distances[0])[0]).min() < -0.01
 
 
-def test_a_noise_free_process_goes_through_its_values_and_is_unsure_elsewhere():
+def test_without_noise_the_mean_interpolates():
     process, points, values = fitted()
     means, deviations = process.predict(points)
     np.testing.assert_allclose(means, values, atol=0.05)
@@ -163,8 +163,8 @@ def test_a_noise_free_process_goes_through_its_values_and_is_unsure_elsewhere():
     assert elsewhere[0] > 10 * deviations.max()
 
 
-def learned_noise(share, guess):
-    """The median noise learned from 60 values of variance 1 in eight dimensions, of which two matter."""
+def learned_noise(share, initial_noise):
+    """The median noise learned from 60 values of variance 1 in eight columns, of which two matter."""
 
     def learn(seed):
         rng = np.random.default_rng(seed)
@@ -172,26 +172,27 @@ def learned_noise(share, guess):
         values = smooth(points)
         values = math.sqrt(1 - share) * values / values.std() + math.sqrt(share) * rng.standard_normal(60)
         values = scaled(values)
-        return GaussianProcess(points, values, np.zeros(8, bool), np.zeros(60), prior=Prior(guess=guess))._noise[0]
+        prior = Prior(initial_noise=initial_noise)
+        return GaussianProcess(points, values, np.zeros(8, bool), np.zeros(60), prior=prior)._noise[0]
 
     return np.median([learn(seed) for seed in range(12)])
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8])
-def test_noise_is_taken_for_noise(share):
-    """Not all of it, because the two short lengths make the other six shorter.
+def test_high_noise_is_recognised(share):
+    """Not all of it is, because the two short length scales make the other six shorter.
 
-    The control begins its search at little noise, and stays there: short lengths explain the values too.
+    The control starts from low noise and stays there, because short length scales explain the values as well.
     """
-    assert 0.4 * share < learned_noise(share, Prior().guess) < 1.2 * share
+    assert 0.4 * share < learned_noise(share, Prior().initial_noise) < 1.2 * share
     assert learned_noise(share, 0.01) < 0.2 * share
 
 
-def test_little_noise_is_found_from_a_guess_of_much():
-    assert learned_noise(1e-6, Prior().guess) < 1e-3
+def test_low_noise_is_found_from_a_high_start():
+    assert learned_noise(1e-6, Prior().initial_noise) < 1e-3
 
 
-def test_believing_leaves_the_mean_and_takes_the_doubt():
+def test_believing_keeps_the_mean_and_shrinks_deviations():
     process, _, _ = fitted(noise=0.3)
     queries = np.random.default_rng(5).random((20, 3))
     before, after = process.predict(queries), process.believing(queries[:5]).predict(queries)
@@ -202,7 +203,7 @@ def test_believing_leaves_the_mean_and_takes_the_doubt():
 
 @given(st.floats(-30, 30), st.floats(1e-3, 1e3), st.floats(-8, 8))
 @settings(deadline=None)
-def test_expected_improvement_is_the_integral(mean, deviation, ahead):
+def test_expected_improvement_equals_the_integral(mean, deviation, ahead):
     best = mean + ahead * deviation
     score = log_expected_improvement(np.array([mean]), np.array([deviation]), best)[0]
     top = max(ahead, 0) + 10
@@ -210,7 +211,7 @@ def test_expected_improvement_is_the_integral(mean, deviation, ahead):
     assert score - math.log(deviation) == pytest.approx(math.log(expected), abs=1e-4)
 
 
-def test_expected_improvement_is_finite_far_behind_and_falls_with_the_mean():
+def test_expected_improvement_falls_with_the_mean():
     means = np.sort(np.concatenate([np.linspace(-3, 3000, 1000), 1 + 1e-6 * np.arange(9), 1000 + 1e-4 * np.arange(9)]))
     scores = log_expected_improvement(means, np.ones(len(means)), 0.0)
     assert np.isfinite(scores).all()
@@ -219,7 +220,7 @@ def test_expected_improvement_is_finite_far_behind_and_falls_with_the_mean():
 
 @pytest.mark.parametrize("scored", [standardise, cut_off])
 @given(losses=st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=60))
-def test_scores_keep_the_order_and_are_finite(scored, losses):
+def test_scores_are_finite_and_keep_the_order(scored, losses):
     values = np.array(losses)
     scores = scored(values)
     assert np.isfinite(scores).all()
@@ -230,46 +231,46 @@ def test_scores_keep_the_order_and_are_finite(scored, losses):
 
 
 @pytest.mark.parametrize("scored", [standardise, cut_off])
-def test_scores_do_not_depend_on_the_unit(scored):
+def test_scores_do_not_depend_on_unit_or_offset(scored):
     losses = np.random.default_rng(0).lognormal(size=50)
     np.testing.assert_array_equal(scored(losses), scored(1024 * losses))
     np.testing.assert_allclose(scored(losses), scored(3 * losses + 100), atol=1e-9)
 
 
-def test_what_is_cut_off_keeps_its_proportions_but_for_what_is_far_behind():
+def test_cut_off_clips_only_outliers():
     losses = np.random.default_rng(0).random(40)
     far = np.append(losses, [50.0, 1e9])
     scores = cut_off(far)
     assert np.corrcoef(scores[:40], losses)[0, 1] == pytest.approx(1)
     assert scores[40] == scores[41] > scores[:40].max()
-    assert np.ptp(scores[:40]) > 1  # the control: without the cut they would all be the same
+    assert np.ptp(scores[:40]) > 1  # without the clipping they would be nearly equal
 
 
 @pytest.mark.parametrize("best", [0.1, 0.2, 0.3, 0.7, 1e300])
-def test_standard_scores_are_centred_where_most_losses_are_the_best(best):
+def test_standardise_is_centred_when_most_losses_tie(best):
     assert abs(standardise(np.array([best] * 61 + [3 * best] * 20)).mean()) < 0.05
 
 
 @pytest.mark.parametrize("scored", [standardise, cut_off])
-def test_reliable_losses_stay_apart_where_many_others_are_lower(scored):
+def test_reliable_losses_stay_distinct(scored):
     losses = np.append(np.linspace(5, 6, 8), np.linspace(0, 1, 40))
     blind, seeing = scored(losses)[:8], scored(losses, np.arange(48) < 8)[:8]
-    assert seeing[6] - seeing[0] > blind[6] - blind[0] + 0.2  # the control is not to know which they are
+    assert seeing[6] - seeing[0] > blind[6] - blind[0] + 0.2  # the control does not know which are reliable
     lower = np.append(np.linspace(-6, -5, 8), np.linspace(0, 1, 40))
-    np.testing.assert_array_equal(scored(lower), scored(lower, np.arange(48) < 8))  # there is nothing to mend
+    np.testing.assert_array_equal(scored(lower), scored(lower, np.arange(48) < 8))  # the limit is high enough already
 
 
 @pytest.mark.parametrize("scored", [standardise, cut_off])
 @pytest.mark.parametrize("outlier", [1e6, 1e162, 1e300])
-def test_a_bad_outlier_hides_nothing(scored, outlier):
+def test_an_outlier_does_not_hide_the_others(scored, outlier):
     losses = np.random.default_rng(0).random(40)
     scores = scored(np.append(losses, outlier))[:40]
     assert np.corrcoef(scores, losses)[0, 1] > 0.95
     assert np.ptp(scores) > 1
 
 
-def test_standard_scores_know_how_far_the_best_is_ahead():
-    """The control of what ranks cannot tell."""
+def test_standardise_keeps_the_lead_of_the_best():
+    """Ranks alone could not tell the two cases apart."""
     close, far = np.arange(20.0), np.arange(20.0)
     far[0] = -15.0
     assert np.diff(standardise(far))[0] > 1.5 * np.diff(standardise(close))[0]
