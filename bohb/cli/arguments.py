@@ -42,6 +42,8 @@ def find_log(target: str) -> Log:
 
 def describe(target: str) -> Description:
     """Returns what a study is made of, without replaying it."""
+    from bohb.space.configspace import parameter_names
+
     log = find_log(target)
     try:
         with log.transaction(write=False):
@@ -49,7 +51,7 @@ def describe(target: str) -> Description:
     finally:
         log.close()
     space = header["space"]
-    return Description(tuple(part["name"] for part in space["hyperparameters"]), header["preset"], space)
+    return Description(parameter_names(space), header["preset"], space)
 
 
 def read_times(target: str) -> dict[tuple[str, int], float]:

@@ -29,12 +29,14 @@ def export(options: Namespace) -> int:
     if options.hpbandster is not None:
         from bohb.exchange import hpbandster
 
-        space = describe(options.study).space
-        hpbandster.write(Path(options.hpbandster), results, ladder, read_times(options.study), space)
+        serialised = describe(options.study).space
+        hpbandster.write(Path(options.hpbandster), results, ladder, read_times(options.study), serialised)
     elif options.optuna is not None:
         from bohb.exchange import optuna
+        from bohb.space import Space
 
-        optuna.write(Path(options.optuna), results, ladder, describe(options.study).space)
+        space = Space.from_json(describe(options.study).space)
+        optuna.write(Path(options.optuna), results, ladder, space)
     else:
         from bohb.exchange import tables
 

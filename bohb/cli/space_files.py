@@ -31,11 +31,9 @@ def read_space(place: str) -> Any:
     data = _read_json(text, place) if place.endswith(".json") else plain_yaml.read(text, place)
     if not isinstance(data, dict):
         raise SpaceError(f"expected a mapping of names to parameters in {place}, got {type(data).__name__}")
-    if not isinstance(data.get("hyperparameters"), list):
-        return read_short(data)
-    from bohb.space.configspace import deserialise
+    from bohb.space.configspace import deserialise, is_serialised
 
-    return deserialise(data)
+    return deserialise(data) if is_serialised(data) else read_short(data)
 
 
 def _read_json(text: str, place: str) -> Any:

@@ -8,10 +8,12 @@ once there is a loss at the largest budget.
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bohb.budgets import Ladder
 from bohb.errors import SettingError
+from bohb.space import Space
+from bohb.space.parameters import Parameter
 from bohb.trials import Result
 
 if TYPE_CHECKING:
@@ -24,14 +26,14 @@ NAME = "bohb"
 DATABASES = (".db", ".sqlite", ".sqlite3")
 
 
-def write(path: Path, results: Sequence[Result], ladder: Ladder, space: Mapping[str, Any]) -> None:
+def write(path: Path, results: Sequence[Result], ladder: Ladder, space: Space) -> None:
     """Writes the results to a file that `optuna.load_study(study_name="bohb", ...)` and optuna-dashboard open.
 
     Args:
         path: An SQLite file if it ends in .db, .sqlite or .sqlite3, a journal otherwise.
         results: What to write.
         ladder: The ladder. The step of a value is its budget if all are integers, and the index on the ladder if not.
-        space: The space as ConfigSpace's own JSON.
+        space: The search space.
 
     Raises:
         SettingError: If the file is there already, or Optuna is not installed.
@@ -45,7 +47,7 @@ def write(path: Path, results: Sequence[Result], ladder: Ladder, space: Mapping[
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(study_name=NAME, storage=_storage(path), direction="minimize")
     study.set_user_attr("budgets", list(ladder))
-    distributions = {part["name"]: _distribution(part) for part in space["hyperparameters"]}
+    distributions = {name: _distribution(parameter) for name, parameter in space.parameters.items()}
     by_config: dict[int, list[Result]] = {}
     for result in results:
         by_config.setdefault(result.trial.config_id, []).append(result)
@@ -61,18 +63,16 @@ def _storage(path: Path) -> "str | BaseStorage":
     return JournalStorage(JournalFileBackend(str(path)))
 
 
-def _distribution(part: Mapping[str, Any]) -> "BaseDistribution":
-    """Returns Optuna's distribution for a parameter in ConfigSpace's own JSON."""
+def _distribution(parameter: Parameter) -> "BaseDistribution":
+    """Return Optuna's distribution for a parameter."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    kind = part["type"]
-    if kind.endswith("float"):
-        return FloatDistribution(part["lower"], part["upper"], log=part.get("log", False))
-    if kind.endswith("int"):
-        return IntDistribution(part["lower"], part["upper"], log=part.get("log", False))
-    if kind == "constant":
-        return CategoricalDistribution([part["value"]])
-    return CategoricalDistribution(part["choices"] if kind == "categorical" else part["sequence"])
+    if parameter.range is None:
+        return CategoricalDistribution(parameter.values)
+    lower, upper, is_log = parameter.range
+    if isinstance(lower, int) and isinstance(upper, int):
+        return IntDistribution(lower, upper, log=is_log)
+    return FloatDistribution(lower, upper, log=is_log)
 
 
 def _trial(group: Sequence[Result], ladder: Ladder, distributions: "Mapping[str, BaseDistribution]") -> "FrozenTrial":

@@ -1,6 +1,6 @@
 """What can be searched: the space, and the only package that knows ConfigSpace.
 
-`Space` turns configurations into vectors and back. `columns.py` describes these vectors to whatever predicts from them.
+`Space` converts configurations to vectors and back. Its `columns` describe these vectors to the surrogates.
 """
 
 from bohb.space.space import Space

@@ -1,10 +1,10 @@
-"""Conditions and forbidden clauses, compiled once to predicates over the columns of a matrix of vectors.
+"""Constraints: ConfigSpace's conditions and forbidden clauses, compiled once to predicates on vectors.
 
-The verdicts are those of ConfigSpace on a configuration given by its values: numbers are compared by position (which
-for an ordinal is its order, not its value), relations between two parameters compare values, and a parameter that is
-inactive satisfies no comparison but "not equal".
+The predicates agree with ConfigSpace about configurations given by their values. A comparison with a constant compares
+positions, which for an ordinal means its order and not its values. A relation between two parameters compares values.
+An inactive parameter satisfies no comparison except "not equal".
 
-ConfigSpace's objects are told apart by the names of their classes, so that nothing here imports it.
+ConfigSpace's objects are recognised by the names of their classes, so that this file need not import ConfigSpace.
 """
 
 import operator
@@ -14,15 +14,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bohb.arrays import Floats, Mask
 from bohb.errors import SpaceError
-from bohb.space.parameters import Scale
+from bohb.space.parameters import Parameter
 
-Vectors = NDArray[np.float64]
-Verdicts = NDArray[np.bool_]
-Predicate = Callable[[Vectors], Verdicts]
-"""From `(n, d)` vectors, NaN where inactive, to the `(n,)` verdicts; made so that it can be pickled."""
+Predicate = Callable[[Floats], Mask]
+"""Maps `(n, d)` vectors, NaN where inactive, to `(n,)` truth values. Can be pickled."""
 
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "EqualsCondition": operator.eq,
@@ -52,13 +50,13 @@ _JUNCTIONS: dict[str, np.ufunc] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Clause:
+class Constraint:
     """A compiled condition or forbidden clause.
 
     Attributes:
-        text: How ConfigSpace writes it.
+        text: The constraint as ConfigSpace writes it.
         holds: The predicate.
-        last: The last column that the predicate reads: from there on the verdict is settled.
+        last: The last column that the predicate reads. Later columns do not change its value.
     """
 
     text: str
@@ -66,76 +64,76 @@ class Clause:
     last: int
 
 
-def compile_clause(clause: Any, columns: Mapping[str, int], scales: Sequence[Scale]) -> Clause:
-    """Compiles one condition or forbidden clause of ConfigSpace, with all that it is composed of.
+def compile_constraint(source: Any, columns: Mapping[str, int], parameters: Sequence[Parameter]) -> Constraint:
+    """Compile a condition or a forbidden clause of ConfigSpace, with all its components.
 
     Args:
-        clause: The object of ConfigSpace.
-        columns: The column of each parameter.
-        scales: The scale of each column.
+        source: ConfigSpace's object.
+        columns: The column of each parameter by name.
+        parameters: The parameter of each column.
 
     Raises:
-        SpaceError: A kind of clause that is not known, or one that compares what cannot be compared.
+        SpaceError: If the kind of constraint is not known, or it compares values that cannot be compared.
     """
-    kind = type(clause).__name__
+    kind = type(source).__name__
     if kind in _JUNCTIONS:
-        return _compile_junction(clause, columns, scales)
+        return _compile_junction(source, columns, parameters)
     if kind in _RELATIONS:
-        return _compile_relation(clause, columns, scales)
+        return _compile_relation(source, columns, parameters)
     if kind not in _COMPARISONS and kind not in _MEMBERSHIPS:
-        raise SpaceError(f"expected a condition or forbidden clause of ConfigSpace, got {kind} ({clause}).")
-    parameter = clause.hyperparameter if kind.startswith("Forbidden") else clause.parent
-    column = columns[parameter.name]
+        raise SpaceError(f"expected a condition or forbidden clause of ConfigSpace, got {kind} ({source}).")
+    subject = source.hyperparameter if kind.startswith("Forbidden") else source.parent
+    column = columns[subject.name]
     if kind in _MEMBERSHIPS:
-        positions = np.array([_locate(value, scales[column], clause) for value in clause.values])
-        return Clause(str(clause), partial(_is_among, column, positions), column)
-    compare, position = _COMPARISONS[kind], _locate(clause.value, scales[column], clause)
-    return Clause(str(clause), partial(_compare, compare, column, position), column)
+        positions = np.array([_locate(value, parameters[column], source) for value in source.values])
+        return Constraint(str(source), partial(_is_among, column, positions), column)
+    compare, position = _COMPARISONS[kind], _locate(source.value, parameters[column], source)
+    return Constraint(str(source), partial(_compare, compare, column, position), column)
 
 
-def _is_among(column: int, positions: Vectors, vectors: Vectors) -> Verdicts:
+def _is_among(column: int, positions: Floats, vectors: Floats) -> Mask:
     return np.isin(vectors[:, column], positions)
 
 
-def _compare(compare: Callable[[Any, Any], Any], column: int, position: float, vectors: Vectors) -> Verdicts:
+def _compare(compare: Callable[[Any, Any], Any], column: int, position: float, vectors: Floats) -> Mask:
     return np.asarray(compare(vectors[:, column], position))
 
 
-def _locate(value: Any, scale: Scale, clause: Any) -> float:
-    position = scale.locate(value)
+def _locate(value: Any, parameter: Parameter, source: Any) -> float:
+    position = parameter.locate(value)
     if position is None:
-        raise SpaceError(f"expected {scale.legal} in '{clause}', got {value!r}.")
+        raise SpaceError(f"expected {parameter.legal} in '{source}', got {value!r}.")
     return position
 
 
-def _compile_junction(clause: Any, columns: Mapping[str, int], scales: Sequence[Scale]) -> Clause:
-    parts = [compile_clause(part, columns, scales) for part in clause.components]
-    junction = _JUNCTIONS[type(clause).__name__]
-    return Clause(str(clause), partial(_join, junction, parts), max(part.last for part in parts))
+def _compile_junction(source: Any, columns: Mapping[str, int], parameters: Sequence[Parameter]) -> Constraint:
+    parts = [compile_constraint(part, columns, parameters) for part in source.components]
+    junction = _JUNCTIONS[type(source).__name__]
+    return Constraint(str(source), partial(_join, junction, parts), max(part.last for part in parts))
 
 
-def _join(junction: np.ufunc, parts: Sequence[Clause], vectors: Vectors) -> Verdicts:
+def _join(junction: np.ufunc, parts: Sequence[Constraint], vectors: Floats) -> Mask:
     return np.asarray(junction.reduce([part.holds(vectors) for part in parts]))
 
 
-def _compile_relation(clause: Any, columns: Mapping[str, int], scales: Sequence[Scale]) -> Clause:
-    left, right = columns[clause.left.name], columns[clause.right.name]
-    relate = _RELATIONS[type(clause).__name__]
-    holds = partial(_relate, relate, (left, scales[left].decode), (right, scales[right].decode))
+def _compile_relation(source: Any, columns: Mapping[str, int], parameters: Sequence[Parameter]) -> Constraint:
+    left, right = columns[source.left.name], columns[source.right.name]
+    relate = _RELATIONS[type(source).__name__]
+    holds = partial(_relate, relate, (left, parameters[left].decode), (right, parameters[right].decode))
     try:
-        holds(np.full((1, len(scales)), 0.5))
+        holds(np.full((1, len(parameters)), 0.5))
     except TypeError as error:
-        raise SpaceError(f"expected parameters whose values can be compared, got '{clause}': {error}.") from error
-    return Clause(str(clause), holds, max(left, right))
+        raise SpaceError(f"expected parameters whose values can be compared, got '{source}': {error}.") from error
+    return Constraint(str(source), holds, max(left, right))
 
 
 def _relate(
     relate: Callable[[Any, Any], Any],
     left: tuple[int, Callable[[float], Any]],
     right: tuple[int, Callable[[float], Any]],
-    vectors: Vectors,
-) -> Verdicts:
+    vectors: Floats,
+) -> Mask:
     (left_column, decode_left), (right_column, decode_right) = left, right
     pairs = zip(vectors[:, left_column].tolist(), vectors[:, right_column].tolist(), strict=True)
-    verdicts = [u == u and v == v and bool(relate(decode_left(u), decode_right(v))) for u, v in pairs]
-    return np.array(verdicts, dtype=bool)
+    truths = [u == u and v == v and bool(relate(decode_left(u), decode_right(v))) for u, v in pairs]
+    return np.array(truths, dtype=bool)

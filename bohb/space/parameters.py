@@ -1,78 +1,107 @@
-"""One parameter's values as one float: `Choice`, `Grid`, `LogGrid`, `Real`.
+"""Parameters: the values of one parameter, and their positions on a numeric axis.
 
-Models work on numbers, users on values. A scale maps a value to its position and back, so that the two ways
-compose to nothing: for every position `u`, `decode(place(decode(u))) == decode(u)`, to the last bit. Without that
-law a configuration could change by being logged as values and read again.
+A model works on numbers, a user on values. A `Parameter` converts between the two: `decode` maps a position to a value,
+`encode` maps the value back. They are inverse to the last bit: `decode(encode(decode(u))) == decode(u)` for every
+position `u`. Without that, a configuration could change when it is logged as values and read again.
 
-A scale knows neither distributions, nor conditions, nor where it was declared.
+There are `Categorical`, `Ordinal`, `Integer`, `LogInteger`, `WideLogInteger` and `Float`. A parameter knows neither its
+prior distribution, nor its conditions, nor ConfigSpace.
 """
-# ruff: noqa: D102  - what the methods do is said once, in `Scale`
+# ruff: noqa: D102  - the methods are documented once, in `Parameter`
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
 from math import ceil, exp, floor, inf, log, log10
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bohb.arrays import Floats
 from bohb.errors import SpaceError
 
 MAX_EDGES = 128
-"""Ordered grids of more values than this have no `edges`: between so many bins a number is as good as continuous."""
+"""Above this many values an ordered parameter has no `edges`: models treat it as continuous."""
 
 MAX_BINS = 2**50
-"""More integers than this have no distinguishable positions in a float64, with room for two roundings."""
+"""A float64 can tell this many positions in [0, 1] apart, with room for two rounding errors."""
 
 MAX_LOG_INTEGER = 10**12
-"""Above this, neighbouring integers are too close on a log scale to have bins of their own."""
+"""Above this, neighbouring integers are too close on a log scale to have a bin each."""
 
 _EPS = 2.0**-52
 
 _EXACT_POWERS = 22
-"""10.0**22 is the last power of ten that a float64 holds exactly; beyond, quotients are no longer true decimals."""
+"""10.0**22 is the largest power of ten that a float64 holds exactly. Beyond it, quotients are not true decimals."""
 
 
-class Scale(ABC):
-    """The values of one parameter and their positions."""
+class Range(NamedTuple):
+    """The range of a numeric parameter.
+
+    Attributes:
+        lower: The smallest value; an int for an integer parameter, a float otherwise.
+        upper: The largest value, of the same type.
+        is_log: Whether the parameter is on a log scale.
+    """
+
+    lower: int | float
+    upper: int | float
+    is_log: bool
+
+
+class Parameter(ABC):
+    """The values of one parameter and their positions.
+
+    Exactly one of `range` and `values` describes the values.
+
+    Attributes:
+        num_values: The number of values; None if they are continuous.
+        num_choices: The number of values if they have no order, 0 otherwise.
+        edges: `(num_values + 1,)` ascending edges of the bins in [0, 1]; None if there are no bins.
+        values: The values of a categorical, an ordinal or a constant, as the user listed them; empty for a number.
+        range: The range of a number; None if the values are listed.
+        legal: What a value may be, for error messages.
+    """
 
     num_values: int | None
-    """How many values there are; None if they are continuous."""
     num_choices: int = 0
-    """How many values there are if they have no order, else 0."""
-    edges: NDArray[np.float64] | None = None
-    """The `(num_values + 1,)` ascending edges of the bins in [0, 1], or None."""
+    edges: Floats | None = None
     values: tuple[Any, ...] = ()
-    """The values, if they were declared one by one; empty for numbers."""
+    range: Range | None = None
     legal: str
-    """What a value may be, for error messages."""
 
     @abstractmethod
     def decode(self, u: float) -> Any:
-        """The value at position `u`; a position out of range counts as the nearest legal one."""
+        """Return the value at position `u`. A position out of range counts as the nearest legal one."""
 
     @abstractmethod
-    def place(self, value: Any) -> float:
-        """The position of a value that `decode` returned."""
+    def encode(self, value: Any) -> float:
+        """Return the position of a value that `decode` returned."""
 
     @abstractmethod
     def locate(self, value: Any) -> float | None:
-        """The position of a value that anyone wrote, or None if it is not legal."""
+        """Return the position of any value, or None if the value is not legal."""
 
     @abstractmethod
-    def points(self) -> NDArray[np.float64]:
-        """The `(num_values,)` positions of all values in order."""
+    def positions(self) -> Floats:
+        """Return the `(num_values,)` positions of all values in order.
 
-    def snap(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
-        """`place(decode(u))` of each of the `(n,)` positions; NaN stays NaN."""
-        return np.array([u if u != u else self.place(self.decode(u)) for u in column.tolist()], dtype=float)
+        Raises:
+            SpaceError: If the values are continuous.
+        """
+
+    def snap(self, column: Floats) -> Floats:
+        """Return `encode(decode(u))` of each of the `(n,)` positions; NaN stays NaN."""
+        return np.array([u if u != u else self.encode(self.decode(u)) for u in column.tolist()], dtype=float)
 
 
 class Lookup:
-    """Finds the index of a value among given values: by type and value first, for `1 == True == 1.0`.
+    """A callable that returns the index of a value in a list, or None if no element is equal.
 
-    Called with any value, it returns the index, or None if no value is equal.
+    An element of the same type wins over one that is merely equal, because `1 == True == 1.0`.
+
+    Args:
+        values: The list; its elements need not be hashable.
     """
 
     def __init__(self, values: Sequence[Any]) -> None:
@@ -114,8 +143,8 @@ def _describe(values: Sequence[Any]) -> str:
     return f"one of {shown}" + (f", ... ({len(values)} choices)" if len(values) > 20 else "")
 
 
-class Choice(Scale):
-    """Values without order; the position is the index.
+class Categorical(Parameter):
+    """Values without order; the position of a value is its index.
 
     Args:
         values: At least one value, of any type.
@@ -130,22 +159,22 @@ class Choice(Scale):
     def decode(self, u: float) -> Any:
         return self.values[round(min(max(u, 0.0), self.num_choices - 1.0))]
 
-    def place(self, value: Any) -> float:
+    def encode(self, value: Any) -> float:
         return float(self.index_of(value) or 0)
 
     def locate(self, value: Any) -> float | None:
         index = self.index_of(value)
         return None if index is None else float(index)
 
-    def points(self) -> NDArray[np.float64]:
+    def positions(self) -> Floats:
         return np.arange(self.num_choices, dtype=float)
 
-    def snap(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
+    def snap(self, column: Floats) -> Floats:
         return np.rint(np.clip(column, 0.0, self.num_choices - 1.0)) + 0.0  # no -0.0
 
 
-class _Bins(Scale):
-    """Values in order, in bins of equal width; the position is the centre of the bin."""
+class _Binned(Parameter):
+    """Ordered values in bins of equal width; the position of a value is the centre of its bin."""
 
     def __init__(self, num_values: int) -> None:
         self.num_values = num_values
@@ -159,15 +188,15 @@ class _Bins(Scale):
     def _centre(self, index: int) -> float:
         return (index + 0.5) / self._num_bins
 
-    def points(self) -> NDArray[np.float64]:
+    def positions(self) -> Floats:
         return (np.arange(self._num_bins) + 0.5) / self._num_bins
 
-    def snap(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
+    def snap(self, column: Floats) -> Floats:
         return (np.clip(np.floor(column * self._num_bins), 0.0, self._num_bins - 1.0) + 0.5) / self._num_bins
 
 
-class Ordered(_Bins):
-    """Values of any type in a declared order; a constant is the case of one value.
+class Ordinal(_Binned):
+    """Values of any type in a given order. A constant is an ordinal of one value.
 
     Args:
         values: At least one value.
@@ -182,7 +211,7 @@ class Ordered(_Bins):
     def decode(self, u: float) -> Any:
         return self.values[self._bin(u)]
 
-    def place(self, value: Any) -> float:
+    def encode(self, value: Any) -> float:
         return self._centre(self.index_of(value) or 0)
 
     def locate(self, value: Any) -> float | None:
@@ -196,16 +225,17 @@ def _as_integer(value: Any) -> int | None:
     return int(value) if isinstance(value, float | np.floating) and float(value).is_integer() else None
 
 
-class Integers(_Bins):
+class Integer(_Binned):
     """The integers from `lower` to `upper`, both included.
 
-    Of more than `MAX_BINS` integers only that many, evenly spread from `lower` to `upper`, have a position of their
-    own; any other is moved to the next one above.
+    Of more than `MAX_BINS` integers only `MAX_BINS`, evenly spaced from `lower` to `upper`, have a position of their
+    own. Any other is rounded up to the next one that has.
     """
 
     def __init__(self, lower: int, upper: int) -> None:
         super().__init__(upper - lower + 1)
         self.legal = f"an integer from {lower} to {upper}"
+        self.range = Range(lower, upper, is_log=False)
         self._lower, self._upper = lower, upper
         self._span = upper - lower
 
@@ -213,7 +243,7 @@ class Integers(_Bins):
         index = self._bin(u)
         return self._lower + (index if self._num_bins > self._span else index * self._span // (self._num_bins - 1))
 
-    def place(self, value: int) -> float:
+    def encode(self, value: int) -> float:
         index = value - self._lower
         if self._num_bins <= self._span:
             index = -(-index * (self._num_bins - 1) // self._span)  # rounded up: undoes the floor of `decode`
@@ -221,15 +251,19 @@ class Integers(_Bins):
 
     def locate(self, value: Any) -> float | None:
         integer = _as_integer(value)
-        return self.place(integer) if integer is not None and self._lower <= integer <= self._upper else None
+        return self.encode(integer) if integer is not None and self._lower <= integer <= self._upper else None
 
 
-class LogIntegers(Scale):
-    """The integers from `lower` >= 1 to `upper` <= `MAX_LOG_INTEGER`; integer `v` owns log(v - 1/2) to log(v + 1/2)."""
+class LogInteger(Parameter):
+    """The integers from `lower` >= 1 to `upper` <= `MAX_LOG_INTEGER` on a log scale.
+
+    The bin of the integer v reaches from log(v - 1/2) to log(v + 1/2).
+    """
 
     def __init__(self, lower: int, upper: int) -> None:
         self.num_values = upper - lower + 1
         self.legal = f"an integer from {lower} to {upper}"
+        self.range = Range(lower, upper, is_log=True)
         self._lower, self._upper = lower, upper
         self._start = log(lower - 0.5)
         self._span = log(upper + 0.5) - self._start
@@ -243,59 +277,61 @@ class LogIntegers(Scale):
         value = floor(exp(self._start + min(max(u, 0.0), 1.0) * self._span) + 0.5)
         return min(max(value, self._lower), self._upper)
 
-    def place(self, value: int) -> float:
+    def encode(self, value: int) -> float:
         return self._position(0.5 * (log(value - 0.5) + log(value + 0.5)))
 
     def locate(self, value: Any) -> float | None:
         integer = _as_integer(value)
-        return self.place(integer) if integer is not None and self._lower <= integer <= self._upper else None
+        return self.encode(integer) if integer is not None and self._lower <= integer <= self._upper else None
 
-    def points(self) -> NDArray[np.float64]:
-        return np.array([self.place(value) for value in range(self._lower, self._upper + 1)])
+    def positions(self) -> Floats:
+        return np.array([self.encode(value) for value in range(self._lower, self._upper + 1)])
 
 
-class Real(Scale):
-    """The floats from `lower` to `upper`, linear or logarithmic; the position is where between the two.
+class Float(Parameter):
+    """The floats from `lower` to `upper` on a linear or a log scale; the position is linear in the value or its log.
 
-    There are more values than positions in some places, and fewer in others. So values are rounded to decimals
-    that both can hold: about 13 digits in ordinary ranges, with a margin over the rounding errors of both ways.
-    Each of these decimals then has a position of its own; a value that a person wrote (0.1) comes back as it was
-    written; and the last bit of `exp` and `log`, which differs between machines, drops out.
+    A range may hold more floats than [0, 1] has positions, or fewer. So values are rounded to decimals that both can
+    hold: about 13 significant digits in ordinary ranges, with a margin for the rounding errors of both conversions.
+    Then every such decimal has a position of its own, a value that a user wrote (0.1) comes back as written, and the
+    last bit of `exp` and `log`, which differs between machines, has no effect.
 
     Args:
-        lower: Finite, below `upper`; above 0 if `logarithmic`.
+        lower: Finite, below `upper`; positive if `is_log`.
         upper: Finite.
-        logarithmic: Whether positions are even in the logarithm of the value.
-        finest: The smallest allowed power of ten of the rounding; 0 keeps to integers.
+        is_log: Whether positions are linear in the logarithm of the value.
+        finest: The smallest exponent of ten to round to; 0 rounds to integers.
 
     Raises:
-        SpaceError: The range is too narrow, or too wide, for a float64.
+        SpaceError: If the range is too narrow or too wide for a float64.
     """
 
     num_values: int | None = None
 
-    def __init__(self, lower: float, upper: float, logarithmic: bool, finest: int = -300) -> None:
+    def __init__(self, lower: float, upper: float, is_log: bool, finest: int = -300) -> None:
         self.legal = f"a number from {lower} to {upper}"
-        self._lower, self._upper, self._logarithmic = lower, upper, logarithmic
-        self._start = log(lower) if logarithmic else lower
-        self._span = log(upper) - self._start if logarithmic else upper - lower
+        self.range = Range(lower, upper, is_log)
+        self._lower, self._upper, self._is_log = lower, upper, is_log
+        self._start = log(lower) if is_log else lower
+        self._span = log(upper) - self._start if is_log else upper - lower
         if not 0.0 < self._span < inf:
             raise SpaceError(f"expected a range that a float64 can divide, got {self.legal}; rescale the parameter.")
         exponents = [max(exponent, finest) for exponent in self._exponents()]
         self._steps = [(10.0 ** max(-e, 0), 10.0 ** max(e, 0), e) for e in exponents]
         self._is_vectorised = max(map(abs, exponents)) <= _EXACT_POWERS
-        # What rounds to less than a step from a bound belongs to the bound, which need not be a decimal itself.
+        # A bound need not be a decimal itself, so what rounds to less than a step from it becomes the bound.
         self._low_edge = lower + 0.75 * 10.0 ** exponents[0]
         self._high_edge = upper - 0.75 * 10.0 ** exponents[-1]
         if self._low_edge >= self._high_edge:
             raise SpaceError(f"expected a range wider than the rounding of a float64, got {self.legal}; widen it.")
 
     def _exponents(self) -> list[int]:
-        """The power of ten to round to: one for a linear range, one for each decade of a logarithmic one."""
-        if not self._logarithmic:
+        """Return the exponents of ten to round to: one for a linear scale, one per decade for a log scale."""
+        if not self._is_log:
             self._tops: list[float] = []
             return [ceil(log10(200.0 * _EPS * max(abs(self._lower), abs(self._upper))))]
-        # Relative error of exp(start + u * span): the absolute error of the exponent, some units in the last place.
+        # The relative error of exp(start + u * span) is the absolute error of its argument: a few units in the last
+        # place of the larger logarithm.
         error = _EPS * (2.0 * max(abs(log(self._lower)), abs(log(self._upper))) + 3.0)
         digits = floor(-log10(8.0 * error))
         first, last = _decade(self._lower), _decade(self._upper)
@@ -313,50 +349,51 @@ class Real(Scale):
 
     def decode(self, u: float) -> float:
         value = self._start + min(max(u, 0.0), 1.0) * self._span
-        return self._round(exp(value) if self._logarithmic else value)
+        return self._round(exp(value) if self._is_log else value)
 
-    def place(self, value: Any) -> float:
-        u = ((log(value) if self._logarithmic else value) - self._start) / self._span
+    def encode(self, value: Any) -> float:
+        u = ((log(value) if self._is_log else value) - self._start) / self._span
         return min(max(u, 0.0), 1.0)
 
     def locate(self, value: Any) -> float | None:
         if not isinstance(value, int | float | np.integer | np.floating) or not self._lower <= value <= self._upper:
             return None
-        return self.place(self._round(float(value)))
+        return self.encode(self._round(float(value)))
 
-    def points(self) -> NDArray[np.float64]:
+    def positions(self) -> Floats:
         raise SpaceError(f"expected a finite set of values, got {self.legal}.")
 
-    def snap(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
+    def snap(self, column: Floats) -> Floats:
         if not self._is_vectorised:
             return super().snap(column)
         values = self._start + np.clip(column, 0.0, 1.0) * self._span
-        if self._logarithmic:
-            # Not numpy's exp and log: on some machines their last bit depends on how many numbers they are given.
+        if self._is_log:
+            # Not numpy's exp and log: on some machines their last bit depends on the length of the array.
             values = np.array([exp(value) for value in values.tolist()])
         up, down, _ = np.array(self._steps)[np.searchsorted(self._tops, values, side="right")].T
         values = np.rint(values * up / down) * down / up
         values[values <= self._low_edge] = self._lower
         values[values >= self._high_edge] = self._upper
-        if self._logarithmic:
+        if self._is_log:
             values = np.array([log(value) for value in values.tolist()])
         return np.clip((values - self._start) / self._span, 0.0, 1.0)
 
 
-class WideLogIntegers(Real):
-    """The integers from `lower` to `upper` > `MAX_LOG_INTEGER` on a log scale: rounded decimals, as in `Real`."""
+class WideLogInteger(Float):
+    """The integers from `lower` to `upper` > `MAX_LOG_INTEGER` on a log scale, rounded to decimals as in `Float`."""
 
     def __init__(self, lower: int, upper: int) -> None:
-        super().__init__(float(lower), float(upper), logarithmic=True, finest=0)
+        super().__init__(float(lower), float(upper), is_log=True, finest=0)
         self.num_values = upper - lower + 1
         self.legal = f"an integer from {lower} to {upper}"
+        self.range = Range(lower, upper, is_log=True)
         self._bounds = lower, upper
 
     def decode(self, u: float) -> int:
         return min(max(int(super().decode(u)), self._bounds[0]), self._bounds[1])  # a float64 may exceed the bound
 
-    def place(self, value: Any) -> float:
-        return super().place(float(value))
+    def encode(self, value: Any) -> float:
+        return super().encode(float(value))
 
     def locate(self, value: Any) -> float | None:
         integer = _as_integer(value)
@@ -364,5 +401,5 @@ class WideLogIntegers(Real):
 
 
 def _decade(value: float) -> int:
-    """The power of ten of the first digit."""
+    """Return the decimal exponent of the first digit."""
     return int(f"{value:.17e}".partition("e")[2])

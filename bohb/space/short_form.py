@@ -1,15 +1,15 @@
-"""The short form of a search space, for people: one line a parameter.
+"""The short form of a search space: one line per parameter.
 
-    lr: {range: [1e-5, 1e-1], log: true}       # two numbers, one with a point or an exponent: a float
-    units: {range: [16, 512], log: true}       # two whole numbers: an integer
-    optimizer: [sgd, adam]                     # one of these
-    depth: {ordered: [1, 2, 4, 8]}             # one of these, and their order means something
-    batch: 128                                 # always this
+    lr: {range: [1e-5, 1e-1], log: true}       # a float: at least one bound has a point or an exponent
+    units: {range: [16, 512], log: true}       # an integer: both bounds are whole numbers
+    optimizer: [sgd, adam]                     # a categorical
+    depth: {ordered: [1, 2, 4, 8]}             # an ordinal: the order of the values matters
+    batch: 128                                 # a constant
     momentum: {range: [0.0, 0.99], when: {optimizer: sgd}}
     forbid:
       - {optimizer: adam, depth: 8}
 
-What it cannot say (other distributions, other comparisons) a Python file can.
+For other distributions and other comparisons, define the space in Python.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,14 +26,14 @@ KINDS = {
     "ordered": {"ordered", "default", "when"},
     "constant": {"constant", "when"},
 }
-"""The word that says what a parameter is, and the words that may stand beside it."""
+"""The key that names the kind of a parameter, and all keys that this kind allows."""
 
 
 def read_short(data: Mapping[Any, Any]) -> "ConfigurationSpace":
-    """Returns the space that a mapping in the short form describes.
+    """Return the space that a mapping in the short form defines.
 
     Raises:
-        SpaceError: Says what is wrong with which parameter.
+        SpaceError: If a parameter or a rule is not valid. The message names it.
     """
     from ConfigSpace import ConfigurationSpace
 
@@ -50,7 +50,7 @@ def read_short(data: Mapping[Any, Any]) -> "ConfigurationSpace":
     except SpaceError:
         raise
     except (TypeError, ValueError, AttributeError) as error:
-        raise SpaceError(f"expected a space that ConfigSpace can hold, got: {error}") from error
+        raise SpaceError(f"expected a space that ConfigSpace accepts, got: {error}") from error
     return space
 
 
@@ -59,13 +59,13 @@ def _is_rules(value: Any) -> bool:
 
 
 def _entry(name: Any, value: Any) -> Mapping[str, Any]:
-    """Returns the long form of one parameter."""
+    """Return the definition of one parameter as a mapping with one of `KINDS`."""
     if not isinstance(name, str):
-        raise SpaceError(f"expected text as the name of a parameter, got {name!r}; quote it")
+        raise SpaceError(f"expected a string as the name of a parameter, got {name!r}; quote it")
     entry = value if isinstance(value, Mapping) else {"choices" if isinstance(value, list) else "constant": value}
     kinds = [kind for kind in KINDS if kind in entry]
     if len(kinds) != 1 or not set(entry) <= KINDS[kinds[0]]:
-        forms = "; ".join(f"{kind} with {', '.join(sorted(words - {kind}))}" for kind, words in KINDS.items())
+        forms = "; ".join(f"{kind} with {', '.join(sorted(keys - {kind}))}" for kind, keys in KINDS.items())
         raise SpaceError(f"expected one kind of parameter ({forms}) for {name!r}, got {dict(entry)!r}")
     return entry
 
@@ -111,19 +111,20 @@ def _or_first(default: Any, items: Sequence[Any]) -> Any:
 
 
 def _condition(space: "ConfigurationSpace", name: str, when: Any) -> Any:
-    """Returns the condition under which a parameter is active: every parent has (one of) the value(s)."""
+    """Return the condition that every parent has the given value, or one of the given values."""
     from ConfigSpace import AndConjunction, EqualsCondition, InCondition
 
-    clauses = [
+    conditions = [
         InCondition(space[name], space[parent], value)
         if isinstance(value, list)
         else EqualsCondition(space[name], space[parent], value)
         for parent, value in _pairs(space, f"when of {name!r}", when)
     ]
-    return clauses[0] if len(clauses) == 1 else AndConjunction(*clauses)
+    return conditions[0] if len(conditions) == 1 else AndConjunction(*conditions)
 
 
 def _forbidden(space: "ConfigurationSpace", rule: Any) -> Any:
+    """Return the clause that forbids the given combination of values."""
     from ConfigSpace import ForbiddenAndConjunction, ForbiddenEqualsClause, ForbiddenInClause
 
     clauses = [
@@ -135,8 +136,8 @@ def _forbidden(space: "ConfigurationSpace", rule: Any) -> Any:
 
 def _pairs(space: "ConfigurationSpace", where: str, mapping: Any) -> Iterable[tuple[str, Any]]:
     if not isinstance(mapping, Mapping) or not mapping:
-        raise SpaceError(f"expected names and values in {where}, got {mapping!r}")
+        raise SpaceError(f"expected a mapping of names to values in {where}, got {mapping!r}")
     unknown = [name for name in mapping if name not in space]
     if unknown:
-        raise SpaceError(f"expected names of parameters in {where}, got {unknown}; there are {list(space)}")
+        raise SpaceError(f"expected names of parameters in {where}, got {unknown}; the space has {list(space)}")
     return mapping.items()

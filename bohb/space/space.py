@@ -1,11 +1,11 @@
-"""The search space: configurations as dicts for users, as vectors for models, and which of them are valid.
+"""The search space: converts configurations between dicts and vectors, draws them, and tells which are valid.
 
-ConfigSpace is how users declare a space. It is read once, in the constructor (see `configspace.py`). After that
-everything runs on numpy columns, because building ConfigSpace's own objects costs more than a whole ask.
+Users define a space with ConfigSpace. The constructor reads it once (see `configspace.py`). After that, everything
+works on numpy arrays, because creating one of ConfigSpace's own configurations takes longer than a whole ask.
 
-A configuration is a vector with one float per parameter: the index of the choice for a categorical, a position in
-[0, 1] for everything else (see `parameters.py`), NaN where the parameter is inactive. Equal configurations have equal
-vectors to the last bit, so that `vector.tobytes()` identifies a configuration.
+A vector has one float per parameter: the index of the choice for a categorical, a position in [0, 1] for any other
+parameter (see `parameters.py`), and NaN where the parameter is inactive. Equal configurations have vectors that are
+equal to the last bit, so `vector.tobytes()` identifies a configuration.
 """
 
 import json
@@ -15,30 +15,29 @@ from math import isfinite, prod
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bohb.arrays import Floats, Mask
 from bohb.errors import ConfigError, SpaceError
 from bohb.space import configspace
 from bohb.space.columns import Columns
-from bohb.space.constraints import Clause, compile_clause
-from bohb.space.parameters import Choice, Ordered, Scale
+from bohb.space.constraints import Constraint, compile_constraint
+from bohb.space.parameters import Categorical, Ordinal, Parameter
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
-Vectors = NDArray[np.float64]
 MAX_ENUMERATED = 2**15
-"""The largest number of configurations that are written out.
+"""The largest number of configurations that are enumerated.
 
-That is how those of a space with conditions or forbidden clauses are counted, and how the last new ones of any space
-are found. Beyond, a new configuration is looked for by drawing until one is new.
+Enumeration counts the configurations of a space with constraints, and finds the last unused ones of any finite space.
+In a larger space the search draws until it finds a configuration that is new.
 """
 
 MAX_DRAWS = 10_000
-"""How many draws `sample` may spend on each vector that it is to return."""
+"""The largest number of draws that `sample` spends on each vector."""
 
 FEW_ROWS = 4
-"""Up to here a loop over Python floats is faster than numpy's calls, with the same bits."""
+"""Up to this many rows, a loop over Python floats is faster than numpy, and gives the same bits."""
 
 _MISSING = object()
 
@@ -47,27 +46,28 @@ class Space:
     """A search space, read from ConfigSpace.
 
     Args:
-        space: A `ConfigurationSpace`, or the mapping that `ConfigurationSpace(space=...)` accepts. It is not changed,
-            and what happens to it later is not noticed.
+        space: A `ConfigurationSpace`, or the mapping that `ConfigurationSpace(space=...)` accepts. It is not modified,
+            and later changes to it have no effect.
 
     Attributes:
-        names: Every parameter, parents before the parameters that depend on them.
-        choices: `(d,)` the number of choices of a categorical parameter, 0 for every other.
-        edges: For each parameter the `(N + 1,)` ascending edges in [0, 1] of the bins of its N ordered values; None
-            for categoricals, floats, and more than 128 values.
-        num_searched: How many parameters have more than one value.
+        names: The names of all d parameters, each after the parameters that its conditions depend on.
+        choices: `(d,)` the number of choices of a categorical parameter, 0 for any other.
+        edges: `(d,)` for each parameter the `(N + 1,)` ascending edges in [0, 1] of the bins of its N ordered values;
+            None for a categorical, a float, and more than 128 values.
+        num_searched: The number of parameters that have more than one value.
 
     Raises:
-        SpaceError: Not a space, an empty space, or one with parameters or clauses that are not known.
+        SpaceError: If the argument does not define a space, the space is empty, or it has a kind of parameter or
+            constraint that is not known.
     """
 
     def __init__(self, space: "ConfigurationSpace | Mapping[str, Any]") -> None:
         source = configspace.read_space(space)
-        parameters = list(source.values())  # ConfigSpace sorts by depth of the conditions, then by name
-        self.names: tuple[str, ...] = tuple(parameter.name for parameter in parameters)
+        hyperparameters = list(source.values())  # ConfigSpace sorts by depth of the conditions, then by name
+        self.names: tuple[str, ...] = tuple(one.name for one in hyperparameters)
         self._columns = {name: column for column, name in enumerate(self.names)}
-        self._scales = [configspace.read_scale(parameter) for parameter in parameters]
-        quantiles = map(configspace.read_quantile, parameters, self._scales)
+        self._parameters = [configspace.read_parameter(one) for one in hyperparameters]
+        quantiles = map(configspace.read_quantile, hyperparameters, self._parameters)
         self._quantiles = {column: quantile for column, quantile in enumerate(quantiles) if quantile is not None}
         self._conditions = {
             column: self._compile(condition)
@@ -75,42 +75,47 @@ class Space:
             for condition in source.parent_conditions_of[name]
         }
         self._forbidden = [self._compile(clause) for clause in source.forbidden_clauses]
-        self.choices = np.array([scale.num_choices for scale in self._scales], dtype=np.intp)
-        self.edges = tuple(scale.edges for scale in self._scales)
-        self.num_searched = sum(scale.num_values != 1 for scale in self._scales)
-        self._decoders = [(name, scale.decode) for name, scale in zip(self.names, self._scales, strict=True)]
-        self._locators = [(name, scale.locate) for name, scale in zip(self.names, self._scales, strict=True)]
+        self.choices = np.array([parameter.num_choices for parameter in self._parameters], dtype=np.intp)
+        self.edges = tuple(parameter.edges for parameter in self._parameters)
+        self.num_searched = sum(parameter.num_values != 1 for parameter in self._parameters)
+        self._decoders = [(name, parameter.decode) for name, parameter in self.parameters.items()]
+        self._locators = [(name, parameter.locate) for name, parameter in self.parameters.items()]
         self._serialised = configspace.serialise(source)
 
-    def _compile(self, clause: Any) -> Clause:
-        return compile_clause(clause, self._columns, self._scales)
+    def _compile(self, source: Any) -> Constraint:
+        return compile_constraint(source, self._columns, self._parameters)
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The parameter of each name, in the order of `names`."""
+        return dict(zip(self.names, self._parameters, strict=True))
 
     @cached_property
     def columns(self) -> Columns:
-        """The columns without their names and values, as densities see them."""
+        """The kinds of the columns, as surrogates see them."""
         return Columns(self.choices, self.edges)
 
     # Values and vectors
 
-    def decode(self, vector: Vectors) -> dict[str, Any]:
-        """The values of the active parameters, in the order of `names`, as plain Python values.
+    def decode(self, vector: Floats) -> dict[str, Any]:
+        """Return the values of the active parameters as plain Python values, in the order of `names`.
 
         Args:
-            vector: `(d,)`; positions out of range count as the nearest legal ones.
+            vector: `(d,)`; a position out of range counts as the nearest legal one.
         """
         pairs = zip(self._decoders, vector.tolist(), strict=True)
         return {name: decode(u) for (name, decode), u in pairs if u == u}  # NaN is not equal to itself
 
-    def encode(self, config: Mapping[str, Any]) -> Vectors:
-        """The `(d,)` vector of a configuration.
+    def encode(self, config: Mapping[str, Any]) -> Floats:
+        """Return the `(d,)` vector of a configuration.
 
-        Floats are rounded to about 13 digits, and integers of a range wider than 2**50 (2**40 on a log scale) to as
-        many digits as a float64 can tell apart there: what `decode` returns is exactly what was encoded only up to
-        that rounding, and encodes to the same vector again.
+        Floats are rounded to about 13 significant digits. Integers are rounded where a float64 cannot tell them apart:
+        in ranges of more than 2**50 values, and on a log scale that reaches beyond 10**12. So `decode` may return a
+        rounded configuration; that one encodes to the same vector again.
 
         Raises:
-            ConfigError: An unknown or an illegal value, an active parameter that is missing, an inactive one that is
-                set, or a forbidden combination.
+            ConfigError: If a name is unknown, a value is not legal, an active parameter is missing, an inactive one is
+                set, or the combination is forbidden.
         """
         if not isinstance(config, Mapping):
             raise ConfigError(f"expected a configuration as a mapping of names to values, got {config!r}.")
@@ -128,7 +133,7 @@ class Space:
             row.append(position)
         if found != len(config):
             unknown = [name for name in config if name not in self._columns]
-            raise ConfigError(f"expected only names from {list(self.names)}, got {unknown}; remove what is unknown.")
+            raise ConfigError(f"expected only names from {list(self.names)}, got {unknown}; remove the unknown ones.")
         vector = np.array(row)
         if self._conditions or found != len(row):
             self._check_activity(vector)
@@ -137,29 +142,29 @@ class Space:
         return vector
 
     def _legal(self, name: str) -> str:
-        return self._scales[self._columns[name]].legal
+        return self._parameters[self._columns[name]].legal
 
-    def _check_activity(self, vector: Vectors) -> None:
+    def _check_activity(self, vector: Floats) -> None:
         for column, name in enumerate(self.names):
             condition = self._conditions.get(column)
             is_active = condition is None or bool(condition.holds(vector[None])[0])
             is_set = not np.isnan(vector[column])
             if is_active and not is_set:
-                why = f" ({condition.text} holds)" if condition else ""
-                raise ConfigError(f"expected a value for {name!r}{why}, got none; give it {self._legal(name)}.")
+                reason = f" ({condition.text} holds)" if condition else ""
+                raise ConfigError(f"expected a value for {name!r}{reason}, got none; give it {self._legal(name)}.")
             if is_set and condition and not is_active:
                 raise ConfigError(f"expected no value for {name!r}, inactive unless {condition.text}; remove it.")
 
-    def _check_forbidden(self, vector: Vectors) -> None:
+    def _check_forbidden(self, vector: Floats) -> None:
         for clause in self._forbidden:
             if clause.holds(vector[None])[0]:
                 raise ConfigError(f"expected an allowed combination, got {self.decode(vector)}: {clause.text}.")
 
-    def snap(self, vectors: Vectors) -> Vectors:
-        """`encode(decode(v))` of each row, bit for bit, but for the checks: which rows are valid is not looked at.
+    def snap(self, vectors: Floats) -> Floats:
+        """Return `encode(decode(v))` of each row, bit for bit, without checking that the row is valid.
 
-        Values of a grid go to the centres of their bins, floats to the nearest position of a rounded value. Snap
-        before `deactivate`: a condition may compare a number that moves.
+        This moves binned values to the centres of their bins, and floats to the nearest position of a rounded value.
+        Call it before `deactivate`, because a condition may compare a number that moves.
 
         Args:
             vectors: `(n, d)`, NaN where inactive.
@@ -170,29 +175,30 @@ class Space:
         if len(vectors) <= FEW_ROWS:
             return np.array([self._snap_row(row) for row in vectors.tolist()]).reshape(vectors.shape)
         snapped = np.empty(vectors.shape)
-        for column, scale in enumerate(self._scales):
-            snapped[:, column] = scale.snap(vectors[:, column])
-        snapped[np.isnan(snapped)] = np.nan  # one NaN of many
+        for column, parameter in enumerate(self._parameters):
+            snapped[:, column] = parameter.snap(vectors[:, column])
+        snapped[np.isnan(snapped)] = np.nan  # always the same NaN: there are many bit patterns
         return snapped
 
     def _snap_row(self, row: list[float]) -> list[float]:
-        return [scale.place(scale.decode(u)) if u == u else np.nan for scale, u in zip(self._scales, row, strict=True)]
+        pairs = zip(self._parameters, row, strict=True)
+        return [parameter.encode(parameter.decode(u)) if u == u else np.nan for parameter, u in pairs]
 
-    # What is active, and what is allowed
+    # Constraints
 
-    def deactivate(self, vectors: Vectors) -> Vectors:
-        """A copy in which exactly the inactive parameters are NaN.
+    def deactivate(self, vectors: Floats) -> Floats:
+        """Return a copy in which exactly the inactive parameters are NaN.
 
         Args:
-            vectors: `(n, d)`; every parameter that should be active has a value.
+            vectors: `(n, d)`, with a value for every parameter that may be active.
         """
         vectors = np.array(vectors)
         for column, condition in self._conditions.items():  # parents first
             vectors[~condition.holds(vectors), column] = np.nan
         return vectors
 
-    def is_allowed(self, vectors: Vectors) -> NDArray[np.bool_]:
-        """Whether no forbidden clause applies: `(n,)` verdicts on `(n, d)` vectors, NaN where inactive."""
+    def is_allowed(self, vectors: Floats) -> Mask:
+        """Return whether each of `(n, d)` vectors, NaN where inactive, violates no forbidden clause: `(n,)`."""
         allowed = np.ones(len(vectors), dtype=bool)
         for clause in self._forbidden:
             allowed &= ~clause.holds(vectors)
@@ -200,26 +206,29 @@ class Space:
 
     # Random and all configurations
 
-    def scatter(self, rng: np.random.Generator, num: int) -> Vectors:
-        """Returns `(num, d)` vectors drawn evenly, whatever the space declares; forbidden and inactive values too."""
+    def scatter(self, rng: np.random.Generator, num: int) -> Floats:
+        """Return `(num, d)` vectors drawn uniformly over positions and choices.
+
+        Prior distributions and constraints are ignored.
+        """
         positions = rng.random((num, len(self.names)))
         return np.where(self.choices > 0, np.floor(positions * self.choices), positions)
 
-    def sample(self, rng: np.random.Generator, num: int) -> tuple[Vectors, int]:
-        """Draws from the distribution that the space declares: weights, normal, beta, uniform, log-uniform.
+    def sample(self, rng: np.random.Generator, num: int) -> tuple[Floats, int]:
+        """Draw valid vectors from the prior distributions: weights, normal, beta, uniform, log-uniform.
 
-        Forbidden draws are rejected. If that takes more than `MAX_DRAWS` draws for each vector, a space that can be
-        enumerated is drawn from uniformly instead.
+        Forbidden draws are rejected. If `MAX_DRAWS` draws per vector do not suffice, the rest is drawn uniformly from
+        all valid configurations, provided that they can be enumerated.
 
         Args:
             rng: The only source of randomness.
-            num: How many vectors.
+            num: The number of vectors.
 
         Returns:
-            `(num, d)` valid vectors, and how many draws were rejected.
+            `(num, d)` valid vectors, and the number of rejected draws.
 
         Raises:
-            SpaceError: Nearly everything is forbidden, and the space cannot be enumerated.
+            SpaceError: If nearly every draw is forbidden and the space cannot be enumerated.
         """
         if not self._forbidden:
             return self._draw(rng, num), 0
@@ -227,23 +236,24 @@ class Space:
         drawn = 0
         while (missing := num - len(accepted)) and drawn < MAX_DRAWS * num:
             batch = self._draw(rng, min(max(missing, drawn), MAX_DRAWS * num - drawn, 2**16))
-            places = np.flatnonzero(self.is_allowed(batch))[:missing]
-            accepted = np.concatenate([accepted, batch[places]])
-            drawn += len(batch) if len(places) < missing else int(places[-1]) + 1  # what comes after was not needed
+            rows = np.flatnonzero(self.is_allowed(batch))[:missing]
+            accepted = np.concatenate([accepted, batch[rows]])
+            # Draws after the last one used do not count.
+            drawn += len(batch) if len(rows) < missing else int(rows[-1]) + 1
         rejected = drawn - len(accepted)
         if missing:
             accepted = np.concatenate([accepted, self._pick(rng, missing, drawn, rejected)])
         return accepted, rejected
 
-    def _draw(self, rng: np.random.Generator, num: int) -> Vectors:
-        """`(num, d)` draws, of which some may be forbidden."""
+    def _draw(self, rng: np.random.Generator, num: int) -> Floats:
+        """Return `(num, d)` draws from the prior distributions, some of which may be forbidden."""
         vectors = rng.random((num, len(self.names)))
         for column, quantile in self._quantiles.items():
             vectors[:, column] = quantile(vectors[:, column])
         return self.deactivate(self.snap(vectors))
 
-    def _pick(self, rng: np.random.Generator, num: int, drawn: int, rejected: int) -> Vectors:
-        """`(num, d)` of all valid configurations, each as likely as any other."""
+    def _pick(self, rng: np.random.Generator, num: int, drawn: int, rejected: int) -> Floats:
+        """Return `(num, d)` uniform draws from all valid configurations."""
         everything = self._everything
         if everything is None or not len(everything):
             raise SpaceError(
@@ -254,17 +264,17 @@ class Space:
 
     @property
     def size(self) -> int | None:
-        """The number of valid configurations; None if there are infinitely many, or too many to be counted."""
+        """The number of valid configurations; None if it is infinite, or too large to count under constraints."""
         if not self._conditions and not self._forbidden:
-            nums = [scale.num_values for scale in self._scales]
+            nums = [parameter.num_values for parameter in self._parameters]
             return None if None in nums else prod(num for num in nums if num is not None)
         return None if self._everything is None else len(self._everything)
 
-    def enumerate(self) -> Vectors:
-        """All valid vectors in a fixed order: `(size, d)`, read-only.
+    def enumerate(self) -> Floats:
+        """Return all valid vectors in a fixed order: `(size, d)`, read-only.
 
         Raises:
-            SpaceError: The space is infinite, or has more than `MAX_ENUMERATED` configurations.
+            SpaceError: If the space is infinite, or has more than `MAX_ENUMERATED` configurations.
         """
         if self._everything is None:
             raise SpaceError(
@@ -274,20 +284,23 @@ class Space:
         return self._everything
 
     @cached_property
-    def _everything(self) -> Vectors | None:
-        """Grown column by column, parents first, so that inactive parameters do not multiply the rows."""
+    def _everything(self) -> Floats | None:
+        """All valid vectors, or None if there are too many.
+
+        They grow column by column, parents first, so that inactive parameters do not multiply the rows.
+        """
         rows = np.empty((1, 0))
-        for column, scale in enumerate(self._scales):
+        for column, parameter in enumerate(self._parameters):
             condition = self._conditions.get(column)
             active = np.ones(len(rows), dtype=bool) if condition is None else condition.holds(rows)
-            num = 1 if not active.any() else scale.num_values
+            num = 1 if not active.any() else parameter.num_values
             if num is None or num * int(active.sum()) + int((~active).sum()) > MAX_ENUMERATED:
                 return None
-            points = scale.points() if active.any() else np.empty(0)
+            positions = parameter.positions() if active.any() else np.empty(0)
             counts = np.where(active, num, 1)
             grown = np.repeat(active, counts)
             values = np.full(len(grown), np.nan)
-            values[grown] = np.tile(points, int(active.sum()))
+            values[grown] = np.tile(positions, int(active.sum()))
             rows = np.column_stack([np.repeat(rows, counts, axis=0), values])
             for clause in self._forbidden:
                 if clause.last == column:
@@ -298,40 +311,41 @@ class Space:
     # JSON
 
     def to_json(self) -> dict[str, Any]:
-        """ConfigSpace's serialised form; `from_json` restores the space from it, also after a trip through JSON.
+        """Return ConfigSpace's own serialised form, from which `from_json` restores the space.
 
         Raises:
-            SpaceError: The space has values that JSON cannot carry exactly, for example tuples.
+            SpaceError: If the space has values that JSON cannot represent exactly, for example tuples.
         """
-        for name, scale in zip(self.names, self._scales, strict=True):
-            for value in scale.values:
+        for name, parameter in self.parameters.items():
+            for value in parameter.values:
                 if not _is_json(value):
                     raise SpaceError(
-                        f"expected values that JSON carries exactly (str, int, float, bool, None), got {value!r} for "
-                        f"{name!r}; declare a name for each such value, and look the value up where it is used."
+                        "expected values that JSON can represent exactly (str, int, float, bool, None), "
+                        f"got {value!r} for {name!r}; list a name for each such value, and look the value up by its "
+                        "name in the objective."
                     )
         try:
             data: dict[str, Any] = json.loads(json.dumps(self._serialised, default=configspace.plain, allow_nan=False))
         except (TypeError, ValueError) as error:
             raise SpaceError(
-                f"expected a space that JSON can carry, but: {error}; declare names for what it cannot, as choices."
+                f"expected a space that JSON can represent, got: {error}; list names instead of values that it cannot."
             ) from error
         return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Restores what `to_json` returned.
+        """Return the space of which `to_json` returned the data.
 
         Raises:
-            SpaceError: The data are not a serialised space.
+            SpaceError: If the data are not a serialised space.
         """
         return cls(configspace.deserialise(data))
 
     def pack(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """The configuration as JSON can carry it: what is not a JSON scalar becomes `{"choice": index}`.
+        """Return a configuration for JSON: a value that JSON cannot represent becomes `{"choice": index}`.
 
         Raises:
-            ConfigError: A value that is neither a JSON scalar nor one of the declared values, or an unknown name.
+            ConfigError: If a name is unknown, or a value is neither a JSON scalar nor one of the listed values.
         """
         return {name: self._pack_value(name, value) for name, value in config.items()}
 
@@ -339,17 +353,17 @@ class Space:
         value = configspace.plain(value)
         if _is_json(value):
             return value
-        scale = self._scale_of(name)
-        index = scale.index_of(value) if isinstance(scale, Choice | Ordered) else None
+        parameter = self._parameter(name)
+        index = parameter.index_of(value) if isinstance(parameter, Categorical | Ordinal) else None
         if index is None:
-            raise ConfigError(f"expected {scale.legal} for {name!r}, got {value!r}.")
+            raise ConfigError(f"expected {parameter.legal} for {name!r}, got {value!r}.")
         return {"choice": index}
 
     def unpack(self, packed: Mapping[str, Any]) -> dict[str, Any]:
-        """The exact inverse of `pack`: declared values come back as the very objects that were declared.
+        """Return the configuration of which `pack` returned the data; a listed value is the same object as before.
 
         Raises:
-            ConfigError: An unknown name, or an index that is not declared.
+            ConfigError: If a name is unknown, or an index is out of range.
         """
         return {
             name: self._unpack_value(name, value) if isinstance(value, Mapping) else value
@@ -357,15 +371,15 @@ class Space:
         }
 
     def _unpack_value(self, name: str, value: Mapping[str, Any]) -> Any:
-        values, index = self._scale_of(name).values, value.get("choice")
+        values, index = self._parameter(name).values, value.get("choice")
         if not isinstance(index, int) or not 0 <= index < len(values):
             raise ConfigError(f"expected {{'choice': index}} below {len(values)} for {name!r}, got {dict(value)}.")
         return values[index]
 
-    def _scale_of(self, name: str) -> Scale:
+    def _parameter(self, name: str) -> Parameter:
         if name not in self._columns:
             raise ConfigError(f"expected a name from {list(self.names)}, got {name!r}.")
-        return self._scales[self._columns[name]]
+        return self._parameters[self._columns[name]]
 
 
 def _is_json(value: Any) -> bool:

@@ -1,51 +1,48 @@
-"""Mixtures of product kernels: what BOHB's model believes about good and about bad configurations.
+"""Kernel density: a mixture of product kernels, one kernel per observed point.
 
 Arrays in, arrays out. This file knows neither configurations nor budgets nor losses: a point is a row of floats, NaN
-where a dimension is inactive, and `Columns` says what the columns are.
+where a parameter is inactive, and `Columns` gives the kind of each column.
 
-The kernels, one per dimension, multiplied (Falkner, Klein, Hutter 2018, Algorithm 2):
+A kernel is a product with one factor per column (Falkner, Klein, Hutter 2018, Algorithm 2):
 
-* continuous: a Gaussian truncated to [0, 1] and normalised there;
-* gridded: the mass that the same truncated Gaussian gives to a bin (Watanabe 2023, arXiv 2304.11127);
-* categorical: Aitchison and Aitken 1976, over all declared choices;
-* inactive: marginalised, so the factor is 1 if the queried point is inactive, and the uniform prior's if the kernel is.
+* continuous: the density of a Gaussian truncated to [0, 1];
+* binned: the mass of the same truncated Gaussian in a bin (Watanabe 2023, arXiv 2304.11127);
+* categorical: the kernel of Aitchison and Aitken 1976 over all choices of the space;
+* inactive: 1 if the query is inactive, which marginalises; the uniform density if the kernel is.
 
-Why it is not simply statsmodels: there the Gaussians leak over the boundary, the number of choices is guessed from the
-data, categorical bandwidths beyond the valid range make negative densities, and every query is a Python loop.
+Compared with statsmodels' `KDEMultivariate`: no Gaussian extends beyond the bounds, the number of choices is known and
+not guessed from the data, bandwidths that make densities negative are refused, and queries are vectorised.
 """
 
-import importlib
 from dataclasses import dataclass
-from functools import cache
-from types import ModuleType
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from bohb.space.columns import Columns, Floats, Grid, Indices
+from bohb.arrays import Floats, Indices, Mask
+from bohb.space.columns import Bins, Columns
+from bohb.surrogates.lazy_scipy import scipy_part
 
-Mask = NDArray[np.bool_]
-
-_TINY = 1e-304  # the floor of the probabilities of bins and choices: -700 in logs, so that 0 * -inf cannot appear
-_NARROW = 1e-3  # below this bandwidth the expanded square loses more than 1e-10, so differences are taken instead
+_TINY = 1e-304  # the smallest probability of a bin or choice: -700 in logs, so that 0 * -inf cannot occur
+_NARROW = 1e-3  # below this bandwidth an expanded square loses more than 1e-10, so differences are squared instead
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 
 
 class KernelDensity:
-    """A mixture of product kernels, sum_j w_j prod_d k_d(x_d; mu_jd, h_d), plus a prior component.
+    """A mixture of product kernels, sum_j w_j prod_d k_d(x_d; mu_jd, h_jd), plus a uniform component, the prior.
 
     Args:
-        points: (n, d) the kernels' centres, NaN = inactive; n = 0 is allowed if there is a prior.
-        bandwidths: (d,) for all kernels, or (n, d) one per kernel. Numeric ones in [1e-9, 1e6], categorical ones in
-            [0, (c-1)/c].
-        columns: What the columns are.
-        weights: (n,) relative, non-negative; equal by default.
-        prior_weight: Weight of the uniform component, in units of the average kernel.
+        points: `(n, d)` the centres of the kernels, NaN where inactive. n may be 0 if there is a prior.
+        bandwidths: `(d,)` shared by all kernels, or `(n, d)`. In [1e-9, 1e6] for a numeric column, in [0, (c-1)/c] for
+            a categorical one with c choices.
+        columns: The kinds of the columns.
+        weights: `(n,)` relative weights of the kernels, non-negative; equal by default.
+        prior_weight: The weight of the prior, in units of the average kernel.
         bounded: Whether the Gaussians are normalised on [0, 1]. False gives the densities of the paper and of
-            statsmodels; samples are truncated to [0, 1] all the same, as in HpBandSter.
+            statsmodels. Samples are truncated to [0, 1] either way, as in HpBandSter.
 
     Raises:
-        ValueError: Shapes do not fit, a bandwidth or a weight is out of its range, or there is no component at all.
+        ValueError: If shapes do not match, a bandwidth or a weight is out of range, or there is no component.
     """
 
     def __init__(
@@ -69,53 +66,53 @@ class KernelDensity:
             kept = np.flatnonzero(self._shares[:-1])
             rows, widths = rows[kept], widths[kept] if widths.ndim > 1 else widths
             self._shares = self._shares[self._shares > 0]
-        # Everything below is (d, n): a dimension is a row. The prior, if any, is the last column: a kernel that is
-        # inactive everywhere, so that all its factors are the uniform ones.
+        # From here on arrays are transposed: (d, n). The prior, if any, is the last kernel. It is inactive in every
+        # column, so that all its factors are uniform.
         centres = np.full((d, len(self._shares)), np.nan)
         centres[:, : len(rows)] = rows.T
         self._active = ~np.isnan(centres)
-        self._bins = [grid.bins(centres[grid.dimension]) for grid in columns.grids]
+        numbers = [bins.find(centres[bins.column]) for bins in columns.bins]
         self._centres = np.where(self._active, centres, 0.5)
-        for grid, bins in zip(columns.grids, self._bins, strict=True):
-            self._centres[grid.dimension] = grid.centres[bins]
-        self._widths = self._per_point(widths)
+        for bins, its_numbers in zip(columns.bins, numbers, strict=True):
+            self._centres[bins.column] = bins.centres[its_numbers]
+        self._widths = self._per_kernel(widths)
         self._log_norms = self._norms()
         self._features = self._kernel_features()
-        self._tables = [self._table_of(grid, bins) for grid, bins in zip(columns.grids, self._bins, strict=True)]
+        self._tables = [self._table_of(*pair) for pair in zip(columns.bins, numbers, strict=True)]
 
     def log_pdf(self, points: ArrayLike) -> Floats:
-        """Log density with respect to length on continuous dimensions and counting on the others.
+        """Return the log density: with respect to length in continuous columns, and to counting in the others.
 
         Args:
-            points: (m, d) NaN = inactive, that is: integrated out.
+            points: `(m, d)`; a column that is NaN is integrated out.
 
         Returns:
-            (m,) finite whenever there is a prior component.
+            `(m,)` values, all finite if there is a prior.
         """
         queries = np.asarray(points, dtype=float)
         terms: Floats = self._query_features(queries) @ self._features
         if (self._widths < _NARROW).any():
-            for dimension in self._narrow():
-                terms -= self._half_squares(queries[:, dimension], dimension)
-        for grid, table in zip(self._columns.grids, self._tables, strict=True):
-            terms += table.log_factors(grid, queries[:, grid.dimension])
+            for column in self._narrow():
+                terms -= self._half_squares(queries[:, column], column)
+        for bins, table in zip(self._columns.bins, self._tables, strict=True):
+            terms += table.log_factors(bins, queries[:, bins.column])
         largest = terms.max(axis=1)
         terms -= largest[:, None]
-        with np.errstate(under="ignore"):  # what is far away counts as nothing, also where users make numpy strict
+        with np.errstate(under="ignore"):  # distant kernels contribute 0, even if the user made numpy raise
             return np.asarray(np.log(np.exp(terms, out=terms).sum(axis=1)) + largest)
 
     def sample(self, rng: np.random.Generator, num: int, *, widening: float = 1.0) -> Floats:
-        """Draw points in which every dimension has a value.
+        """Draw points that have a value in every column.
 
         Args:
-            rng: The only source of randomness; `num * (d + 1)` uniform numbers are drawn from it.
-            num: How many points.
-            widening: By which all bandwidths are multiplied for the draw, categorical ones up to (c-1)/c (Falkner,
-                Klein, Hutter 2018, Algorithm 2, line 5); at least 1.
+            rng: The only source of randomness. `num * (d + 1)` uniform numbers are drawn from it.
+            num: The number of points.
+            widening: The factor, at least 1, by which the bandwidths are multiplied for this draw. A categorical one
+                stays at most (c-1)/c (Falkner, Klein, Hutter 2018, Algorithm 2, line 5).
 
         Returns:
-            (num, d) continuous values in [0, 1], the centres of bins, indices of choices. A dimension in which the
-            drawn kernel is inactive comes from the uniform prior.
+            `(num, d)` continuous values in [0, 1], centres of bins, and indices of choices. Where the drawn kernel is
+            inactive, the value is uniform.
         """
         uniforms = rng.random((len(self._centres) + 1, num))
         cumulative = self._shares.cumsum()
@@ -127,8 +124,8 @@ class KernelDensity:
         self._sample_categorical(values, centres, active, widths)
         return np.ascontiguousarray(values.T)
 
-    def _per_point(self, widths: Floats) -> Floats:
-        """Returns (d,) or (n, d) bandwidths as (d, 1), or as (d, n) with a column for the prior, which ignores it."""
+    def _per_kernel(self, widths: Floats) -> Floats:
+        """Return (d,) bandwidths as (d, 1), and (n, d) ones as (d, n) with an unused entry for the prior, if any."""
         low, high = self._columns.narrowest, self._columns.widest
         if not ((widths >= low) & (widths <= high)).all():
             raise ValueError(f"expected bandwidths between {low} and {high}, got {widths}")
@@ -141,7 +138,7 @@ class KernelDensity:
     # --- one matrix product: query features (m, F) times kernel features (F, n) -------------------------------------
 
     def _kernel_features(self) -> Floats:
-        """(F, n): -(x-mu)^2 / 2h^2 as coefficients of x^2, x and 1; log factors of all choices; log weight."""
+        """Return (F, n): -(x-mu)^2 / 2h^2 as coefficients of x^2, x and 1; log factors of all choices; log weights."""
         cont = self._columns.continuous
         active, widths = self._active[cont], self._widths[cont]
         centres = self._centres[cont] - 0.5  # smaller numbers, smaller rounding errors
@@ -153,34 +150,34 @@ class KernelDensity:
         )
 
     def _query_features(self, queries: Floats) -> Floats:
-        """(m, F): x^2, x, whether active, the choices one-hot, 1."""
+        """Return (m, F): x^2, x, 1 where active; the choices, one-hot; 1."""
         columns, num, k = self._columns, len(queries), len(self._columns.continuous)
         active = queries == queries
-        filled = np.where(active, queries, 0.5)  # so that centred values are 0 and choices have a place
+        filled = np.where(active, queries, 0.5)  # a centred value is then 0, and a choice a valid index
         features = np.zeros((num, 3 * k + columns.offsets[-1] + 1))
         features[:, k : 2 * k] = values = filled[:, columns.continuous] - 0.5
         features[:, :k] = values * values
         features[:, 2 * k : 3 * k] = active[:, columns.continuous]
         if len(columns.counts):
-            places = filled[:, columns.categorical].astype(np.intp) + (columns.offsets[:-1] + 3 * k)
-            features[np.arange(num)[:, None], places] = active[:, columns.categorical]
+            chosen = filled[:, columns.categorical].astype(np.intp) + (columns.offsets[:-1] + 3 * k)
+            features[np.arange(num)[:, None], chosen] = active[:, columns.categorical]
         features[:, -1] = 1.0
         return features
 
     def _narrow(self) -> Indices:
-        """The continuous dimensions in which expanded squares would lose too many digits."""
+        """Return the continuous columns in which expanded squares would lose too many digits."""
         cont = self._columns.continuous
         narrow: Indices = cont[(self._widths[cont] < _NARROW).any(axis=1)]
         return narrow
 
-    def _half_squares(self, values: Floats, dimension: int) -> Floats:
-        """(m, n) halved squared distances to the kernels whose features leave them out."""
-        distances = (values[:, None] - self._centres[dimension]) / self._widths[dimension]
-        wanted = self._active[dimension] & (self._widths[dimension] < _NARROW) & ~np.isnan(values)[:, None]
+    def _half_squares(self, values: Floats, column: int) -> Floats:
+        """Return (m, n) halves of squared distances to the narrow kernels, whose features leave them out."""
+        distances = (values[:, None] - self._centres[column]) / self._widths[column]
+        wanted = self._active[column] & (self._widths[column] < _NARROW) & ~np.isnan(values)[:, None]
         return np.where(wanted, 0.5 * distances * distances, 0.0)
 
     def _norms(self) -> Floats:
-        """(d, n) log of the mass that each Gaussian has in [0, 1]; zeros if that is not to be divided out."""
+        """Return (d, n) logs of the mass of each Gaussian in [0, 1]; zeros if the mixture is not `bounded`."""
         norms = np.zeros(self._centres.shape)
         if self._bounded:
             numeric = self._columns.numeric
@@ -189,46 +186,54 @@ class KernelDensity:
         return norms
 
     def _moves(self, active: Mask, widths: Floats) -> Floats:
-        """(categorical, k) the probability of leaving the kernel's choice; an inactive kernel leaves no trace of it."""
+        """Return the probability of another choice than the kernel's: the bandwidth, or (c-1)/c if it is inactive.
+
+        Args:
+            active: (categorical columns, k) whether each of k kernels is active.
+            widths: Their bandwidths, of the same shape or (categorical columns, 1).
+        """
         widest = self._columns.widest[self._columns.categorical, None]
         return np.where(active, np.minimum(widths, widest), widest)
 
     def _choice_factors(self) -> Floats:
-        """(sum c, n) Aitchison and Aitken 1976: log 1-lambda for the kernel's choice, log lambda/(c-1) else."""
+        """Return (sum of c, n) log factors of all choices (Aitchison and Aitken 1976).
+
+        These are log(1 - lambda) for the kernel's own choice, and log(lambda / (c-1)) for any other.
+        """
         cat, counts = self._columns.categorical, self._columns.counts
         moves = self._moves(self._active[cat], self._widths[cat])
         others = np.log(np.maximum(moves / np.maximum(counts - 1, 1)[:, None], _TINY))
         factors = np.repeat(others, counts, axis=0)
-        kept = self._centres[cat].astype(np.intp)  # inactive: 0.5, so the first
+        kept = self._centres[cat].astype(np.intp)  # 0.5 where inactive, so the first choice
         factors[kept + self._columns.offsets[:-1, None], np.arange(kept.shape[1])] = np.log1p(-moves)
         return factors
 
-    def _table_of(self, grid: Grid, bins: Indices) -> "_BinTable":
-        widths, norms = self._widths[grid.dimension], self._log_norms[grid.dimension]
-        places = np.arange(len(bins))
+    def _table_of(self, bins: Bins, numbers: Indices) -> "_BinTable":
+        widths, norms = self._widths[bins.column], self._log_norms[bins.column]
+        kernels = np.arange(len(numbers))
         if len(widths) > 1:
-            return _BinTable(bins, places, widths, norms)
-        # One bandwidth for all: kernels in the same bin are the same.
-        different, where = grid.distinct(bins)
+            return _BinTable(numbers, kernels, widths, norms)
+        # With one bandwidth for all, kernels in the same bin are equal.
+        different, index = bins.distinct(numbers)
         first = np.empty(len(different), dtype=np.intp)
-        first[where] = places
-        return _BinTable(different, where, widths, norms[first])
+        first[index] = kernels
+        return _BinTable(different, index, widths, norms[first])
 
     # --- sampling ---------------------------------------------------------------------------------------------------
 
     def _sample_numeric(self, uniforms: Floats, centres: Floats, active: Mask, widths: Floats) -> None:
-        """Inverse cumulative distribution of the truncated Gaussian, in place; inactive dimensions stay uniform."""
+        """Turn uniform numbers into draws of truncated Gaussians, in place; where inactive they stay uniform."""
         numeric = self._columns.numeric
         middles, spreads, shares = centres[numeric], widths[numeric], uniforms[numeric]
         below, above = _ndtr(-middles / spreads), _ndtr((middles - 1) / spreads)
         values = middles + spreads * _ndtri(below + shares * (1 - below - above))
         values = np.minimum(np.maximum(values, 0.0), 1.0)
         uniforms[numeric] = np.where(active[numeric], values, shares)
-        for grid in self._columns.grids:
-            uniforms[grid.dimension] = grid.centres[grid.bins(uniforms[grid.dimension])]
+        for bins in self._columns.bins:
+            uniforms[bins.column] = bins.centres[bins.find(uniforms[bins.column])]
 
     def _sample_categorical(self, uniforms: Floats, centres: Floats, active: Mask, widths: Floats) -> None:
-        """Stay below 1-lambda, otherwise one of the c-1 other choices, in place."""
+        """Turn uniform numbers into choices, in place: the kernel's below 1 - lambda, one of the others above."""
         cat, others = self._columns.categorical, self._columns.counts[:, None] - 1
         if len(cat) == 0:
             return
@@ -240,52 +245,54 @@ class KernelDensity:
 
 @dataclass(frozen=True, eq=False)
 class _BinTable:
-    """The C different kernels of one gridded dimension: (C,) bins and log norms, (C,) or (1,) widths."""
+    """The C distinct kernels of one binned column.
 
-    bins: Indices
-    places: Indices  # (n,) which of the C kernels belongs to each component
+    Attributes:
+        numbers: (C,) the bin of each distinct kernel.
+        index: (n,) the distinct kernel of each component.
+        widths: (C,) or (1,) bandwidths.
+        log_norms: (C,) logs of the mass in [0, 1].
+    """
+
+    numbers: Indices
+    index: Indices
     widths: Floats
     log_norms: Floats
 
-    def log_factors(self, grid: Grid, values: Floats) -> Floats:
-        """(m, n) log bin masses, computed once for every pair of a different queried bin and a different kernel."""
-        rows, queried = grid.distinct(grid.bins(values))
-        inactive = len(grid.log_widths)
+    def log_factors(self, bins: Bins, values: Floats) -> Floats:
+        """Return (m, n) log bin masses, computed once per pair of a distinct queried bin and a distinct kernel."""
+        rows, queried = bins.distinct(bins.find(values))
+        inactive = len(bins.log_widths)
         finite = rows[rows < inactive]
-        table = _log_masses(grid.lower[finite], grid.upper[finite], grid.centres[self.bins], self.widths)
+        table = _log_masses(bins.lower[finite], bins.upper[finite], bins.centres[self.numbers], self.widths)
         table -= self.log_norms
-        table[:, self.bins == inactive] = grid.log_widths[finite, None]
+        table[:, self.numbers == inactive] = bins.log_widths[finite, None]
         if len(finite) < len(rows):
-            table = np.concatenate([table, np.zeros((1, len(self.bins)))])
-        return table.take(self.places, axis=1).take(queried, axis=0)
+            table = np.concatenate([table, np.zeros((1, len(self.numbers)))])
+        return table.take(self.index, axis=1).take(queried, axis=0)
 
 
 def _log_masses(lower: Floats, upper: Floats, centres: Floats, widths: Floats) -> Floats:
-    """(R, C) log masses that plain Gaussians (C,) have in bins (R,); exact, or floored at -700."""
+    """Return (R, C) log masses of C untruncated Gaussians in R bins; exact, but at least -700."""
     near, far = (lower[:, None] - centres) / widths, (upper[:, None] - centres) / widths
-    # Bins on the right are mirrored to the left, where the two terms are small and their difference does not cancel.
+    # Bins right of the centre are mirrored to the left, where both terms are small and their difference is exact.
     right = near > 0
     masses = _ndtr(np.where(right, -near, far)) - _ndtr(np.where(right, -far, near))
     return np.asarray(np.log(np.maximum(masses, _TINY)))
 
 
 def _ndtr(values: Floats) -> Floats:
-    """The standard normal distribution function; scipy loads on first use."""
-    return np.asarray(_special().ndtr(values))
+    """Return the standard normal distribution function."""
+    return np.asarray(scipy_part("special").ndtr(values))
 
 
 def _ndtri(values: Floats) -> Floats:
-    """Its inverse."""
-    return np.asarray(_special().ndtri(values))
-
-
-@cache
-def _special() -> ModuleType:
-    return importlib.import_module("scipy.special")
+    """Return the standard normal quantile function."""
+    return np.asarray(scipy_part("special").ndtri(values))
 
 
 def _shares(weights: ArrayLike | None, num: int, prior_weight: float) -> Floats:
-    """(n + 1,) the weights in units of the average kernel, and the prior's at the end."""
+    """Return (n + 1,) weights in units of the average kernel, the last one that of the prior."""
     shares = np.ones(num + 1)
     shares[-1] = prior_weight
     if weights is not None:

@@ -1,4 +1,4 @@
-"""Laws of scales: values and positions compose to nothing, bit for bit, in every range."""
+"""Laws of parameters: values and positions compose to nothing, bit for bit, in every range."""
 
 import math
 
@@ -8,70 +8,70 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb.errors import SpaceError
-from bohb.space.parameters import MAX_BINS, Choice, Integers, LogIntegers, Ordered, Real, Scale, WideLogIntegers
+from bohb.space.parameters import MAX_BINS, Categorical, Float, Integer, LogInteger, Ordinal, Parameter, WideLogInteger
 
 laws = settings(derandomize=True, max_examples=300, deadline=None)
 positions = st.floats(-0.5, 1.5) | st.floats(0, 1) | st.sampled_from([0.0, 1.0, 0.5, 1 - 2**-53, 5e-324, -0.0])
 
 
 @st.composite
-def reals(draw: st.DrawFn) -> Real:
+def reals(draw: st.DrawFn) -> Float:
     if draw(st.booleans()):
         lower = 10.0 ** draw(st.floats(-290, 299)) * draw(st.floats(1, 10))
         upper = 10.0 ** min(math.log10(lower) + draw(st.floats(1e-9, 600)), 300.0)
-        return Real(lower, max(upper, lower * 1.001), True)
+        return Float(lower, max(upper, lower * 1.001), True)
     lower = draw(st.floats(-1e290, 1e290) | st.floats(-1, 1) | st.integers(-1000, 1000).map(float))
     width = draw(st.floats(1e-11, 1) | st.floats(1, 1e10)) * max(abs(lower), 1e-13)
-    return Real(lower, lower + width, False)
+    return Float(lower, lower + width, False)
 
 
 @st.composite
-def scales(draw: st.DrawFn) -> Scale:
+def parameters(draw: st.DrawFn) -> Parameter:
     lower = draw(st.integers(-(10**6), 10**6))
     return draw(
         st.one_of(
             reals(),
-            st.integers(0, 10**18).map(lambda width: Integers(lower, lower + width)),
-            st.integers(0, 100).map(lambda width: Integers(lower, lower + width)),
-            st.integers(1, 10**12).map(lambda upper: LogIntegers(draw(st.integers(1, min(upper, 100))), upper)),
-            st.integers(10**12 + 1, 10**18).map(lambda upper: WideLogIntegers(draw(st.integers(1, 100)), upper)),
-            st.integers(1, 9).map(lambda num: Choice(list("abcdefghi"[:num]))),
-            st.integers(1, 9).map(lambda num: Ordered([None, "x", 2, 3.5, (1,), [4], True, "y", {}][:num])),
+            st.integers(0, 10**18).map(lambda width: Integer(lower, lower + width)),
+            st.integers(0, 100).map(lambda width: Integer(lower, lower + width)),
+            st.integers(1, 10**12).map(lambda upper: LogInteger(draw(st.integers(1, min(upper, 100))), upper)),
+            st.integers(10**12 + 1, 10**18).map(lambda upper: WideLogInteger(draw(st.integers(1, 100)), upper)),
+            st.integers(1, 9).map(lambda num: Categorical(list("abcdefghi"[:num]))),
+            st.integers(1, 9).map(lambda num: Ordinal([None, "x", 2, 3.5, (1,), [4], True, "y", {}][:num])),
         )
     )
 
 
 @laws
-@given(scales(), st.lists(positions, min_size=1, max_size=20))
-def test_a_decoded_value_is_exactly_recovered_from_its_position(scale: Scale, column: list[float]) -> None:
-    for u in np.array(column) * max(scale.num_choices, 1):
-        value = scale.decode(float(u))
-        placed = scale.place(value)
-        again = scale.decode(placed)
+@given(parameters(), st.lists(positions, min_size=1, max_size=20))
+def test_a_decoded_value_is_exactly_recovered_from_its_position(parameter: Parameter, column: list[float]) -> None:
+    for u in np.array(column) * max(parameter.num_choices, 1):
+        value = parameter.decode(float(u))
+        placed = parameter.encode(value)
+        again = parameter.decode(placed)
         assert type(again) is type(value)
         assert again == value
         assert math.copysign(1.0, placed) == 1.0, "no -0.0"
-        assert scale.place(again) == placed
-        assert scale.locate(value) == placed
+        assert parameter.encode(again) == placed
+        assert parameter.locate(value) == placed
 
 
 @laws
-@given(scales(), st.lists(positions | st.just(math.nan), max_size=20))
-def test_snap_is_decode_then_place_bit_for_bit(scale: Scale, column: list[float]) -> None:
-    column = [u * max(scale.num_choices, 1) for u in column]
-    expected = np.array([u if math.isnan(u) else scale.place(scale.decode(u)) for u in column], dtype=float)
-    snapped = scale.snap(np.array(column, dtype=float))
+@given(parameters(), st.lists(positions | st.just(math.nan), max_size=20))
+def test_snap_is_decode_then_place_bit_for_bit(parameter: Parameter, column: list[float]) -> None:
+    column = [u * max(parameter.num_choices, 1) for u in column]
+    expected = np.array([u if math.isnan(u) else parameter.encode(parameter.decode(u)) for u in column], dtype=float)
+    snapped = parameter.snap(np.array(column, dtype=float))
     np.testing.assert_array_equal(snapped, expected)
     np.testing.assert_array_equal(np.signbit(snapped[~np.isnan(snapped)]), False)
 
 
 @laws
 @given(reals(), st.lists(st.floats(0, 1), min_size=2, max_size=20))
-def test_real_is_monotone_within_its_bounds_and_reaches_them(scale: Real, column: list[float]) -> None:
-    values = [scale.decode(u) for u in [0.0, *sorted(column), 1.0]]
+def test_real_is_monotone_within_its_bounds_and_reaches_them(parameter: Float, column: list[float]) -> None:
+    values = [parameter.decode(u) for u in [0.0, *sorted(column), 1.0]]
     assert values == sorted(values)
-    assert scale.place(values[0]) == 0.0
-    assert scale.place(values[-1]) == 1.0
+    assert parameter.encode(values[0]) == 0.0
+    assert parameter.encode(values[-1]) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -84,17 +84,17 @@ def test_a_number_of_eight_digits_comes_back_as_written(
     lower: float, upper: float, logarithmic: bool, digits: int, exponent: int
 ) -> None:
     value = float(f"{digits}e{exponent if logarithmic else -8}")
-    scale = Real(lower, upper, logarithmic)
-    u = scale.locate(value)
+    parameter = Float(lower, upper, logarithmic)
+    u = parameter.locate(value)
     if u is None:
         assert not lower <= value <= upper
     else:
-        assert scale.decode(u) == value
+        assert parameter.decode(u) == value
 
 
 def test_a_tiny_range_still_has_its_decimals() -> None:
-    scale = Real(1.0, 1.0 + 1e-12, False)
-    values = sorted({scale.decode(u) for u in np.linspace(0, 1, 1000)})
+    parameter = Float(1.0, 1.0 + 1e-12, False)
+    values = sorted({parameter.decode(u) for u in np.linspace(0, 1, 1000)})
     assert len(values) == 11
     np.testing.assert_allclose(np.diff(values), 1e-13, rtol=0.01)
 
@@ -104,58 +104,58 @@ def test_a_tiny_range_still_has_its_decimals() -> None:
 )
 def test_a_range_that_floats_cannot_divide_is_refused(lower: float, upper: float) -> None:
     with pytest.raises(SpaceError, match="range"):
-        Real(lower, upper, False)
+        Float(lower, upper, False)
 
 
 @pytest.mark.parametrize("num", [1, 2, 3, 10, 1000, 2**20, 2**49, MAX_BINS])
 def test_integers_up_to_the_limit_are_all_told_apart(num: int) -> None:
-    scale = Integers(-5, num - 6)
+    parameter = Integer(-5, num - 6)
     rng = np.random.default_rng(0)
     for value in {-5, num - 6, *(rng.integers(-5, num - 5, 100).tolist())}:
-        u = scale.locate(value)
+        u = parameter.locate(value)
         assert u is not None
-        assert scale.decode(u) == value
+        assert parameter.decode(u) == value
 
 
 def test_wider_integers_are_thinned_evenly_from_bound_to_bound() -> None:
-    scale = Integers(0, 10**18)
-    assert (scale.decode(0.0), scale.decode(1.0)) == (0, 10**18)
+    parameter = Integer(0, 10**18)
+    assert (parameter.decode(0.0), parameter.decode(1.0)) == (0, 10**18)
     rng = np.random.default_rng(0)
     for value in rng.integers(0, 10**18, 100).tolist():
-        u = scale.locate(value)
+        u = parameter.locate(value)
         assert u is not None
-        assert abs(scale.decode(u) - value) <= 10**18 / MAX_BINS + 1
+        assert abs(parameter.decode(u) - value) <= 10**18 / MAX_BINS + 1
 
 
 @pytest.mark.parametrize(("lower", "upper"), [(1, 2), (1, 64), (3, 110), (17, 17 + 127)])
 def test_log_integers_are_the_midpoints_of_bins_from_zero_to_one(lower: int, upper: int) -> None:
-    scale = LogIntegers(lower, upper)
-    edges = scale.edges
+    parameter = LogInteger(lower, upper)
+    edges = parameter.edges
     assert edges is not None
     assert (len(edges), edges[0], edges[-1]) == (upper - lower + 2, 0.0, 1.0)
     expected = np.log(np.arange(lower, upper + 2) - 0.5)
     np.testing.assert_allclose(edges, (expected - expected[0]) / (expected[-1] - expected[0]), atol=1e-15)
-    np.testing.assert_allclose(scale.points(), (edges[1:] + edges[:-1]) / 2, rtol=1e-14)
+    np.testing.assert_allclose(parameter.positions(), (edges[1:] + edges[:-1]) / 2, rtol=1e-14)
     inside = np.random.default_rng(0).random(200)
     bins = np.searchsorted(edges, inside, side="right") - 1
-    assert [scale.decode(u) for u in inside] == [lower + b for b in bins]
+    assert [parameter.decode(u) for u in inside] == [lower + b for b in bins]
 
 
 def test_every_log_integer_near_the_limit_comes_back() -> None:
-    scale = LogIntegers(1, 10**12)
+    parameter = LogInteger(1, 10**12)
     for value in range(10**12 - 200, 10**12 + 1):
-        assert scale.decode(scale.place(value)) == value
+        assert parameter.decode(parameter.encode(value)) == value
 
 
 def test_a_listed_value_is_found_by_type_first() -> None:
     marker = [1]
-    scale = Choice([1, "1", 2.5, (1, 2), marker, None])
-    for index, value in enumerate(scale.values):
-        assert scale.locate(value) == index
-        assert scale.decode(float(index)) is value
-    assert scale.locate([1]) == 4
-    assert scale.locate(np.float64(2.5)) == 2
-    assert scale.locate(np.str_("1")) == 1
-    assert Ordered([True, 1.0, 1]).index_of(1) == 2
+    parameter = Categorical([1, "1", 2.5, (1, 2), marker, None])
+    for index, value in enumerate(parameter.values):
+        assert parameter.locate(value) == index
+        assert parameter.decode(float(index)) is value
+    assert parameter.locate([1]) == 4
+    assert parameter.locate(np.float64(2.5)) == 2
+    assert parameter.locate(np.str_("1")) == 1
+    assert Ordinal([True, 1.0, 1]).index_of(1) == 2
     for illegal in ["2", (2, 1), [2], {}, np.zeros(2), 2.25]:
-        assert scale.locate(illegal) is None
+        assert parameter.locate(illegal) is None

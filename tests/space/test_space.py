@@ -19,7 +19,7 @@ from scipy.stats import chi2_contingency, ks_2samp
 
 from bohb.errors import ConfigError, SpaceError
 from bohb.space import Space
-from bohb.space.configspace import read_quantile, read_scale
+from bohb.space.configspace import read_parameter, read_quantile
 
 laws = settings(derandomize=True, max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -446,8 +446,8 @@ def test_the_comparison_of_samples_sees_a_small_difference(nudged: tuple[Any, An
 
 
 def test_a_choice_of_no_weight_is_never_drawn() -> None:
-    parameter = CS.CategoricalHyperparameter("x", [0, 1, 2, 3], weights=[0, 1, 1, 0])
-    quantile = read_quantile(parameter, read_scale(parameter))
+    source = CS.CategoricalHyperparameter("x", [0, 1, 2, 3], weights=[0, 1, 1, 0])
+    quantile = read_quantile(source, read_parameter(source))
     assert quantile is not None
     assert quantile(np.array([0.0, 0.5, 1 - 2**-53])).tolist() == [1, 2, 2]
 
