@@ -1,7 +1,7 @@
-"""BOHB as a small ask/tell object.
+"""BOHB hyperparameter search as an object with two methods, `ask` and `tell`.
 
-Hyperband decides how long to train, a model of the losses decides what to train next (Falkner, Klein, Hutter 2018). See
-`Optimizer` for the loop. Importing this package loads nothing but itself; every name below loads on first use.
+Hyperband decides how long to train, and a model of the losses decides what to train next (Falkner, Klein and Hutter
+2018). Start with `Optimizer`. `import bohb` loads no other module; each public name loads on first use.
 """
 
 import importlib
@@ -101,7 +101,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Loads a public name on first use (PEP 562)."""
+    """Load a public name on first use (PEP 562)."""
     if name == "runner":
         return importlib.import_module("bohb.runner")
     if name not in _HOME_OF:

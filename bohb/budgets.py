@@ -1,7 +1,7 @@
-"""Ladders of budgets and the brackets climbed on them, in exact arithmetic and without any randomness.
+"""Ladders: the budgets that a trial may spend, computed in exact rational arithmetic.
 
-A floor of a logarithm loses the lowest rung of (1, 243, 3), (1, 1000, 10) and many others; here a rung exists because a
-product of rationals says so. What the budgets mean, and who is promoted, is decided elsewhere.
+Rounding a logarithm down loses the lowest rung of (1, 243, eta=3), (1, 1000, eta=10) and many other ladders. Rational
+arithmetic does not.
 """
 
 import copy
@@ -21,14 +21,15 @@ from bohb.errors import BudgetError
 
 @dataclass(frozen=True)
 class Ladder(Sequence[Any]):
-    """All budgets that one trial may spend, ascending.
+    """All budgets that a trial may spend, ascending.
 
-    A ladder is the sequence of its budgets: `ladder[0]` is the cheapest, `ladder[-1]` a full training.
+    A ladder is the sequence of its budgets: `ladder[0]` is the cheapest, `ladder[-1]` a full training. The level of a
+    budget is its index.
 
     Attributes:
-        budgets: The budgets, exactly as the user gave them; what a trial carries.
-        costs: What each budget costs, strictly increasing positive numbers; what schedules and accounts see.
-        eta: The reduction factor between neighbouring rungs, or None to take the ratio of their costs.
+        budgets: The budgets, exactly as the user gave them. Trials carry these.
+        costs: The cost of each budget: strictly increasing positive numbers. Schedules and statistics use these.
+        eta: The reduction factor between neighbouring levels; None means the ratio of their costs.
     """
 
     budgets: tuple[Any, ...]
@@ -45,12 +46,12 @@ class Ladder(Sequence[Any]):
         return iter(self.budgets)
 
     def reduction(self, start: int, stop: int) -> int | Fraction:
-        """Returns by which factor the field shrinks from level `start` up to level `stop`."""
+        """Return the factor by which the number of configurations shrinks from level `start` to level `stop`."""
         return math.prod(self._reductions[start:stop])
 
     @cached_property
     def _reductions(self) -> tuple[int | Fraction, ...]:
-        """The factor from each level to the next, as an integer where it is one, because those are ten times faster."""
+        """The factor from each level to the next. Whole factors are integers, which are ten times faster."""
         if self.eta is not None:
             factors = [_exact(self.eta)] * (len(self) - 1)
         else:
@@ -58,7 +59,7 @@ class Ladder(Sequence[Any]):
         return tuple(factor.numerator if factor.denominator == 1 else factor for factor in factors)
 
     def level(self, budget: Any) -> int:
-        """Returns the index of a budget on the ladder.
+        """Return the level of a budget: its index on the ladder.
 
         Raises:
             BudgetError: If the budget is not on the ladder.
@@ -71,26 +72,26 @@ class Ladder(Sequence[Any]):
             ) from None
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the ladder as JSON-able data."""
+        """Return the ladder as data that JSON can represent."""
         return {"budgets": copy.deepcopy(list(self.budgets)), "costs": list(self.costs), "eta": self.eta}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Ladder":
-        """Returns the ladder that `to_json` described.
+        """Return the ladder of which `to_json` returned the data.
 
         Raises:
-            BudgetError: If it is no ladder.
+            BudgetError: If the data do not describe a ladder.
         """
         checked = ladder(data["budgets"], costs=data["costs"])
         return cls(checked.budgets, checked.costs, None if data["eta"] is None else _number(data["eta"], "eta"))
 
 
 def geometric(min: int | float, max: int | float, *, eta: int | float = 3) -> Ladder:  # noqa: A002 - Hyperband's words
-    """Returns the ladder from `min` to `max` whose rungs are a factor of about `eta` apart.
+    """Return the ladder from `min` to `max` whose budgets are a factor of about `eta` apart.
 
-    Where `max / min` is a power of `eta` the rungs are exactly `min * eta**k`. Otherwise the nearest whole number of
-    steps is taken and the rungs in between are spaced evenly on the log scale, so that both ends stay as given. If both
-    ends are integers, so is every rung.
+    If `max / min` is a power of `eta`, the budgets are exactly `min * eta**k`. Otherwise the number of steps is rounded
+    to the nearest whole number, and the budgets in between are spaced evenly on a log scale, so that both ends stay as
+    given. If both ends are integers, all budgets are.
 
     Args:
         min: The smallest budget, positive.
@@ -98,7 +99,7 @@ def geometric(min: int | float, max: int | float, *, eta: int | float = 3) -> La
         eta: The reduction factor, greater than 1.
 
     Raises:
-        BudgetError: If the three do not make a ladder.
+        BudgetError: If an argument is not a positive finite number, `eta` is at most 1, or `min` exceeds `max`.
     """
     low, high, factor = _number(min, "min"), _number(max, "max"), _number(eta, "eta")
     if factor <= 1:
@@ -106,23 +107,24 @@ def geometric(min: int | float, max: int | float, *, eta: int | float = 3) -> La
     if high < low:
         raise BudgetError(f"expected min <= max, got min={min!r}, max={max!r}; swap them")
     steps = _num_steps(_exact(low), _exact(high), _exact(factor))
-    rungs = sorted({low, high, *_between(low, high, factor, steps)})
-    return Ladder(tuple(rungs), tuple(rungs), factor)
+    budgets = tuple(sorted({low, high, *_between(low, high, factor, steps)}))
+    return Ladder(budgets, budgets, factor)
 
 
 def ladder(budgets: Iterable[Any], *, costs: Iterable[int | float] | None = None) -> Ladder:
-    """Returns the ladder with exactly these budgets.
+    """Return the ladder with exactly these budgets.
 
     Args:
-        budgets: Strictly increasing positive numbers; or, with `costs`, any JSON-able values, such as dicts.
-        costs: What each budget costs, strictly increasing positive numbers; by default the budgets themselves.
+        budgets: Strictly increasing positive numbers. With `costs`, any values that JSON can represent, such as dicts.
+        costs: The cost of each budget: strictly increasing positive numbers. By default the budgets themselves.
 
     Raises:
-        BudgetError: If there is no budget, one is no number and has no cost, or they do not increase.
+        BudgetError: If there is no budget, a budget is repeated, the number of costs differs from that of the budgets,
+            or the costs are not strictly increasing positive numbers.
     """
     if isinstance(budgets, Ladder):
         if costs is not None:
-            raise BudgetError(f"expected costs with plain budgets, got them with {budgets}, which has its own")
+            raise BudgetError(f"expected no costs with a Ladder, which has its own, got costs={costs!r}; omit them")
         return budgets
     if isinstance(budgets, str | bytes) or not isinstance(budgets, Iterable):
         raise BudgetError(f"expected a sequence of budgets such as [1, 3, 9], got {budgets!r}")
@@ -133,20 +135,20 @@ def ladder(budgets: Iterable[Any], *, costs: Iterable[int | float] | None = None
         raise BudgetError(f"expected every budget once, got {list(values)}; remove the repeated ones")
     if costs is not None and (isinstance(costs, str | bytes) or not isinstance(costs, Iterable)):
         raise BudgetError(f"expected a sequence of costs, one for each budget, got {costs!r}")
-    prices = values if costs is None else tuple(costs)
-    if len(prices) != len(values):
-        raise BudgetError(f"expected one cost for each of the {len(values)} budgets, got {len(prices)} costs")
-    amounts = tuple(_number(price, "cost" if costs is not None else "budget") for price in prices)
+    kind, given = ("budget", values) if costs is None else ("cost", tuple(costs))
+    if len(given) != len(values):
+        raise BudgetError(f"expected one cost for each of the {len(values)} budgets, got {len(given)} costs")
+    amounts = tuple(_number(amount, kind) for amount in given)
     for lower, upper in pairwise(amounts):
         if not lower < upper:
-            raise BudgetError(f"expected strictly increasing budgets, got {upper!r} after {lower!r}; sort them")
+            raise BudgetError(f"expected strictly increasing {kind}s, got {upper!r} after {lower!r}; sort them")
     return Ladder(values, amounts)
 
 
 def _num_steps(low: Fraction, high: Fraction, eta: Fraction) -> int:
-    """Returns the whole number nearest to log_eta(high / low), at least 1 where they differ."""
+    """Return the whole number nearest to log_eta(high / low), at least 1 if `low` and `high` differ."""
     ratio, steps = high / low, 0
-    while ratio >= eta * (1 - Fraction(1, 10**9)):  # 1 / 27 is no float: forgive the last digits of the ends
+    while ratio >= eta * (1 - Fraction(1, 10**9)):  # a float cannot hold 1 / 27: tolerate the last digits of the ends
         ratio, steps = ratio / eta, steps + 1
     if ratio * ratio >= eta:  # the remaining fraction of a step is at least one half
         steps += 1
@@ -154,18 +156,18 @@ def _num_steps(low: Fraction, high: Fraction, eta: Fraction) -> int:
 
 
 def _between(low: int | float, high: int | float, eta: int | float, steps: int) -> Iterator[int | float]:
-    """Yields the rungs strictly between the ends, `steps` steps from `low` to `high`."""
+    """Yield the budgets strictly between the ends of a ladder of `steps` steps."""
     regular = _exact(high) / _exact(eta) ** steps
     is_regular = abs(regular - _exact(low)) <= _exact(low) * Fraction(1, 10**9)
     for k in range(1, steps):
         exact = regular * _exact(eta) ** k if is_regular else Fraction(low * (high / low) ** (k / steps))
-        rung = round(exact) if isinstance(low, int) and isinstance(high, int) else float(exact)
-        if low < rung < high:
-            yield rung
+        budget = round(exact) if isinstance(low, int) and isinstance(high, int) else float(exact)
+        if low < budget < high:
+            yield budget
 
 
 def _exact(value: int | float) -> Fraction:
-    """Returns the number that a person wrote: 0.1 is one tenth, not the nearest binary fraction."""
+    """Return the shortest decimal of a number as a fraction: 0.1 is one tenth, not the nearest binary fraction."""
     return Fraction(repr(value))
 
 
@@ -178,8 +180,8 @@ def _number(value: Any, what: str) -> int | float:
 
 
 def _plain(value: Any) -> Any:
-    """Returns numpy's numbers as Python's, and a private copy of anything else that JSON can carry."""
-    if type(value) is int or type(value) is float:  # replaying a long history asks this for every event
+    """Return a numpy number as a Python number, and a private copy of any other value that JSON can represent."""
+    if type(value) is int or type(value) is float:  # the fast path: a replay comes here once per event
         return value
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return int(value)
@@ -188,9 +190,9 @@ def _plain(value: Any) -> Any:
     try:
         kept = json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise BudgetError(f"expected a number or a JSON-able value as budget, got {value!r}: {error}") from None
+        raise BudgetError(f"expected a number or a JSON value as budget, got {value!r}: {error}") from None
     if kept != value or isinstance(value, bool):
         raise BudgetError(
-            f"expected a number or a value that JSON keeps as it is, got {value!r}, which is {kept!r} there"
+            f"expected a number or a value that JSON keeps as it is, got {value!r}, which becomes {kept!r}"
         )
     return kept

@@ -1,25 +1,25 @@
-"""The errors that `bohb` raises on purpose; each message says what was expected, what came, and what to do.
+"""The errors that `bohb` raises on purpose. Each message says what was expected, what came, and what to do.
 
     BohbError
     ├── SpaceError        a search space that cannot be searched            (also a ValueError)
     ├── ConfigError       a configuration that does not lie in the space    (also a ValueError)
-    ├── BudgetError       a ladder or a budget that makes no sense          (also a ValueError)
-    ├── SettingError      a seed, preset, schedule or model that is none    (also a ValueError)
-    ├── OutcomeError      a loss, checkpoint or info that cannot be kept    (also a TypeError)
-    ├── UnknownTrial      a trial that this optimizer never asked for       (also a LookupError)
-    ├── TellConflict      a second, different answer for the same trial     (also a ValueError)
+    ├── BudgetError       a ladder or a budget that is not valid            (also a ValueError)
+    ├── SettingError      a setting, such as a seed, that is not valid      (also a ValueError)
+    ├── OutcomeError      a loss, checkpoint or info that cannot be stored  (also a TypeError)
+    ├── UnknownTrial      a trial that this optimizer never asked           (also a LookupError)
+    ├── TellConflict      a second, different outcome of the same trial     (also a ValueError)
     ├── StateError        a saved state that cannot be restored             (also a ValueError)
-    ├── WorkerLost        a worker died before its trial had a result       (also a RuntimeError)
-    ├── ExecutorBroken    an executor can run nothing more                  (also a RuntimeError)
-    ├── SpaceExhausted    a finite space has nothing left to evaluate
-    └── StudyError        something about a study that is kept in a store
-        ├── StudyMismatch     the target is another study, or no study at all   (also a ValueError)
-        ├── StudyCorrupt      the study is damaged, and nothing of it is used   (also a ValueError)
+    ├── WorkerLost        a worker that died before its trial had a result  (also a RuntimeError)
+    ├── ExecutorBroken    an executor that cannot run anything any more     (also a RuntimeError)
+    ├── SpaceExhausted    a finite space with nothing left to evaluate
+    └── StudyError        base class of the errors of a stored study
+        ├── StudyMismatch     the target holds another study, or no study       (also a ValueError)
+        ├── StudyCorrupt      the study is damaged, and is not used             (also a ValueError)
         ├── StudyVersion      a newer version of bohb wrote the study           (also a ValueError)
         ├── StudyBusy         another process held the study for too long       (also a TimeoutError)
         └── StudyUnavailable  the store is missing, full or out of reach        (also an OSError)
 
-Whatever is raised, the object that raised it is as it was before the call.
+After an error, the object that raised it is in the same state as before the call.
 """
 
 
@@ -28,68 +28,68 @@ class BohbError(Exception):
 
 
 class SpaceError(BohbError, ValueError):
-    """The search space cannot be searched: it is empty, or its constraints leave nothing."""
+    """The search space is not valid: it is empty, its constraints leave nothing, or a parameter is not supported."""
 
 
 class ConfigError(BohbError, ValueError):
-    """A configuration does not lie in the search space, or sets a parameter that is not active."""
+    """A configuration is not in the search space: a value is not legal or missing, or its parameter is inactive."""
 
 
 class BudgetError(BohbError, ValueError):
-    """A ladder of budgets is malformed, or a budget is not on the ladder."""
+    """A ladder of budgets is not valid, or a budget is not on the ladder."""
 
 
 class SettingError(BohbError, ValueError):
-    """A seed, a preset, a schedule or a model is not what it has to be."""
+    """A setting is not valid: a seed, preset, schedule, model or another argument."""
 
 
 class OutcomeError(BohbError, TypeError):
-    """An outcome is neither a number nor an exception, or what came with it cannot be stored."""
+    """An outcome is neither a number nor a failure, or its checkpoint or info cannot be stored."""
 
 
 class UnknownTrial(BohbError, LookupError):
-    """The trial was never asked from this optimizer."""
+    """This optimizer never asked the trial."""
 
 
 class TellConflict(BohbError, ValueError):
-    """The same trial, or the same configuration and budget, was told before with another outcome."""
+    """The same trial, or the same configuration and budget, already has another outcome."""
 
 
 class StateError(BohbError, ValueError):
-    """A saved state is damaged, of an unknown format, or belongs to something else."""
+    """A saved state is damaged, has an unknown format, or belongs to other settings."""
 
 
 class WorkerLost(BohbError, RuntimeError):
-    """A worker died, or was ended, before its trial had a result; the configuration is not to blame for that."""
+    """A worker died, or was ended, before its trial had a result. This says nothing about the configuration."""
 
 
 class ExecutorBroken(BohbError, RuntimeError):
-    """An executor can run nothing more, and only whoever made it can make a new one."""
+    """An executor cannot run anything any more; the caller who created it has to create a new one."""
 
 
 class SpaceExhausted(BohbError):
-    """Every configuration of a finite space is evaluated or pending at every budget."""
+    """Every configuration of a finite space has been evaluated, or is pending, at every budget."""
 
 
 class StudyError(BohbError):
-    """Base class of what can be wrong with a study that is kept in a file or a database."""
+    """Base class of the errors of a study that is stored in a file or a database."""
 
 
 class StudyMismatch(StudyError, ValueError):
-    """The target holds another study than the arguments describe, or something that is no study."""
+    """The target holds another study than the arguments describe, or something that is not a study."""
 
 
 class StudyCorrupt(StudyError, ValueError):
-    """The study is damaged: a checksum, its structure or an event is wrong. Nothing of it is used."""
+    """The study is damaged: a checksum, its structure or an event is wrong. None of its content is used."""
 
 
 class StudyVersion(StudyError, ValueError):
-    """The study was written by a newer version of bohb, in a format that this one does not know."""
+    """A newer version of bohb wrote the study, in a format that this version cannot read."""
 
 
 class StudyBusy(StudyError, TimeoutError):
-    """Another process held the study's lock for longer than anybody should; trying again is safe."""
+    """Another process held the lock of the study for too long. Trying again is safe."""
 
 
 class StudyUnavailable(StudyError, OSError):
-    """The store cannot be read or written now: missing, full, not permitted, not connected. Trying again is safe."""
+    """The store cannot be read or written now: missing, full, not permitted or not connected. Trying again is safe."""

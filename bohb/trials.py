@@ -1,4 +1,4 @@
-"""The records that pass between the optimizer and its user: facts, frozen, and nothing else."""
+"""The records that the optimizer and its user exchange: `Trial`, `Failure` and `Result`. All are immutable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,42 +7,42 @@ from typing import Any, NoReturn
 
 
 class Status(StrEnum):
-    """Why a result is what it is. Every status but `OK` and `LATE` is a failure, and its loss is infinite."""
+    """How a trial ended. Every status except `OK` and `LATE` is a failure, and the loss is then infinite."""
 
     OK = "ok"
     """A finite loss."""
     NAN = "nan"
-    """The loss was not a number."""
+    """The loss was NaN."""
     INFINITE = "infinite"
     """The loss was plus or minus infinity."""
     ERROR = "error"
     """A `Failure` or an exception was told instead of a loss."""
     LATE = "late"
-    """The configuration already had a result at this budget; this one was recorded and changes nothing."""
+    """The configuration already had a result at this budget. This one is recorded and has no effect."""
 
 
 class Origin(StrEnum):
     """Where the configuration of a trial came from."""
 
     RANDOM = "random"
-    """Drawn from the space itself."""
+    """Drawn at random from the space."""
     MODEL = "model"
     """Proposed by the model."""
     PROMOTED = "promoted"
-    """Evaluated before at a smaller budget, and among the best of its rung there."""
+    """Evaluated at a smaller budget before, and among the best of its rung there."""
     ENQUEUED = "enqueued"
-    """Given by the user, to be tried."""
+    """Given by the user, to be evaluated."""
     OBSERVED = "observed"
     """Given by the user together with its loss."""
 
 
 class ReadOnlyDict(dict[str, Any]):
-    """A dict that cannot be changed: what is recorded of a trial. `dict(...)` of it can."""
+    """An immutable dict, for the mappings in a trial or a result. Copy it with `dict(...)` to modify it."""
 
     __slots__ = ()
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("expected nobody to change what is recorded of a trial; change a copy, dict(...)")
+        raise TypeError("expected the record of a trial to stay as it is; modify a copy, dict(...)")
 
     __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
@@ -55,14 +55,14 @@ class Trial:
     """One configuration at one budget: the unit of work.
 
     Attributes:
-        id: Counts the asks from 0. What `observe` records counts down from -1, so that it never shifts an ask.
-        config: The values of the active parameters, plain Python values by name.
-        budget: What this trial may spend, a value of the ladder exactly as the user gave it.
-        config_id: Ties the trials of one configuration together; counts the configurations from 0.
-        bracket: The bracket that the trial belongs to, counted from 0; None outside every bracket.
-        rung: The level within the bracket, 0 = cheapest; None outside every bracket.
-        previous: The id of the trial whose checkpoint may be resumed, or None to start afresh.
-        checkpoint: What was told as the checkpoint of `previous`, or None.
+        id: The number of the ask, from 0. Trials that `observe` records have -1, -2, ...
+        config: The active parameters: plain Python values by name.
+        budget: What the trial may spend: a value of the ladder, exactly as the user gave it.
+        config_id: The number of the configuration, from 0. All trials of a configuration share it.
+        bracket: The number of the bracket, from 0; None if the trial belongs to no bracket.
+        rung: The rung within the bracket, 0 is the cheapest; None if the trial belongs to no bracket.
+        previous: The id of the trial whose checkpoint can be resumed; None to start from scratch.
+        checkpoint: The checkpoint that was told for `previous`, or None.
         origin: Where the configuration came from.
     """
 
@@ -77,36 +77,36 @@ class Trial:
     origin: Origin
 
     def __hash__(self) -> int:
-        """Returns a hash of the id: a mapping has none."""
+        """Return the hash of the id, because a mapping has no hash."""
         return hash(self.id)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The outcome of a trial that has no loss: tell it, or observe it, in place of one.
+    """The outcome of a trial that has no loss; `tell` and `observe` accept it instead of a loss.
 
     Attributes:
-        text: Why it failed, for people. The result keeps it as `info["error"]`.
+        text: Why the trial failed. The result keeps it as `info["error"]`.
     """
 
     text: str
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
-        """Return the failure that an exception stands for."""
+        """Return the failure with the name and the message of an exception."""
         return cls(f"{type(error).__name__}: {error}")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a trial.
+    """The result of a trial.
 
     Attributes:
         trial: The trial.
-        loss: The told loss, to be minimised; `inf` for a failure.
-        status: `Status.OK`, or why the trial failed or does not count.
-        checkpoint: Where a later trial of this configuration may resume, or None.
-        info: Whatever else was told, a mapping of JSON-able values; the text of a failure is under `"error"`.
+        loss: The loss, to be minimised; `inf` for a failure.
+        status: `Status.OK`, or why the trial failed or has no effect.
+        checkpoint: The checkpoint from which a later trial of this configuration can resume, or None.
+        info: Anything else that was told, as JSON values by name. The text of a failure is under `"error"`.
     """
 
     trial: Trial
@@ -116,5 +116,5 @@ class Result:
     info: Mapping[str, Any]
 
     def __hash__(self) -> int:
-        """Returns a hash of the trial's id: a mapping has none."""
+        """Return the hash of the trial's id, because a mapping has no hash."""
         return hash(self.trial.id)

@@ -1,4 +1,4 @@
-"""The laws of ladders and bracket tables: both ends exact, powers exact, nothing lost to a logarithm."""
+"""Laws of ladders and bracket sizes: both ends are exact, powers are exact, and rounding loses no budget."""
 
 import itertools
 import json
@@ -20,7 +20,7 @@ ETAS, NUM_LEVELS = (2, 3, 4, 10), range(1, 9)
 
 
 def same(actual, expected):
-    """Equal in value, type and length: 9 is not 9.0."""
+    """Whether two sequences are equal in values, types and length: 9 is not 9.0."""
     return [(type(x), x) for x in actual] == [(type(x), x) for x in expected]
 
 
@@ -43,27 +43,27 @@ def same(actual, expected):
         (1, 6.25, 2.5, [1, 2.5, 6.25]),
         (7, 7, 3, [7]),
         (7.5, 7.5, 3, [7.5]),
-        (2, 3, 3, [2, 3]),  # less than half a step apart: the two ends are a ladder all the same
-        (1, 2, 1.1, [1, 2]),  # several steps, but no integers in between
+        (2, 3, 3, [2, 3]),  # less than half a step apart
+        (1, 2, 1.1, [1, 2]),  # several steps, but no integer in between
     ],
 )
-def test_a_ladder_has_exactly_these_rungs(low, high, eta, expected):
+def test_geometric_ladders(low, high, eta, expected):
     assert same(geometric(low, high, eta=eta), expected)
 
 
 @pytest.mark.parametrize(("low", "high"), [(2, 51), (500, 10000)])
-def test_an_irregular_ladder_keeps_both_ends_and_the_nearest_number_of_even_steps(low, high):
-    """log3(51 / 2) = 2.95 and log3(20) = 2.73, so three steps each, evenly spaced on the log scale."""
+def test_an_irregular_ladder_rounds_the_number_of_steps(low, high):
+    """log3(51 / 2) = 2.95 and log3(20) = 2.73, so both have three steps, evenly spaced on a log scale."""
     rungs = geometric(low, high, eta=3)
     ratio = high / low
     assert same(rungs, [low, round(low * ratio ** (1 / 3)), round(low * ratio ** (2 / 3)), high])
 
 
-def test_three_is_the_default_reduction_factor():
+def test_the_default_reduction_factor_is_three():
     assert geometric(1, 81) == geometric(1, 81, eta=3)
 
 
-def test_an_explicit_ladder_is_taken_as_it_is():
+def test_an_explicit_ladder_is_used_as_given():
     rungs = ladder([1, 4, 10, 50])
     assert same(rungs, [1, 4, 10, 50])
     assert same(rungs.costs, [1, 4, 10, 50])
@@ -78,7 +78,7 @@ def test_a_ladder_may_have_one_rung():
         assert paper_bracket(rungs, 0).sizes == hpbandster_bracket(rungs, 0).sizes == (1,)
 
 
-def test_budgets_that_are_no_numbers_carry_costs():
+def test_budgets_that_are_not_numbers_have_costs():
     budgets = [{"epochs": 3, "pixels": 64}, {"epochs": 9, "pixels": 128}]
     rungs = ladder(budgets, costs=[3, 36])
     assert list(rungs) == budgets
@@ -88,7 +88,7 @@ def test_budgets_that_are_no_numbers_carry_costs():
     assert rungs.level({"pixels": 128, "epochs": 9}) == 1
 
 
-def test_a_ladder_keeps_no_hold_on_what_it_was_made_of():
+def test_a_ladder_copies_its_budgets():
     budgets = [{"epochs": 3}, {"epochs": 9}]
     rungs = ladder(budgets, costs=[1, 3])
     budgets[0]["epochs"] = 100
@@ -100,7 +100,7 @@ def test_a_ladder_of_a_ladder_is_itself():
     assert ladder(rungs) is rungs
 
 
-def test_numbers_of_numpy_become_those_of_python():
+def test_numpy_numbers_become_python_numbers():
     assert same(ladder(np.array([1, 3, 9])), [1, 3, 9])
     assert same(ladder(np.array([0.5, 1.5])), [0.5, 1.5])
     assert same(geometric(np.int64(1), np.float64(9.0), eta=np.int32(3)), [1, 3.0, 9.0])
@@ -128,7 +128,7 @@ FACTORS = st.one_of(st.integers(2, 12), st.floats(1.2, 12), st.sampled_from([1.5
 
 @given(NUMBERS, NUMBERS, FACTORS)
 def test_both_ends_are_on_the_ladder_as_given(one, two, eta):
-    """Bit for bit and type included, and everything in between increases strictly."""
+    """With value and type, and the budgets increase strictly."""
     low, high = sorted((one, two))
     rungs = geometric(low, high, eta=eta)
     assert same([rungs[0], rungs[-1]], [low, high] if low != high else [rungs[0]] * 2)
@@ -139,7 +139,7 @@ def test_both_ends_are_on_the_ladder_as_given(one, two, eta):
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6), FACTORS)
-def test_integer_ends_make_integer_rungs(one, two, eta):
+def test_integer_ends_give_integer_budgets(one, two, eta):
     rungs = geometric(min(one, two), max(one, two), eta=eta)
     assert {type(budget) for budget in rungs} == {int}
     assert len(set(rungs)) == len(rungs)
@@ -147,8 +147,8 @@ def test_integer_ends_make_integer_rungs(one, two, eta):
 
 @given(NUMBERS, NUMBERS, FACTORS)
 def test_the_number_of_steps_is_the_nearest_whole_number(one, two, eta):
-    """Against a logarithm in floats, which is right except within its own rounding error of a half."""
-    low, high = sorted((float(one), float(two)))  # integers may coincide where rungs are close
+    """A logarithm in floats gives the same number, except where its rounding error decides about a half."""
+    low, high = sorted((float(one), float(two)))  # close integers may coincide
     assume(high > low)
     steps = math.log(high / low) / math.log(eta)
     assume(abs(steps % 1 - 0.5) > 1e-6)
@@ -166,7 +166,7 @@ def test_powers_of_integers_are_exact(low, eta, num_steps):
     st.integers(0, 9),
 )
 def test_powers_of_decimals_are_exact(low, eta, num_steps):
-    """Where the ends are what a person can write down, each rung is the float nearest to the exact product."""
+    """If the ends are short decimals, each budget is the float nearest to the exact product."""
     rungs = [Fraction(low) * Fraction(eta) ** k for k in range(num_steps + 1)]
     assume(len(str(rungs[-1].numerator)) <= 14)
     factor = int(eta) if eta.isdigit() else float(eta)
@@ -174,8 +174,8 @@ def test_powers_of_decimals_are_exact(low, eta, num_steps):
 
 
 @given(st.integers(2, 12), st.integers(1, 12))
-def test_powers_below_one_are_as_near_as_their_ends(eta, num_steps):
-    """1 / 27 is no float, so a rung may differ by one unit in the last place, and none is lost."""
+def test_powers_below_one_are_accurate_to_one_ulp(eta, num_steps):
+    """A float cannot hold 1 / 27, so a budget may be off by one unit in the last place, but none is lost."""
     rungs = geometric(1 / eta**num_steps, 1, eta=eta)
     exact = [Fraction(eta) ** (k - num_steps) for k in range(num_steps + 1)]
     assert len(rungs) == len(exact)
@@ -199,7 +199,7 @@ def test_explicit_ladders_survive_json(rungs):
     assert Ladder.from_json(json.loads(json.dumps(rungs.to_json()))) == rungs
 
 
-def test_a_ladder_is_a_frozen_sequence():
+def test_a_ladder_is_an_immutable_sequence():
     rungs = geometric(1, 9)
     assert len(rungs) == 3
     assert 3 in rungs
@@ -209,13 +209,13 @@ def test_a_ladder_is_a_frozen_sequence():
         rungs.eta = 2
 
 
-# --- errors: what was expected, and what came -----------------------------------------------------------------------
+# --- errors -----------------------------------------------------------------------
 
-NO_BUDGETS = [0, -1, 0.0, -2.5, math.nan, math.inf, -math.inf, True, "9", None, [3], {"epochs": 3}, 1 + 2j, 10**400]
+NOT_POSITIVE = [0, -1, 0.0, -2.5, math.nan, math.inf, -math.inf, True, "9", None, [3], {"epochs": 3}, 1 + 2j, 10**400]
 
 
-@pytest.mark.parametrize("wrong", NO_BUDGETS, ids=lambda wrong: repr(wrong)[:20])
-def test_what_is_no_positive_number_is_no_budget(wrong):
+@pytest.mark.parametrize("wrong", NOT_POSITIVE, ids=lambda wrong: repr(wrong)[:20])
+def test_a_budget_is_a_positive_finite_number(wrong):
     for call in (
         lambda: geometric(wrong, 9),
         lambda: geometric(1, wrong),
@@ -229,12 +229,12 @@ def test_what_is_no_positive_number_is_no_budget(wrong):
 
 
 @pytest.mark.parametrize("eta", [1, 1.0, 0.5])
-def test_a_reduction_factor_must_reduce(eta):
+def test_the_reduction_factor_exceeds_one(eta):
     with pytest.raises(BudgetError, match=f"eta > 1, got {eta}"):
         geometric(1, 9, eta=eta)
 
 
-def test_the_ends_may_not_be_swapped():
+def test_the_minimum_is_at_most_the_maximum():
     with pytest.raises(BudgetError, match="min=9, max=1; swap"):
         geometric(9, 1)
 
@@ -247,7 +247,7 @@ def test_budgets_must_increase(budgets):
 
 def test_costs_must_increase():
     for costs in ([3, 3], [36, 3]):
-        with pytest.raises(BudgetError, match=f"strictly increasing.*got {costs[1]} after {costs[0]}"):
+        with pytest.raises(BudgetError, match=f"strictly increasing costs, got {costs[1]} after {costs[0]}"):
             ladder(["small", "large"], costs=costs)
 
 
@@ -275,18 +275,18 @@ def test_every_budget_has_one_cost(costs):
 
 
 @pytest.mark.parametrize("wrong", ["1,3,9", b"139", 9, None, 2.5])
-def test_a_ladder_comes_from_a_sequence(wrong):
+def test_a_ladder_is_made_from_a_sequence(wrong):
     with pytest.raises(BudgetError, match="expected a sequence of budgets") as error:
         ladder(wrong)
     assert repr(wrong) in str(error.value)
 
 
-def test_a_budget_must_go_into_json():
-    with pytest.raises(BudgetError, match="JSON-able"):
+def test_a_budget_must_be_a_json_value():
+    with pytest.raises(BudgetError, match="JSON value"):
         ladder([{1, 2}, object()], costs=[1, 2])
 
 
-# --- bracket tables ------------------------------------------------------------------------------------------------
+# --- bracket sizes ------------------------------------------------------------------------------------------------
 
 
 def paper_sizes(num_levels, eta, start):
@@ -304,7 +304,7 @@ def hpbandster_sizes(num_levels, eta, start):
 
 
 def tables():
-    """Every bracket of every (eta, S), cheapest start first, from the plain formulas alone."""
+    """The sizes of every bracket for every eta and number of levels, cheapest start first, from the formulas alone."""
     formulas = {"paper": paper_sizes, "hpbandster": hpbandster_sizes}
     return {
         name: {
@@ -315,12 +315,12 @@ def tables():
     }
 
 
-def test_the_golden_sizes_are_those_of_the_formulas():
+def test_golden_sizes_agree_with_the_formulas():
     assert json.loads(GOLDEN.read_text()) == tables()
 
 
-def test_the_golden_sizes_are_those_of_the_literature():
-    """R = 81: 81/34/15/8/5 in the paper's form, 81/27/9/6/5 in HpBandSter's."""
+def test_golden_sizes_agree_with_the_literature():
+    """With R = 81 the brackets start with 81, 34, 15, 8, 5 in the paper and 81, 27, 9, 6, 5 in HpBandSter."""
     golden = json.loads(GOLDEN.read_text())
     assert [sizes[0] for sizes in golden["paper"]["3"]["5"]] == [81, 34, 15, 8, 5]
     assert [sizes[0] for sizes in golden["hpbandster"]["3"]["5"]] == [81, 27, 9, 6, 5]
@@ -339,7 +339,7 @@ def test_bracket_sizes_are_golden(name, bracket, num_levels, eta):
 
 
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=6, unique=True).map(sorted), st.data())
-def test_rungs_never_grow_and_nobody_is_left_without_a_rung(budgets, data):
+def test_rungs_never_grow_and_are_never_empty(budgets, data):
     rungs = ladder(budgets)
     start = data.draw(st.integers(0, len(rungs) - 1))
     for bracket in (paper_bracket, hpbandster_bracket):
@@ -351,7 +351,7 @@ def test_rungs_never_grow_and_nobody_is_left_without_a_rung(budgets, data):
 
 @given(st.integers(1, 8), st.sampled_from(ETAS))
 def test_brackets_cost_about_the_same(num_levels, eta):
-    """No bracket of the paper costs more than S + 1 full budgets: S, and the rounding up of one configuration."""
+    """With S levels no bracket of the paper costs more than S + 1 full trainings; rounding up accounts for one."""
     rungs = geometric(1, eta ** (num_levels - 1), eta=eta)
     for start in range(num_levels):
         plan = paper_bracket(rungs, start)

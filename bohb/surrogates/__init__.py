@@ -1,6 +1,6 @@
-"""Gaussian processes and kernel densities. Arrays in, arrays out; no configurations and no `Ladder`.
+"""Surrogates: Gaussian processes and kernel densities. Arrays in, arrays out; no configurations and no ladders.
 
-To write your own, implement `name`, `transform` and `fit` of `Surrogate`.
+To write your own, implement `name`, `transform` and `fit` as in `Surrogate`.
 """
 
 from bohb.surrogates.gp_surrogate import GaussianProcessSurrogate
