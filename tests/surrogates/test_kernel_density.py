@@ -1,4 +1,4 @@
-"""The laws of mixtures of product kernels, and independent sources for their numbers: statsmodels and scipy.stats."""
+"""Laws of kernel densities, and their agreement with statsmodels and scipy.stats."""
 
 import itertools
 import subprocess
@@ -20,13 +20,13 @@ UNEVEN = np.array([0.0, 0.02, 0.3, 0.31, 0.7, 1.0])
 
 
 def columns_of(*kinds):
-    """0.0 is continuous, an integer is a number of choices, an array is bin edges."""
+    """Columns from one kind each: 0.0 for continuous, an integer for choices, an array for the edges of bins."""
     choices = [kind if isinstance(kind, int) else 0 for kind in kinds]
     return Columns(np.array(choices), tuple(kind if isinstance(kind, np.ndarray) else None for kind in kinds))
 
 
 def draw(rng, num, columns, inactive=0.0):
-    """Random points: uniform values, centres of random bins, random choices, some of them NaN."""
+    """Random points: uniform values, centres of bins, choices; a share of all values is NaN."""
     points = rng.random((num, len(columns.edges)))
     for d, (count, edges) in enumerate(zip(columns.choices, columns.edges, strict=True)):
         if count:
@@ -48,7 +48,7 @@ def draw_bandwidths(rng, shape, columns, low=-2.0, high=0.5):
 
 
 def plain_factor(x, mu, h, count, edges, bounded):
-    """One dimension of one kernel at one query."""
+    """The factor of one column of one kernel at one query."""
     if np.isnan(x):
         return 1.0
     if count:
@@ -106,7 +106,7 @@ KINDS = st.sampled_from([0.0, 0.0, UNEVEN, np.linspace(0, 1, 2), np.linspace(0, 
     bounded=st.booleans(),
     low=st.sampled_from([-2, -5]),
 )
-def test_log_pdf_is_the_plain_double_loop(kinds, num, seed, inactive, prior_weight, shared, weighted, bounded, low):
+def test_log_pdf_agrees_with_a_plain_loop(kinds, num, seed, inactive, prior_weight, shared, weighted, bounded, low):
     rng, columns = np.random.default_rng(seed), columns_of(*kinds)
     points, queries = draw(rng, num, columns, inactive), draw(rng, 4, columns, inactive)
     widths = draw_bandwidths(rng, (len(kinds),) if shared else points.shape, columns, low)
@@ -131,7 +131,7 @@ def test_continuous_density_integrates_to_one(centres, width):
     assert total == pytest.approx(1, abs=1e-12)
 
 
-def test_unbounded_density_leaks_over_the_boundary():
+def test_unbounded_density_extends_beyond_the_bounds():
     density = KernelDensity([[0.0]], [0.1], columns_of(0.0), bounded=False)
     inside = integrate.quad(lambda x: np.exp(density.log_pdf([[x]])[0]), 0, 1)[0]
     assert inside == pytest.approx(0.5, abs=1e-9)
@@ -167,10 +167,10 @@ def test_products_sum_to_one():
 
 
 @pytest.mark.parametrize("kinds", [(0.0,), (0.0, 0.0, 0.0), (4,), (0.0, 3, 0.0, 2)])
-def test_unbounded_density_is_that_of_statsmodels(kinds):
+def test_unbounded_density_agrees_with_statsmodels(kinds):
     rng, columns = np.random.default_rng(SEED), columns_of(*kinds)
     points, queries = draw(rng, 40, columns), draw(rng, 30, columns)
-    for d in columns.categorical:  # statsmodels counts the choices that it sees
+    for d in columns.categorical:  # statsmodels only knows the choices in the data
         points[: columns.choices[d], d] = np.arange(columns.choices[d])
     widths = draw_bandwidths(rng, (len(kinds),), columns, -1, 0)
     kinds_there = "".join("u" if count else "c" for count in columns.choices)
@@ -181,7 +181,7 @@ def test_unbounded_density_is_that_of_statsmodels(kinds):
 
 @pytest.mark.parametrize("width", [1e-6, 5e-4, 1e-3, 0.03, 1.0, 50.0])
 @pytest.mark.parametrize("centre", [0.0, 0.3, 1.0])
-def test_continuous_kernel_is_the_truncated_normal(width, centre):
+def test_continuous_kernel_is_a_truncated_normal(width, centre):
     queries = np.append(np.linspace(0, 1, 11), np.clip(centre + width * np.linspace(-3, 3, 7), 0, 1))
     expected = stats.truncnorm.logpdf(queries, -centre / width, (1 - centre) / width, loc=centre, scale=width)
     actual = KernelDensity([[centre]], [width], columns_of(0.0)).log_pdf(queries[:, None])
@@ -191,7 +191,7 @@ def test_continuous_kernel_is_the_truncated_normal(width, centre):
 @pytest.mark.parametrize("per_kernel", [False, True])
 @pytest.mark.parametrize("width", [0.03, 0.05, 0.08, 0.2, 1.0, 50.0])
 @pytest.mark.parametrize("edges", [UNEVEN, np.linspace(0, 1, 17), np.linspace(0, 1, 257)])
-def test_bin_masses_are_those_of_the_truncated_normal(edges, width, per_kernel):
+def test_bin_masses_are_those_of_a_truncated_normal(edges, width, per_kernel):
     centres = (edges[1:] + edges[:-1]) / 2
     actual = [
         KernelDensity([[mu], [mu]], [[width]] * 2 if per_kernel else [width], columns_of(edges)).log_pdf(
@@ -222,7 +222,7 @@ def log_mixture(densities, weights, queries):
     return special.logsumexp([density.log_pdf(queries) for density in densities], axis=0, b=np.array(weights)[:, None])
 
 
-def test_bandwidths_per_kernel_and_weights_are_the_mixture_built_by_hand():
+def test_weighted_kernels_form_the_mixture():
     rng = np.random.default_rng(SEED)
     points, queries, weights = draw(rng, 8, MIXED, 0.2), draw(rng, 20, MIXED, 0.2), rng.random(8) * (np.arange(8) != 3)
     widths = draw_bandwidths(rng, points.shape, MIXED)
@@ -235,7 +235,7 @@ def test_bandwidths_per_kernel_and_weights_are_the_mixture_built_by_hand():
     np.testing.assert_allclose(whole.log_pdf(queries), log_mixture(parts, shares, queries), rtol=0, atol=1e-11)
 
 
-def test_equal_bandwidths_per_kernel_are_shared_bandwidths():
+def test_shared_bandwidths_equal_repeated_ones():
     rng = np.random.default_rng(SEED)
     points, queries = draw(rng, 30, MIXED, 0.2), draw(rng, 20, MIXED, 0.2)
     widths = draw_bandwidths(rng, (6,), MIXED)
@@ -246,7 +246,7 @@ def test_equal_bandwidths_per_kernel_are_shared_bandwidths():
     )
 
 
-def test_relative_weights_are_relative():
+def test_only_relative_weights_matter():
     rng = np.random.default_rng(SEED)
     points, queries, weights = draw(rng, 8, MIXED), draw(rng, 9, MIXED), rng.random(8)
     widths = draw_bandwidths(rng, (6,), MIXED)
@@ -267,7 +267,7 @@ def test_inactive_queries_are_marginalised(dropped):
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-11)
 
 
-def test_marginalising_is_summing():
+def test_marginalising_equals_summing():
     rng, columns = np.random.default_rng(SEED), columns_of(0.0, UNEVEN, 3)
     density = KernelDensity(draw(rng, 12, columns, 0.3), [0.1, 0.2, 0.4], columns, prior_weight=1.0)
     for d, values in ((1, (UNEVEN[1:] + UNEVEN[:-1]) / 2), (2, np.arange(3.0))):
@@ -280,7 +280,7 @@ def test_marginalising_is_summing():
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.permutations(range(10)), st.integers(0, 2**32 - 1))
-def test_the_order_of_kernels_does_not_matter(order, seed):
+def test_the_order_of_kernels_has_no_effect(order, seed):
     rng = np.random.default_rng(seed)
     points, queries, weights = draw(rng, 10, MIXED, 0.2), draw(rng, 20, MIXED, 0.2), rng.random(10)
     widths = draw_bandwidths(rng, points.shape, MIXED, -1)
@@ -291,7 +291,7 @@ def test_the_order_of_kernels_does_not_matter(order, seed):
 
 @pytest.mark.parametrize("per_kernel", [False, True])
 @pytest.mark.parametrize("bandwidth", [1e-6, 1e-3, 1.0, 1e3])
-def test_with_a_prior_no_density_is_zero(bandwidth, per_kernel):
+def test_a_prior_keeps_every_density_positive(bandwidth, per_kernel):
     rng = np.random.default_rng(SEED)
     points = draw(rng, 20, MIXED, 0.2)
     queries = np.vstack([draw(rng, 50, MIXED, 0.2), points, np.full(6, np.nan), np.zeros(6)])
@@ -322,7 +322,7 @@ def test_very_wide_kernels_are_uniform():
     np.testing.assert_allclose(flat.log_pdf(queries), prior.log_pdf(queries), rtol=0, atol=1e-5)
 
 
-def test_widening_a_draw_multiplies_the_bandwidths_and_leaves_the_density_alone():
+def test_widening_affects_only_the_draw():
     rng = np.random.default_rng(SEED)
     points, queries, weights = draw(rng, 8, MIXED, 0.2), draw(rng, 20, MIXED, 0.2), rng.random(8)
     limits = (MIXED.choices - 1) / np.maximum(MIXED.choices, 1)
@@ -338,7 +338,7 @@ def test_widening_a_draw_multiplies_the_bandwidths_and_leaves_the_density_alone(
         np.testing.assert_array_equal(density.log_pdf(queries), before)
 
 
-def test_arguments_are_neither_mutated_nor_remembered():
+def test_arguments_are_copied_and_not_modified():
     rng = np.random.default_rng(SEED)
     arguments = points, widths, weights, queries = (
         draw(rng, 8, MIXED, 0.2),
@@ -361,20 +361,20 @@ def test_arguments_are_neither_mutated_nor_remembered():
     np.testing.assert_array_equal(other.log_pdf(queries), other_expected)
 
 
-def test_no_queries_no_samples():
+def test_empty_queries_and_samples():
     density = KernelDensity([[0.5] * 4 + [0.1, 0.0]], [0.1] * 6, MIXED)
     assert density.log_pdf(np.empty((0, 6))).shape == (0,)
     assert density.sample(np.random.default_rng(0), 0).shape == (0, 6)
 
 
-# --- samples follow the density; each test has a control that must fail ------------------------------------------
+# --- samples follow the density; each test has a control ------------------------------------------
 
 CONTINUOUS_POINTS = np.array([[0.02], [0.5], [0.98], [np.nan]])
 CONTINUOUS_WEIGHTS = np.array([3.0, 1.0, 2.0, 1.0])
 
 
 def continuous_cdf(x):
-    """The distribution function of the mixture in the test below, from scipy's truncated normals."""
+    """The distribution function of the mixture below, made of truncated normals of scipy."""
     laws = [gaussian(mu, 0.1, bounded=True) for mu in CONTINUOUS_POINTS[:3, 0]] + [stats.uniform(), stats.uniform()]
     shares = np.append(CONTINUOUS_WEIGHTS * 4 / 7, 0.5) / 4.5
     return sum(share * law.cdf(x) for share, law in zip(shares, laws, strict=True))
@@ -410,8 +410,8 @@ def test_discrete_samples_follow_the_density(kind):
     assert p_value(density.sample(rng, 20_000, widening=1.3)[:, 0]) < 1e-6
 
 
-def test_samples_keep_the_dimensions_of_a_kernel_together():
-    """A product of the marginals would mix the two kernels; the joint probabilities of (left/right, choice) do not."""
+def test_samples_keep_the_columns_of_a_kernel_together():
+    """The control is the product of the marginal distributions, which would mix the two kernels."""
     columns = columns_of(0.0, 2, np.linspace(0, 1, 3))
     density = KernelDensity([[0.1, 0, 0.25], [0.9, 1, 0.75]], [0.05, 0.1, 0.2], columns, weights=[1, 3])
     drawn = density.sample(np.random.default_rng(SEED), 20_000)
@@ -427,7 +427,7 @@ def test_samples_keep_the_dimensions_of_a_kernel_together():
     assert stats.chisquare(observed, independent).pvalue < 1e-6
 
 
-def test_samples_far_in_the_tails_stay_in_the_domain():
+def test_extreme_samples_stay_in_range():
     class Extreme:
         def __init__(self, value):
             self.value = value
@@ -444,7 +444,7 @@ def test_samples_far_in_the_tails_stay_in_the_domain():
             assert ((drawn >= 0) & (drawn <= [1, 2, 1])).all()
 
 
-def test_same_generator_same_samples():
+def test_equal_generators_give_equal_samples():
     rng = np.random.default_rng(SEED)
     density = KernelDensity(draw(rng, 9, MIXED, 0.3), draw_bandwidths(rng, (6,), MIXED), MIXED, prior_weight=1.0)
     one, other = (density.sample(np.random.default_rng(7), 30) for _ in range(2))
@@ -456,7 +456,7 @@ def test_same_generator_same_samples():
 
 
 @pytest.mark.parametrize("kinds", [(0.0,), (0.0, 0.0, 0.0), (0.0, np.linspace(0, 1, 9))])
-def test_scott_bandwidths_are_those_of_statsmodels(kinds):
+def test_scott_bandwidths_agree_with_statsmodels(kinds):
     rng, columns = np.random.default_rng(SEED), columns_of(*kinds)
     points = draw(rng, 30, columns)
     np.testing.assert_allclose(scott_bandwidths(points, columns), statsmodels_bandwidths(points, columns), rtol=1e-12)
@@ -471,7 +471,7 @@ def test_scott_bandwidths_use_active_values_only():
 
 
 @pytest.mark.parametrize("num", [0, 1, 2, 100])
-def test_scott_bandwidths_are_valid_from_the_first_point_on(num):
+def test_scott_bandwidths_are_valid_for_any_number(num):
     columns = columns_of(0.0, 5, 1, UNEVEN, 2)
     points = np.tile([0.3, 4, 0, 0.01, np.nan], (num, 1))
     widths = scott_bandwidths(points, columns, minimum=0.02)
@@ -489,25 +489,25 @@ def test_statsmodels_bandwidths_are_valid(rule):
         theirs = KDEMultivariate(points, "cuc", bw=rule, rng=np.random.default_rng(0)).bw
     np.testing.assert_allclose(widths, np.clip(theirs, 0.01, [np.inf, 7 / 8, np.inf]), rtol=1e-12)
     if rule == "normal_reference":
-        assert theirs[1] > 7 / 8  # what statsmodels proposes would make negative densities
+        assert theirs[1] > 7 / 8  # the unclipped bandwidth would make densities negative
     KernelDensity(points, widths, columns)
 
 
 @pytest.mark.parametrize("rule", ["normal_reference", "cv_ml", "cv_ls"])
-def test_statsmodels_bandwidths_of_equal_points_are_the_minimum(rule):
+def test_statsmodels_bandwidths_have_a_minimum(rule):
     widths = statsmodels_bandwidths(np.tile([0.5, 1.0, 0.0], (6, 1)), columns_of(0.0, 3, 1), rule=rule, minimum=0.01)
     assert np.isfinite(widths).all()
     assert (widths >= [0.01, 0.01, 0.0]).all()
 
 
-def test_statsmodels_bandwidths_refuse_what_statsmodels_cannot():
+def test_statsmodels_bandwidths_refuse_nan_and_other_rules():
     with pytest.raises(ValueError, match="without NaN"):
         statsmodels_bandwidths([[0.1], [np.nan], [0.3]], columns_of(0.0))
     with pytest.raises(ValueError, match="got 'scott'"):
         statsmodels_bandwidths([[0.1], [0.3]], columns_of(0.0), rule="scott")
 
 
-# --- errors and manners ------------------------------------------------------------------------------------------
+# --- errors and imports ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -541,12 +541,12 @@ def test_malformed_arguments_are_refused(points, widths, options, message):
         ([0], (np.array([0.0]),)),
     ],
 )
-def test_malformed_axes_are_refused(choices, edges):
+def test_malformed_columns_are_refused(choices, edges):
     with pytest.raises(ValueError, match="expected"):
         Columns(np.array(choices), edges)
 
 
-def test_the_import_pulls_in_numpy_only():
+def test_importing_the_module_loads_only_numpy():
     heavy = {"scipy", "statsmodels", "pandas", "ConfigSpace"}
     code = f"import sys, bohb.surrogates.kernel_density; print(*{heavy} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
