@@ -26,7 +26,7 @@ CI_OPTIMIZERS = ("bohb-default", "bohb-paper", "bohb-hpbandster", "bohb-hyperban
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0, 1 if a run failed, 2 for input that makes no sense."""
+    """Return the exit status: 0; 1 if a run failed; 2 if an argument is not valid."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     if words[:1] == ["overhead"]:
         overhead.main(words[1:])
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Performs the runs that are missing; returns 1 if the suite itself failed in one of them."""
+    """Perform the missing runs. Return 1 if the suite itself failed in one of them, 0 otherwise."""
     planned_runs = planned(options)
     able = installed(dict.fromkeys(run.optimizer for run in planned_runs))
     runs = [run for run in planned_runs if run.optimizer in able]
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"[{number}/{left}, {time.monotonic() - start:.0f} s] {_line(outcome)}", flush=True)
             failed += not isinstance(outcome, Record)
     except BrokenProcessPool:
-        print("error: a process died, perhaps for want of memory; run the same command again", file=sys.stderr)
+        print("error: a process died, perhaps out of memory; run the same command again", file=sys.stderr)
         return 1
     if failed:
         print(f"error: {failed} runs failed and are not in the results; see above", file=sys.stderr)
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def planned(options: argparse.Namespace) -> list[Run]:
-    """Returns the runs that the options ask for.
+    """Return the runs that the options ask for.
 
     Raises:
         ValueError: If there is no such problem, optimizer or setting.
@@ -78,7 +78,7 @@ def planned(options: argparse.Namespace) -> list[Run]:
 
 
 def ci_problems(data: Path | None) -> tuple[str, ...]:
-    """Returns the problems of the fixed small set, with real ones if their data is there."""
+    """Return the problems of the fixed small set, with the real ones if their data are available."""
     try:
         find(data)
     except DataMissing:
@@ -87,7 +87,7 @@ def ci_problems(data: Path | None) -> tuple[str, ...]:
 
 
 def installed(names: Iterable[str]) -> list[str]:
-    """Returns the optimizers that can be run here, and makes the environments of other libraries."""
+    """Return the optimizers that can run here, after creating the environments of other libraries."""
     able: list[str] = []
     for name in names:
         try:
@@ -100,10 +100,10 @@ def installed(names: Iterable[str]) -> list[str]:
 
 
 def known(words: Iterable[str], names: Iterable[str], what: str) -> list[str]:
-    """Returns the words.
+    """Return the words.
 
     Raises:
-        ValueError: If one of them is none of the names.
+        ValueError: If one of them is not a known name.
     """
     allowed = list(names)
     for word in words:
@@ -113,7 +113,7 @@ def known(words: Iterable[str], names: Iterable[str], what: str) -> list[str]:
 
 
 def report(options: argparse.Namespace) -> int:
-    """Writes the report and prints its tables."""
+    """Write the report and prints its tables."""
     from benchmarks.report.page import PAGE, make_report, read_overhead, run_commands
 
     records = results.read_all(options.results)
@@ -164,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     _add_report(commands.add_parser("report", help="tables, figures and a page of the results"))
-    commands.add_parser("overhead", help="what an ask and a tell cost; see overhead --help", add_help=False)
+    commands.add_parser("overhead", help="the time of an ask and a tell; see overhead --help", add_help=False)
     return parser
 
 
@@ -187,7 +187,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--optimizers",
         nargs="+",
         metavar="NAME",
-        help="default: all; the environment of another library is made when it is first used",
+        help="default: all; the environment of another library is created on its first use",
     )
     add(
         "--workers",
@@ -196,19 +196,19 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         metavar="SETTING",
         help="numbers of simulated workers, or settings by name, see below; default: 1",
     )
-    add("--seeds", type=_positive, metavar="N", help=f"how many; default: {protocol.NUM_SEEDS}")
+    add("--seeds", type=_positive, metavar="N", help=f"number of seeds; default: {protocol.NUM_SEEDS}")
     add(
         "--out",
         type=Path,
         default=Path("results.jsonl"),
         metavar="FILE",
-        help="one line a finished run is appended; runs that are in it are skipped; default: results.jsonl",
+        help="one line per finished run is appended; runs that it holds are skipped; default: results.jsonl",
     )
     add(
         "--data",
         type=Path,
         metavar="FOLDER",
-        help="of the data of the real problems; default: the environment variable BOHB_BENCHDATA",
+        help="folder of the data of the real problems; default: the environment variable BOHB_BENCHDATA",
     )
     add(
         "--jobs",
@@ -222,19 +222,19 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         choices=["ci"],
         help=f"ci: a fixed small set of problems, our presets and random search, {CI_SEEDS} seeds",
     )
-    add("--again", action="store_true", help="repeat runs in which a library broke")
-    world = parser.add_argument_group("the simulated world, for all settings")
+    add("--again", action="store_true", help="repeat runs in which a library failed")
+    world = parser.add_argument_group("the simulated conditions, for all settings")
     world.add_argument(
         "--total", type=float, metavar="X", help="full trainings in all; default: 30 for one worker, 96 for more"
     )
     world.add_argument(
-        "--stragglers", type=float, metavar="SIGMA", help="of the lognormal factor on durations; default: 0"
+        "--stragglers", type=float, metavar="SIGMA", help="sigma of the lognormal factor on durations; default: 0"
     )
     world.add_argument(
-        "--crashes", type=float, metavar="SHARE", help="of configurations that fail at any budget; default: 0"
+        "--crashes", type=float, metavar="SHARE", help="share of configurations that fail at every budget; default: 0"
     )
     world.add_argument(
-        "--losses", type=float, metavar="SHARE", help="of evaluations whose worker is lost half-way; default: 0"
+        "--losses", type=float, metavar="SHARE", help="share of evaluations whose worker is lost half-way; default: 0"
     )
     world.add_argument("--no-resume", action="store_true", help="promoted configurations train from scratch again")
     world.add_argument("--measured", action="store_true", help="durations from the data instead of by budget")
@@ -242,7 +242,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--seconds",
         type=float,
         metavar="S",
-        help="a full training takes S seconds, and the optimizer's own time is added; default: it is free",
+        help="a full training takes S seconds, and the optimizer's own time is added; default: that time is ignored",
     )
 
 
@@ -255,21 +255,21 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("report"),
         metavar="FOLDER",
-        help="gets report.html, report.txt and PNG files; default: report",
+        help="folder for report.html, report.txt and PNG files; default: report",
     )
     add(
         "--reference",
         default="bohb-default",
         metavar="NAME",
-        help="the optimizer held against the others; default: bohb-default",
+        help="the optimizer that is compared with the others; default: bohb-default",
     )
-    add("--optimizers", nargs="+", metavar="NAME", help="compare these alone; default: all in the files")
+    add("--optimizers", nargs="+", metavar="NAME", help="compare only these; default: all in the files")
     add("--overhead", type=Path, metavar="FILE", help="lines of `overhead --json`, for the figure of overhead")
     add(
         "--command-line",
         action="append",
         metavar="TEXT",
-        help="a command to print in the page under how it was made; may be repeated",
+        help="a command to print in the page as its origin; may be repeated",
     )
 
 

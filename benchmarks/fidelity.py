@@ -1,10 +1,10 @@
-"""Whether the preset `hpbandster` does what HpBandSter does, and whether our copies of problems are what they copy.
+"""Checks that the preset `hpbandster` behaves like HpBandSter, and that our copies of problems match the originals.
 
     python -m benchmarks.fidelity                       # everything; the brackets, proposals, curves, problems by name
     python -m benchmarks.fidelity brackets proposals
 
-Each check prints what it compared and `same` or `DIFFERENT`. Where a check could pass for want of power, a control
-that has to come out as different stands beside it. The exit status is 0 if everything came out as it should.
+Each check prints what it compared and `same` or `DIFFERENT`. A check that could pass for lack of statistical power has
+a control, which must be different. The exit status is 0 if every result is as expected.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from bohb.models import HpBandSterModel
 from bohb.schedules.bracket_sizes import hpbandster_bracket
 
 LEVEL = 0.01
-"""What comes out with a smaller p-value counts as different."""
+"""A smaller p-value counts as a difference."""
 
 LADDERS = ((9, 729, 3), (1, 27, 3), (1, 100, 3), (1, 243, 3), (1, 16, 2), (1, 64, 4), (1, 1000, 10))
 NUM_RESULTS, NUM_DRAWS, BUDGET = 60, 1000, 9.0
@@ -45,7 +45,7 @@ NUM_SEEDS = 16
 def ask_hpbandster(
     *, ladders: Sequence[tuple[float, float, float]] = (), cases: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
-    """Returns the answer of `benchmarks.peers.proposals` in HpBandSter's environment, which is made if need be.
+    """Return the answer of `benchmarks.peers.proposals`, which runs in HpBandSter's environment.
 
     Raises:
         EnvironmentFailed: If it cannot be installed.
@@ -62,8 +62,8 @@ def ask_hpbandster(
 
 
 def our_brackets(smallest: float, largest: float, eta: float) -> list[dict[str, list[float]]]:
-    """Returns the budgets and sizes of one cycle of brackets of the preset."""
-    # HpBandSter ignores a smallest budget that is no power of eta below the largest, and counts down from the largest.
+    """Return the budgets and sizes of one cycle of brackets of the preset."""
+    # HpBandSter counts down from the largest budget in powers of eta; it ignores the given smallest one otherwise.
     levels = 0
     while largest / eta ** (levels + 1) >= smallest * (1 - 1e-9):
         levels += 1
@@ -73,9 +73,9 @@ def our_brackets(smallest: float, largest: float, eta: float) -> list[dict[str, 
 
 
 def check_brackets() -> bool:
-    """Compares one cycle of brackets for several ladders."""
+    """Compare one cycle of brackets for several ladders."""
     passed = [_same_brackets(ladder, theirs) for ladder, theirs in zip(LADDERS, _their_brackets(), strict=True)]
-    return all(passed)  # after all of them were printed
+    return all(passed)  # only after all of them are printed
 
 
 def _their_brackets() -> list[list[dict[str, list[float]]]]:
@@ -96,7 +96,7 @@ def _same_brackets(ladder: tuple[float, float, float], theirs: list[dict[str, li
 
 
 def spaces() -> dict[str, ConfigurationSpace]:
-    """Returns the spaces in which proposals are compared.
+    """Return the spaces in which proposals are compared.
 
     With three choices or more HpBandSter's categorical kernel is broken: its bandwidth comes from the codes of the
     choices and can exceed its valid range, so that some weights are negative; the preset keeps that.
@@ -118,12 +118,12 @@ def _space(kinds: str) -> ConfigurationSpace:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Results that proposals follow from.
+    """Results from which proposals are made.
 
     Attributes:
         space: The parameters.
         results: (configuration, loss), all at the same budget.
-        seed: Of the proposals.
+        seed: The seed of the proposals.
     """
 
     space: ConfigurationSpace
@@ -147,7 +147,7 @@ class Case:
         return {name: len(getattr(self.space[name], "choices", ())) for name in self.space} | {"from model": 2}
 
     def sample(self, configs: Sequence[Mapping[str, float]], from_model: Sequence[bool]) -> Floats:
-        """Returns `(n, d + 1)`: the encoded configurations on the unit cube, and whether a model proposed them."""
+        """Return `(n, d + 1)`: the encoded configurations on the unit cube, and whether a model proposed them."""
         columns = [[self._unit(name, config[name]) for config in configs] for name in self.space]
         return np.array([*columns, from_model], dtype=float).T
 
@@ -157,14 +157,14 @@ class Case:
 
 
 def case_of(space: ConfigurationSpace, seed: int) -> Case:
-    """Returns random configurations with losses that depend on all parameters, no two the same."""
+    """Return random configurations with losses that depend on all parameters, no two the same."""
     space.seed(seed)
     configs = [_plain(config) for config in space.sample_configuration(NUM_RESULTS)]
     return Case(space, [(config, _loss(config)) for config in configs], seed)
 
 
 def our_proposals(case: Case, **settings: Any) -> Floats:
-    """Returns the sample of a preset, `preset=...`, or of a `schedule=...` and a `model=...`; nothing is told."""
+    """Return the sample of a preset, `preset=...`, or of a `schedule=...` and a `model=...`; nothing is told."""
     optimizer = bohb.Optimizer(case.space, bohb.geometric(1, BUDGET, eta=3), seed=case.seed + 1, **settings)
     for config, loss in case.results:
         optimizer.observe(config, optimizer.ladder[-1], loss)
@@ -178,11 +178,11 @@ CONTROLS: Mapping[str, Mapping[str, Any]] = {
     "the best 30 % as good": {"preset": "hpbandster", "model": HpBandSterModel(top_n_percent=30)},
     "not widened": {"preset": "hpbandster", "model": HpBandSterModel(bandwidth_factor=1.0)},
 }
-"""Settings of ours that do not propose what HpBandSter proposes."""
+"""Settings of `bohb` whose proposals differ from HpBandSter's."""
 
 
 def check_proposals() -> bool:
-    """Compares what is proposed given the same results; every control has to be told apart."""
+    """Compare the proposals from equal results; every control must be different."""
     cases = {name: case_of(space, seed) for seed, (name, space) in enumerate(spaces().items())}
     answer = ask_hpbandster(cases=[case.message for case in cases.values()])
     print(json.dumps(answer["versions"]))
@@ -218,11 +218,11 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_curves(path: Path, *, seeds: int = NUM_SEEDS) -> bool:
-    """Compares the final regrets on Counting Ones 8+8, as in the paper's figure 3: every evaluation from scratch.
+    """Compare the final regrets on Counting Ones 8+8 as in the paper's figure 3, without resuming.
 
     Args:
-        path: The results file; what it has is not run again.
-        seeds: How many.
+        path: The results file; runs that it holds are not repeated.
+        seeds: The number of seeds.
     """
     setting = setting_of("1-scratch")
     runs = protocol.plan(["counting-ones-8-8"], CURVES, seeds, [setting])
@@ -247,13 +247,13 @@ def check_curves(path: Path, *, seeds: int = NUM_SEEDS) -> bool:
 
 
 def _say(text: str, *, same: bool, control: bool = False) -> bool:
-    """Prints a line; returns whether it came out as it should."""
+    """Print a line. Return whether the result is as expected."""
     print(f"{text}: {'same' if same else 'DIFFERENT'}{', as it should' if same != control else ' - UNEXPECTED'}")
     return same != control
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Returns the exit status."""
+    """Return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fidelity", description=__doc__)
     parser.add_argument("checks", nargs="*", help="brackets, proposals, curves, problems; all of them by default")
     parser.add_argument("--out", type=Path, default=Path("fidelity.jsonl"), help="the results of the curves")

@@ -1,11 +1,11 @@
-"""What an ask and a tell cost, beside HpBandSter and Optuna where they are installed.
+"""The time of an ask and a tell, compared with HpBandSter and Optuna if they are installed.
 
     python -m benchmarks.overhead [--sizes 1000 50000] [--pairs 10000] [--only bohb] [--json overhead.jsonl]
 
 Every measurement runs in a process of its own, pinned to one core with one BLAS thread, and reports CPU time, which
 other processes do not inflate by preempting. The space is 10-dimensional and mixed: six floats of which two are
-logarithmic, two integers, two categoricals of four choices. The numpy floor is no optimizer: it is what BOHB's model
-over all results takes if nothing but numpy is called, two densities at 64 candidates and the draw of these.
+logarithmic, two integers, two categoricals of four choices. The numpy floor is not an optimizer: it is the time that
+numpy alone takes for BOHB's model over all results, which is two densities at 64 candidates and their draw.
 """
 
 import argparse
@@ -27,7 +27,7 @@ NUM_TIMED = 200
 
 
 def make_space() -> Any:
-    """Returns the 10-dimensional mixed space."""
+    """Return the 10-dimensional mixed space."""
     from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 
     parameters: list[Any] = [Float(f"float{i}", (0.0, 1.0)) for i in range(4)]
@@ -40,7 +40,7 @@ def make_space() -> Any:
 
 
 def loss_of(config: Any) -> float:
-    """A loss that costs nothing to compute."""
+    """A loss that takes no time to compute."""
     return float(sum(config[f"float{i}"] for i in range(4)) + (config["choice0"] != "a"))
 
 
@@ -48,15 +48,15 @@ class Peer(Protocol):
     """An optimizer under measurement."""
 
     def fill(self, configs: list[dict[str, Any]]) -> None:
-        """Tells as many results, of these configurations at the full budget or of its own."""
+        """Tell results for these configurations at the full budget, or as many for configurations of its own."""
         ...
 
     def ask(self) -> tuple[Any, bool]:
-        """Returns something to tell, and whether a model proposed it."""
+        """Return an evaluation to tell, and whether a model proposed it."""
         ...
 
     def tell(self, asked: Any) -> None:
-        """Tells a loss for it."""
+        """Tell a loss for it."""
         ...
 
 
@@ -69,17 +69,17 @@ class Bohb:
         self.optimizer = bohb.Optimizer(make_space(), bohb.geometric(BUDGETS[0], BUDGETS[-1], eta=3), seed=0)
 
     def fill(self, configs: list[dict[str, Any]]) -> None:
-        """Asks and tells as often, so that the schedule has as much to look at as in a search; at all budgets."""
+        """Ask and tells as often, so that the schedule has as much to look at as in a search; at all budgets."""
         for _ in configs:
             self.tell(self.ask()[0])
 
     def ask(self) -> tuple[Any, bool]:
-        """Asks."""
+        """Ask."""
         trial = self.optimizer.ask()
         return trial, trial.origin == "model"
 
     def tell(self, asked: Any) -> None:
-        """Tells."""
+        """Tell."""
         self.optimizer.tell(asked, loss_of(asked.config))
 
 
@@ -92,7 +92,7 @@ class HpBandSter:
         self.generator = BOHB(make_space())
 
     def fill(self, configs: list[dict[str, Any]]) -> None:
-        """Puts all but the last result into its lists and tells the last one, which fits the model."""
+        """Put all but the last result into its lists and tells the last one, which fits the model."""
         import ConfigSpace
         import numpy as np
 
@@ -103,12 +103,12 @@ class HpBandSter:
         self.tell(configs[-1])
 
     def ask(self) -> tuple[Any, bool]:
-        """Asks for a configuration."""
+        """Ask for a configuration."""
         config, info = self.generator.get_config(BUDGETS[-1])
         return config, bool(info.get("model_based_pick"))
 
     def tell(self, asked: Any) -> None:
-        """Tells through a stand-in for its job."""
+        """Tell through a substitute for its job object."""
         job = type("Job", (), {})()
         job.kwargs = {"budget": float(BUDGETS[-1]), "config": dict(asked)}
         job.result, job.exception = {"loss": loss_of(asked)}, None
@@ -131,18 +131,18 @@ class Optuna:
         self.distributions |= {f"choice{i}": CategoricalDistribution(list("abcd")) for i in range(2)}
 
     def fill(self, configs: list[dict[str, Any]]) -> None:
-        """Adds completed trials."""
+        """Add completed trials."""
         self.study.add_trials(
             self.create_trial(params=config, distributions=self.distributions, value=loss_of(config))
             for config in configs
         )
 
     def ask(self) -> tuple[Any, bool]:
-        """Asks with fixed distributions."""
+        """Ask with fixed distributions."""
         return self.study.ask(self.distributions), True
 
     def tell(self, asked: Any) -> None:
-        """Tells."""
+        """Tell."""
         self.study.tell(asked, loss_of(asked.params))
 
 
@@ -157,12 +157,12 @@ class Floor:
         self.choices = self.rng.integers(4, size=(0, 2))
 
     def fill(self, configs: list[dict[str, Any]]) -> None:
-        """Makes as many random points; how they were scaled does not matter here."""
+        """Make as many random points; their scaling does not matter here."""
         self.points = self.rng.random((len(configs), 8))
         self.choices = self.rng.integers(4, size=(len(configs), 2))
 
     def ask(self) -> tuple[Any, bool]:
-        """Draws candidates around good points and returns the one with the best density ratio."""
+        """Draw candidates around good points and returns the one with the best density ratio."""
         from scipy.special import ndtr, ndtri
 
         num_good = max(len(self.points) * 15 // 100, 1)
@@ -177,12 +177,12 @@ class Floor:
         return ratio.argmax(), True
 
     def tell(self, asked: Any) -> None:
-        """Finds the good results again."""
+        """Find the good results again."""
         del asked
         self.points[:, 0].argpartition(len(self.points) * 15 // 100)
 
     def _density(self, points: Any, choices: Any, part: slice, width: float) -> Any:
-        """Returns (64,) the sum over kernels, all exponents by one matrix product."""
+        """Return (64,) the sum over kernels, all exponents by one matrix product."""
         import numpy as np
 
         centres, codes = self.points[part].T / width, np.arange(4)[:, None]
@@ -209,7 +209,7 @@ PEERS: dict[str, tuple[str, Callable[[], Peer]]] = {
 
 
 def random_configs(num: int) -> list[dict[str, Any]]:
-    """Returns configurations drawn at random, in plain Python values."""
+    """Return configurations drawn at random, in plain Python values."""
     return [
         {name: value.item() if hasattr(value, "item") else value for name, value in dict(config).items()}
         for config in make_space().sample_configuration(num)
@@ -217,7 +217,7 @@ def random_configs(num: int) -> list[dict[str, Any]]:
 
 
 def measure_steps(name: str, num_results: int) -> dict[str, float]:
-    """Returns median CPU milliseconds of a model-based ask, and of a tell, with so many results told."""
+    """Return the median CPU milliseconds of a model-based ask and of a tell after `size` results."""
     peer = PEERS[name][1]()
     peer.fill(random_configs(num_results))
     asks: list[float] = []
@@ -235,7 +235,7 @@ def measure_steps(name: str, num_results: int) -> dict[str, float]:
 
 
 def measure_pairs(name: str, num_pairs: int) -> dict[str, float]:
-    """Returns CPU seconds of so many ask/tell pairs from nothing, how many came about, and the peak memory in MB."""
+    """Return the CPU seconds of ask/tell pairs from an empty history, their number, and the peak memory in MB."""
     peer = PEERS[name][1]()
     start, deadline, done = time.process_time(), time.monotonic() + 60, 0
     while done < num_pairs and time.monotonic() < deadline:
@@ -247,7 +247,7 @@ def measure_pairs(name: str, num_pairs: int) -> dict[str, float]:
 
 
 def measure_import() -> dict[str, float]:
-    """Returns CPU milliseconds of `import bohb` beyond numpy's own import."""
+    """Return CPU milliseconds of `import bohb` beyond numpy's own import."""
     importlib.import_module("numpy")
 
     start = time.process_time()
@@ -257,7 +257,7 @@ def measure_import() -> dict[str, float]:
 
 
 class Nothing:
-    """An optimizer and a problem that cost nothing, to see what simulated time itself takes."""
+    """An optimizer and a problem that take no time, to measure the simulation itself."""
 
     name = family = "nothing"
     seconds = 0.0
@@ -269,7 +269,7 @@ class Nothing:
         self.space, self.ladder, self.number = make_space(), bohb.geometric(BUDGETS[0], BUDGETS[-1], eta=3), 0
 
     def ask(self) -> Any:
-        """Asks for ten new values at one budget after the other."""
+        """Ask for ten new values at one budget after the other."""
         from benchmarks.optimizers.optimizer import Job
 
         self.number += 1
@@ -277,28 +277,28 @@ class Nothing:
         return Job(self.number, config, BUDGETS[self.number % len(BUDGETS)])
 
     def tell(self, job: Any, loss: float) -> None:
-        """Ignores it."""
+        """Ignore the result."""
 
     def lose(self, job: Any) -> None:
-        """Ignores it."""
+        """Ignore the result."""
 
     def close(self) -> None:
-        """Holds nothing."""
+        """Do nothing: there are no resources to free."""
 
     def evaluate(self, config: Any, budget: float, rng: Any) -> Any:
-        """Returns one of the values."""
+        """Return one of the values."""
         from benchmarks.problems.problem import Evaluation
 
         del rng
         return Evaluation(config["x0"], budget / BUDGETS[-1])
 
     def regret(self, config: Any) -> float:
-        """Returns the same value."""
+        """Return the same value."""
         return float(config["x0"])
 
 
 def measure_simulation(num_workers: int) -> dict[str, float]:
-    """Returns how many evaluations a CPU second are simulated, with stragglers, crashes and lost workers."""
+    """Return the number of evaluations simulated per CPU second, with stragglers, crashes and lost workers."""
     from benchmarks.simulation import Setting, simulate
 
     nothing = Nothing()
@@ -309,7 +309,7 @@ def measure_simulation(num_workers: int) -> dict[str, float]:
 
 
 def in_process(call: str) -> dict[str, float]:
-    """Returns what a function of this file returns in a process of its own, pinned to one core."""
+    """Call a function of this file in a process of its own, pinned to one core, and return its result."""
     env = os.environ | {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     code = "import json, os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
     code += "import warnings; warnings.simplefilter('ignore')\nfrom benchmarks import overhead\n"
@@ -320,17 +320,17 @@ def in_process(call: str) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints one table, and appends the same figures to a file if one is named."""
+    """Print a table, and append its figures to a file if one is given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 50_000], help="results told before")
-    parser.add_argument("--pairs", type=int, default=10_000, help="ask/tell pairs of the run from nothing; 0: none")
-    parser.add_argument("--only", choices=sorted(PEERS), action="append", help="measure these alone")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="append one JSON line a measurement")
+    parser.add_argument("--pairs", type=int, default=10_000, help="ask/tell pairs from an empty history; 0: skip")
+    parser.add_argument("--only", choices=sorted(PEERS), action="append", help="measure only these")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="append one JSON line per measurement")
     options = parser.parse_args(arguments)
     imported = statistics.median(in_process("measure_import()")["import"] for _ in range(5))
     print(f"import bohb: {imported:.1f} ms CPU over numpy's own import")
     rates = [in_process(f"measure_simulation({workers})")["rate"] for workers in (1, 128)]
-    print(f"simulated time: {rates[0]:,.0f} evaluations a CPU second with 1 worker, {rates[1]:,.0f} with 128")
+    print(f"simulated time: {rates[0]:,.0f} evaluations per CPU second with 1 worker, {rates[1]:,.0f} with 128")
     for name in options.only or PEERS:
         if importlib.util.find_spec(PEERS[name][0]) is None:
             print(f"{name}: not installed (pip install {PEERS[name][0]})")
@@ -346,7 +346,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def write(path: Path | None, line: dict[str, Any]) -> None:
-    """Appends a line to a file, if there is one."""
+    """Append a line to a file, if there is one."""
     if path is not None:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

@@ -1,6 +1,6 @@
-"""How optimizers are compared: every run is a problem, an optimizer, a seed and a setting, and leaves one record.
+"""The comparison of optimizers: a run is a problem, an optimizer, a seed and a setting, and gives one record.
 
-All optimizers meet the same world for the same seed. Runs that are in the results file already are not repeated.
+With the same seed, all optimizers meet the same noise and failures. Runs that the results file holds are not repeated.
 """
 
 import os
@@ -29,12 +29,12 @@ _THREADS = ("OMP", "OPENBLAS", "MKL")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is to be run.
+    """One run of the comparison.
 
     Attributes:
-        problem: Its name.
-        optimizer: Its name.
-        seed: Of the optimizer and of the world.
+        problem: The name of the problem.
+        optimizer: The name of the optimizer.
+        seed: The seed of the optimizer and of the simulated noise and failures.
         setting: The world.
     """
 
@@ -45,17 +45,17 @@ class Run:
 
     @property
     def key(self) -> Key:
-        """What its record will be known by."""
+        """The key of its record."""
         return Key(name_of(self.setting), self.seed, self.problem, self.optimizer)
 
 
 def plan(problem_names: Iterable[str], names: Iterable[str], seeds: int, settings: Iterable[Setting]) -> list[Run]:
-    """Returns every combination, seed by seed, so that whatever is finished compares all optimizers.
+    """Return every combination, seed by seed, so that an unfinished file compares all optimizers.
 
     Args:
-        problem_names: Of the problems.
-        names: Of the optimizers.
-        seeds: How many, from 0.
+        problem_names: The names of the problems.
+        names: The names of the optimizers.
+        seeds: The number of seeds, which count from 0.
         settings: The worlds.
     """
     cases = [(problem, name) for problem in problem_names for name in names]
@@ -65,11 +65,11 @@ def plan(problem_names: Iterable[str], names: Iterable[str], seeds: int, setting
 
 
 def perform(run: Run, data: Path | None = None) -> Record:
-    """Returns the record of a run; an error of a library that is compared is part of it.
+    """Return the record of a run. It includes the error if a compared library fails.
 
     Args:
-        run: What to run.
-        data: Where the data of the real problems is.
+        run: The run to perform.
+        data: The folder with the data of the real problems.
     """
     start, trace, error = time.perf_counter(), Trace(), None
     problem = _problem(run.problem, data)
@@ -110,21 +110,21 @@ def perform(run: Run, data: Path | None = None) -> Record:
 def perform_all(
     runs: Sequence[Run], path: Path, *, data: Path | None = None, jobs: int = 1, again: bool = False
 ) -> Iterator[Record | tuple[Run, str]]:
-    """Performs the runs that the file does not have, appends each to it, and yields it as it finishes.
+    """Perform the runs that the file does not hold; append each to it, and yield it, when it finishes.
 
     Args:
-        runs: What to run.
+        runs: The runs to perform.
         path: The results file.
-        data: Where the data of the real problems is.
-        jobs: How many processes work at the same time, with one BLAS thread each.
-        again: Whether to repeat runs in which a library broke.
+        data: The folder with the data of the real problems.
+        jobs: The number of processes at the same time, with one BLAS thread each.
+        again: Whether to repeat runs in which a library failed.
 
     Yields:
-        The record; or the run and a traceback where the suite itself failed, which the file gets nothing of.
+        The record; or, if the suite itself failed, the run and a traceback, and nothing is written to the file.
 
     Raises:
-        BrokenProcessPool: If a process died. What was finished is in the file.
-        DataMissing: If the data of a problem is not there.
+        BrokenProcessPool: If a process died. The file holds the finished runs.
+        DataMissing: If the data of a problem are missing.
     """
     wanted = missing(runs, results.read(path), again=again)
     os.environ |= {f"{library}_NUM_THREADS": "1" for library in _THREADS}  # the processes inherit them
@@ -138,14 +138,14 @@ def perform_all(
 
 
 def missing(runs: Iterable[Run], records: Iterable[Record], *, again: bool = False) -> list[Run]:
-    """Returns the runs that have no record yet, or with `again` one with an error."""
+    """Return the runs that have no record yet, or with `again` one with an error."""
     done = {record.key for record in records if not (again and record.error)}
     return [run for run in runs if run.key not in done]
 
 
 @cache
 def machine() -> str:
-    """Returns the processor, the number of cores and the operating system."""
+    """Return the processor, the number of cores and the operating system."""
     return f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
 
 
@@ -158,7 +158,7 @@ def _processor() -> str:
 
 @lru_cache(maxsize=32)
 def _problem(name: str, data: Path | None) -> Problem:
-    """Returns a problem, made once a process: some load forests or draw thousands of configurations."""
+    """Return a problem, created once per process: some load forests or draw thousands of configurations."""
     return problems.make(name, data=data)
 
 

@@ -1,9 +1,9 @@
-"""Our copies of Counting Ones and of the Hartmann functions against the tables that DEHB's authors keep of theirs.
+"""Compares our copies of Counting Ones and of the Hartmann functions with the published tables of DEHB's authors.
 
 automl/DEHB, benchmarking/results/benchmark_results.md, version 0.1.2: the lowest value observed at any budget after 60,
 120, ..., 300 evaluations; mean and (population) standard deviation over 5 seeds. Here the same version of DEHB is
-driven through the suite's adapter on our copies, with budgets cut to whole numbers as there. A copy with another bias
-or noise would be told apart, which a control shows.
+driven through the suite's adapter on our copies, with budgets cut to whole numbers as there. A control shows that a
+copy with another bias or noise would be detected.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 NUM_EVALUATIONS, STEP = 300, 60
 NUM_PUBLISHED, NUM_SEEDS = 5, 15
 LEVEL = 0.01
-"""The smallest of the five p-values times five may not fall below it."""
+"""The lower limit for five times the smallest of five p-values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Published:
 
     Attributes:
         ladder: The budgets that DEHB derives from those of the table.
-        size: What observed values are divided by.
-        means: Of the lowest value observed so far.
+        size: The divisor of observed values.
+        means: The means of the lowest value observed so far.
         deviations: Their population standard deviations.
     """
 
@@ -66,11 +66,11 @@ TABLE: Mapping[str, Published] = {
 }
 
 CONTROLS = {"mf-hartmann3-terrible": "mf-hartmann3-default", "mf-hartmann6-terrible": "mf-hartmann6-default"}
-"""Problems that are not those of the rows they are compared with."""
+"""Problems that differ from the rows with which they are compared."""
 
 
 def lowest_values(name: str, row: Published, seed: int) -> Floats:
-    """Returns the lowest value observed after 60, 120, ... evaluations of DEHB on our copy."""
+    """Return the lowest value observed after 60, 120, ... evaluations of DEHB on our copy."""
     problem, rng = problems.make(name), np.random.default_rng(seed)
     values = []
     with closing(optimizers.make("dehb", problem.space, row.ladder, seed, 1, NUM_EVALUATIONS)) as optimizer:
@@ -83,7 +83,7 @@ def lowest_values(name: str, row: Published, seed: int) -> Floats:
 
 
 def agreement(ours: Floats, row: Published) -> Floats:
-    """Returns the p-values (5,) of Welch's test of our values `(seeds, 5)` against a row."""
+    """Return the p-values (5,) of Welch's test of our values `(seeds, 5)` against a row."""
     deviations = np.array(row.deviations) * np.sqrt(NUM_PUBLISHED / (NUM_PUBLISHED - 1))
     return np.array(
         stats.ttest_ind_from_stats(
@@ -99,10 +99,10 @@ def agreement(ours: Floats, row: Published) -> Floats:
 
 
 def check_published(*, seeds: int = NUM_SEEDS) -> bool:
-    """Prints our values beside the published ones; returns whether they agree, and the controls do not.
+    """Print our values and the published ones. Return whether they agree and the controls do not.
 
     Args:
-        seeds: How many of ours.
+        seeds: The number of seeds.
     """
     rows = [(name, name) for name in TABLE] + list(CONTROLS.items())
     passed = [_check(name, TABLE[of], seeds, is_control=name != of) for name, of in rows]

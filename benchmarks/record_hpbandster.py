@@ -36,7 +36,7 @@ class Recording:
         self.running: list[tuple[int, int, Any, float]] = []
 
     def record(self) -> dict[str, Any]:
-        """Starts and ends runs until there are enough; returns everything that happened."""
+        """Start and end runs until there are enough. Return everything that happened."""
         num_asks = 0
         while num_asks < NUM_ASKS:
             if len(self.running) < self.workers and (not self.running or self.rng.random() < 0.7):
@@ -66,7 +66,7 @@ class Recording:
         self.steps.append(["ask", index, rung, is_new])
 
     def end(self) -> None:
-        """Ends one of the runs."""
+        """End one of the runs."""
         from hpbandster.core.dispatcher import Job
 
         number, index, config_id, budget = self.running.pop(self.rng.randrange(len(self.running)))
@@ -110,7 +110,7 @@ class Recording:
 
 
 def main() -> None:
-    """Writes a few recordings as JSON, one a line."""
+    """Write a few recordings as JSON, one a line."""
     settings = [(3, 3, 1, 0.0), (3, 3, 4, 0.0), (4, 2, 7, 0.0), (3, 3, 4, 0.3), (4, 2, 10, 0.6), (3, 2, 3, 1.0)]
     recordings = [Recording(*each, seed=seed).record() for seed, each in enumerate(settings)]
     sys.stdout.write("[\n" + ",\n".join(json.dumps(each, separators=(",", ":")) for each in recordings) + "\n]\n")

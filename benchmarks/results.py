@@ -1,7 +1,7 @@
-"""A results file: JSON Lines, one line a finished run, appended.
+"""A results file: JSON Lines with one line per finished run.
 
-A run that was cut off while it wrote leaves a torn last line: it counts as not finished, and the next append removes
-it. Several processes may append to one file.
+A process that dies while it writes leaves an incomplete last line. That run counts as unfinished, and the next append
+removes the line. Several processes may append to one file.
 """
 
 import fcntl
@@ -27,24 +27,24 @@ class Record:
     """One finished run.
 
     Attributes:
-        problem: Its name.
+        problem: The name of the problem.
         family: The family of the problem.
-        optimizer: Its name.
-        versions: Of the packages that the optimizer stands on.
-        seed: Of the optimizer and of the world.
+        optimizer: The name of the optimizer.
+        versions: The versions of the optimizer's packages.
+        seed: The seed of the optimizer and of the simulated noise and failures.
         setting: The name of the setting.
         world: The fields of the setting.
         incumbents: (time, budget, loss, regret) whenever the incumbent changed; times in full trainings.
-        evaluations: How many results were told.
-        failures: How many of them were failures.
-        lost: How many evaluations were lost with their worker.
+        evaluations: The number of told results.
+        failures: The number of failures among them.
+        lost: The number of evaluations that were lost with their worker.
         busy: The simulated time that workers spent evaluating.
         ended: The simulated time at which the search ended.
-        seconds: What the optimizer's own code took.
-        wall: What the whole run took, in seconds.
+        seconds: The time of the optimizer's own code.
+        wall: The time of the whole run, in seconds.
         python: The version of Python.
         machine: Processor, number of cores, operating system.
-        error: What broke in a library that is compared, or None. The incumbents up to then count.
+        error: The error of a compared library, or None. The incumbents up to then count.
     """
 
     problem: str
@@ -78,14 +78,14 @@ class Record:
 
 
 class ResultsBroken(ValueError):
-    """A file is no results file, or was damaged."""
+    """A file is damaged, or is not a results file."""
 
 
 _FIELDS = {field.name for field in fields(Record)}
 
 
 def read(path: Path) -> list[Record]:
-    """Returns the finished runs of a file, the latest of each; none if there is no file.
+    """Return the finished runs of a file, the latest of each; none if there is no file.
 
     Raises:
         ResultsBroken: If a line other than a torn last one cannot be read.
@@ -98,7 +98,7 @@ def read(path: Path) -> list[Record]:
 
 
 def read_all(paths: Iterable[Path]) -> list[Record]:
-    """Returns the finished runs of several files; of a run that is in two of them, the one of the later file.
+    """Return the finished runs of several files; of a run that is in two of them, the one of the later file.
 
     Raises:
         ResultsBroken: If a file is missing, or a line cannot be read.
@@ -114,17 +114,17 @@ def read_all(paths: Iterable[Path]) -> list[Record]:
 
 
 def append(path: Path, record: Record) -> None:
-    """Adds a finished run, on disk when it returns; what a killed process left of a line goes first."""
+    """Append a finished run, and return when it is on disk. An incomplete last line is removed first."""
     line = json.dumps(asdict(record), allow_nan=False) + "\n"
     with path.open("a+b", buffering=0) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # so nobody else is in the middle of a line now
+        fcntl.flock(file, fcntl.LOCK_EX)  # so no other process is writing a line now
         file.truncate(_end_of_lines(path))
         file.write(line.encode())
         os.fsync(file.fileno())
 
 
 def _end_of_lines(path: Path) -> int:
-    """Returns where the last complete line ends."""
+    """Return where the last complete line ends."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         while size:
@@ -146,6 +146,6 @@ def _record(line: bytes, path: Path, number: int) -> Record:
         ) from None
     if not isinstance(values, dict) or values.keys() != _FIELDS:
         odd = sorted(_FIELDS ^ values.keys()) if isinstance(values, dict) else [type(values).__name__]
-        raise ResultsBroken(f"line {number} of {path} is no result of this suite: {', '.join(odd)} too much or missing")
+        raise ResultsBroken(f"expected a result in line {number} of {path}, but {', '.join(odd)} is unknown or missing")
     values["incumbents"] = [tuple(entry) for entry in values["incumbents"]]
     return Record(**values)

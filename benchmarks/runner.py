@@ -1,4 +1,4 @@
-"""What the runner costs: `python -m benchmarks.runner`. Ratios side by side in one run; it asserts nothing.
+"""The overhead of the runner: `python -m benchmarks.runner`. It compares in one run, and asserts nothing.
 
 * The loop itself: a no-op trial, beyond the engine's own `submit` and the optimizer's own ask and tell.
 * Idle time: how much of the time 64 simulated slow workers are busy.
@@ -31,7 +31,7 @@ SPACE = {"x": (0.0, 1.0)}
 
 
 def main() -> None:
-    """Prints one section after the other."""
+    """Print one section after the other."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=2000, help="no-op trials per measurement")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long to keep the simulated workers busy")
@@ -44,17 +44,17 @@ def main() -> None:
 
 
 def make_optimizer(*, preset: str = "hyperband") -> bohb.Optimizer:
-    """Returns a search over one parameter; by default one that costs next to nothing itself."""
+    """Return a search over one parameter; by default one that costs next to nothing itself."""
     return bohb.Optimizer(SPACE, budgets=bohb.geometric(1, 81, eta=3), seed=0, preset=preset)
 
 
 def no_op(_: Trial) -> float:
-    """Evaluates nothing."""
+    """Evaluate nothing."""
     return 0.5
 
 
 def seconds_of(action: Callable[[], object]) -> float:
-    """Returns how long an action takes."""
+    """Return how long an action takes."""
     begin = time.perf_counter()
     action()
     return time.perf_counter() - begin
@@ -64,7 +64,7 @@ def seconds_of(action: Callable[[], object]) -> float:
 
 
 def loop_overhead(num_trials: int) -> None:
-    """Prints what a trial costs beyond submit, ask and tell, with one worker."""
+    """Print what a trial costs beyond submit, ask and tell, with one worker."""
     print(f"loop: {num_trials} no-op trials, one worker; ms a trial (target: at most 1 beyond submit)")
     print(f"  {'engine':<22}{'run':>8}{'submit':>8}{'ask+tell':>10}{'loop':>8}")
     engines: list[Callable[[], Executor]] = [
@@ -85,20 +85,20 @@ def loop_overhead(num_trials: int) -> None:
 
 
 def run_no_ops(executor: Executor, num_trials: int, workers: int) -> None:
-    """Runs a search over no-op trials."""
+    """Run a search over no-op trials."""
     optimizer = make_optimizer()
     bohb.run(no_op, optimizer, executor=executor, workers=workers, max_trials=num_trials, progress=False)
 
 
 def ask_and_tell(num_trials: int) -> None:
-    """Runs the same search without a runner."""
+    """Run the same search without a runner."""
     optimizer = make_optimizer()
     for _ in range(num_trials):
         optimizer.tell(optimizer.ask(), 0.5)
 
 
 def submits(executor: Executor, number: int, *, in_flight: int) -> float:
-    """Returns how long so many evaluations take, with so many in flight."""
+    """Return the seconds that `number` evaluations take, with `in_flight` of them at once."""
     evaluation, trial = Evaluation(no_op), make_optimizer().ask()
     done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
     begin = time.perf_counter()
@@ -114,7 +114,7 @@ def submits(executor: Executor, number: int, *, in_flight: int) -> float:
 
 
 class SimulatedWorkers(Executor):
-    """An executor whose trials do nothing but last; notes how long they did.
+    """An executor whose trials only wait; it records for how long.
 
     Args:
         draw: Returns how many seconds the next trial lasts.
@@ -132,7 +132,7 @@ class SimulatedWorkers(Executor):
         self._thread.start()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Starts a simulated trial."""
+        """Start a simulated trial."""
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
         begin, end = time.monotonic(), time.monotonic() + self._draw()
@@ -143,7 +143,7 @@ class SimulatedWorkers(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Ends the thread."""
+        """End the thread."""
         del cancel_futures
         with self._changed:
             self._is_shut = True
@@ -165,7 +165,7 @@ class SimulatedWorkers(Executor):
 
 
 def idle_time(seconds: float) -> None:
-    """Prints the share of the time that 64 workers are busy, from the start until no more trials start."""
+    """Print the share of the time that 64 workers are busy, from the start until no more trials start."""
     print(f"\nidle time: 64 simulated workers, trials of 1 to 5 s, for {seconds:g} s (target: at least 99 % busy)")
     for preset in ("hyperband", "default"):
         rng = random.Random(0)  # noqa: S311  (durations)
@@ -181,9 +181,9 @@ def idle_time(seconds: float) -> None:
 
 
 def warm_workers(num_trials: int) -> None:
-    """Prints no-op calls a second on our workers and on the standard library's, measured in turns."""
+    """Print no-op calls per second of our workers and of the standard library's, measured in turns."""
     print(f"\nwarm workers: {num_trials} no-op trials in turns of a quarter, calls a second (target: at least 80 %)")
-    num_trials //= 4  # short turns, so that what else the machine does hits both alike
+    num_trials //= 4  # short turns, so that other load affects both equally
     for workers in (1, 2, 4):
         with ProcessExecutor(workers) as ours, ProcessPoolExecutor(workers) as theirs:
             for executor in (ours, theirs):
@@ -210,7 +210,7 @@ def warm_workers(num_trials: int) -> None:
 
 
 def starts() -> None:
-    """Prints what a trial costs in a fresh worker, and in a warm one."""
+    """Print what a trial costs in a fresh worker, and in a warm one."""
     print("\nstarts: ms a no-op trial, one worker at a time")
     for name, warm in (("fresh", False), ("warm", True)):
         with ProcessExecutor(1, warm=warm) as executor:
@@ -222,7 +222,7 @@ def starts() -> None:
 
 
 def train(trial: Trial) -> dict[str, object]:
-    """Pays for the epochs that the checkpoint lacks."""
+    """Pay for the epochs that the checkpoint lacks."""
     assert isinstance(trial, FolderTrial), "the run has a directory"
     seen = 0 if trial.checkpoint is None else int(Path(trial.checkpoint).read_text())
     path = trial.folder / f"{trial.id}.epochs"
@@ -231,7 +231,7 @@ def train(trial: Trial) -> dict[str, object]:
 
 
 def checkpoints() -> None:
-    """Prints the epochs that one Hyperband cycle pays with checkpoints and without."""
+    """Print the epochs that one Hyperband cycle pays with checkpoints and without."""
     print("\ncheckpoints: epochs paid in one cycle of Hyperband (expected to save: about a quarter at S = 5, eta = 3)")
     for largest in (81, 243):
         optimizer = bohb.Optimizer(SPACE, budgets=bohb.geometric(1, largest, eta=3), seed=0, preset="hyperband")

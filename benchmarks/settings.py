@@ -1,7 +1,6 @@
-"""The worlds that searches are compared in, by name: `1`, `32-stragglers`, `8-crashes=0.2-seconds=600`.
+"""The settings in which searches are compared, by name: `1`, `32-stragglers`, `8-crashes=0.2-seconds=600`.
 
-A name and a `Setting` are the same thing written in two ways, so a results file can be read without knowing which
-options it was made with.
+A name contains everything about its `Setting`, so a results file can be read without the options of its command.
 """
 
 import dataclasses
@@ -36,10 +35,10 @@ PARTS = {
 
 
 def setting_of(name: str) -> Setting:
-    """Returns the setting of a name.
+    """Return the setting of a name.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is not the name of a setting.
     """
     workers, *parts = re.split(r"-(?=[a-z])", name)
     if not workers.isdecimal() or int(workers) < 1:
@@ -52,7 +51,7 @@ def setting_of(name: str) -> Setting:
 
 
 def name_of(setting: Setting) -> str:
-    """Returns the shortest name of a setting."""
+    """Return the shortest name of a setting."""
     standard = setting_of(str(setting.workers))
     text = str(setting.workers)
     for word, part in PARTS.items():
@@ -63,10 +62,10 @@ def name_of(setting: Setting) -> str:
 
 
 def checked(setting: Setting) -> Setting:
-    """Returns the setting.
+    """Return the setting.
 
     Raises:
-        ValueError: If a number in it makes no sense.
+        ValueError: If a number in it is not valid.
     """
     for name, low, high in (
         ("total", 0.0, 1e9),
@@ -78,12 +77,12 @@ def checked(setting: Setting) -> Setting:
         if not low <= value <= high or (name == "total" and not value):
             raise ValueError(f"expected {name} from {low:g} to {high:g}, got {value!r}")
     if setting.seconds is not None and not 0 < setting.seconds < float("inf"):
-        raise ValueError(f"expected how many seconds a full training takes, got {setting.seconds!r}")
+        raise ValueError(f"expected the seconds of a full training, a positive number, got {setting.seconds!r}")
     return setting
 
 
 def changed(setting: Setting, **changes: Any) -> Setting:
-    """Returns the setting with every change that is not None."""
+    """Return the setting with every change that is not None."""
     return checked(dataclasses.replace(setting, **{key: value for key, value in changes.items() if value is not None}))
 
 

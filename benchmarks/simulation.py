@@ -1,8 +1,8 @@
-"""Workers in simulated time: an exact queue of events, so that a search of weeks takes as long as its optimizer thinks.
+"""Workers in simulated time: an exact queue of events, in which a search of weeks takes only the optimizer's own time.
 
-Time is counted in full trainings: an evaluation up to budget b takes b divided by the largest budget, or what the
-problem measured. Whatever is random (noise, stragglers, crashes, lost workers) is drawn from the seed, the
-configuration and the budget alone, so every optimizer meets the same world.
+The unit of time is a full training: an evaluation up to budget b takes b divided by the largest budget, or the time
+that the problem measured. All randomness (noise, stragglers, crashes, lost workers) depends on the seed, the
+configuration and the budget alone, so it is the same for every optimizer.
 """
 
 import hashlib
@@ -19,24 +19,24 @@ from benchmarks.optimizers.optimizer import Job, Optimizer
 from benchmarks.problems.problem import Problem
 
 _NORMAL = NormalDist()
-_LATEST = 1 + 1e-9  # an evaluation that ends with the clock counts, however its parts were rounded
+_LATEST = 1 + 1e-9  # an evaluation that ends exactly with the clock counts in spite of rounding errors
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The world that an optimizer works in.
+    """The conditions of a simulated search.
 
     Attributes:
-        workers: How many evaluate at the same time.
+        workers: The number of evaluations at the same time.
         total: The budget of the whole search, in full trainings; the clock stops at `total / workers`.
-        resume: Whether a configuration goes on from where a smaller budget left it, and pays only for the rest. Asked
-            again at the same budget it pays again, so a search that repeats itself still comes to its end.
-        measured: Whether an evaluation takes what the problem measured, or what its budget says.
+        resume: Whether a configuration continues from a smaller budget and pays only for the rest. At the same budget
+            it pays in full again, so a search that repeats itself still ends.
+        measured: Whether an evaluation takes the time that the problem measured, or that of its budget.
         stragglers: Sigma of the lognormal factor, of mean 1, on the duration of each evaluation.
         crashes: The share of configurations that fail at any budget, after the time of the evaluation.
         losses: The share of evaluations whose worker is lost half-way.
-        seconds: What one full training takes on the clock, in seconds; the optimizer's own time is added in this unit,
-            one ask or tell at a time. None leaves it out.
+        seconds: The duration of a full training in seconds. The optimizer's own time is added in this unit, one ask or
+            tell at a time. None ignores it.
     """
 
     workers: int = 1
@@ -56,9 +56,9 @@ class Trace:
     Attributes:
         incumbents: (time, budget, loss, regret) whenever the incumbent changes: the lowest observed loss at the largest
             budget seen so far.
-        evaluations: How many results were told.
-        failures: How many of them were failures.
-        lost: How many evaluations were lost with their worker.
+        evaluations: The number of told results.
+        failures: The number of failures among them.
+        lost: The number of evaluations that were lost with their worker.
         busy: The time that workers spent evaluating.
         ended: When the search ended: at the end of the clock, or earlier if the optimizer stopped asking.
     """
@@ -94,7 +94,7 @@ class Simulation:
         self._free_at = 0.0  # when the optimizer has finished thinking
 
     def run(self) -> Trace:
-        """Runs to the end of the clock."""
+        """Run to the end of the clock."""
         free, now = self.setting.workers, 0.0
         while True:
             free -= self._start(free, now)
@@ -109,7 +109,7 @@ class Simulation:
         return self.trace
 
     def _start(self, free: int, now: float) -> int:
-        """Gives jobs to free workers; returns to how many."""
+        """Give jobs to free workers. Return their number."""
         for started in range(free):
             if self._free_at > self.deadline:
                 return started
@@ -122,7 +122,7 @@ class Simulation:
         return free
 
     def _think(self, now: float, spent: float) -> float:
-        """Returns when the optimizer is done with what it was asked at `now`; it does one thing at a time."""
+        """Return when the optimizer has finished a call made at `now`; it handles one call at a time."""
         if self.setting.seconds is None:
             return now
         self._free_at = max(now, self._free_at) + (self.optimizer.seconds - spent) / self.setting.seconds
@@ -130,7 +130,7 @@ class Simulation:
 
     def _evaluate(self, job: Job, start: float) -> None:
         key = json.dumps(job.config, sort_keys=True, default=_plain)
-        level = format(job.budget, ".9g")  # libraries compute budgets in their own ways, and meet the same world
+        level = format(job.budget, ".9g")  # libraries round budgets differently, and must meet the same randomness
         evaluation = self.problem.evaluate(job.config, job.budget, self._rng("noise", key, level))
         cost = evaluation.cost if self.setting.measured else job.budget / self.problem.ladder[-1]
         factor, is_lost = self._luck(key, level)
@@ -142,7 +142,7 @@ class Simulation:
         heapq.heappush(self._events, (end, next(self._numbers), running))
 
     def _luck(self, key: str, level: str) -> tuple[float, bool]:
-        """Returns by which factor this attempt takes longer, and whether its worker is lost."""
+        """Return the factor by which this attempt takes longer, and whether its worker is lost."""
         attempt = self._attempts[key, level] = self._attempts.get((key, level), 0) + 1
         factor, sigma = 1.0, self.setting.stragglers
         if sigma:
@@ -151,7 +151,7 @@ class Simulation:
         return factor, self._uniform("loss", key, level, attempt) < self.setting.losses
 
     def _paid(self, key: str, budget: float) -> float:
-        """Returns what the checkpoint of the largest budget below this one has cost."""
+        """Return the cost of the checkpoint at the largest budget below this one."""
         smaller = [(at, cost) for at, cost in self._trained.get(key, {}).items() if at < budget]
         return max(smaller)[1] if smaller else 0.0
 
@@ -170,7 +170,7 @@ class Simulation:
         self._think(now, spent)
 
     def _note(self, running: _Running, now: float) -> None:
-        """Records the incumbent if it changed."""
+        """Record the incumbent if it changed."""
         if not math.isfinite(running.loss):
             return
         budget = running.job.budget
@@ -179,11 +179,11 @@ class Simulation:
             self.trace.incumbents.append((now, budget, running.loss, self.problem.regret(running.job.config)))
 
     def _rng(self, *parts: object) -> np.random.Generator:
-        """Returns a generator that depends on the seed and the parts alone."""
+        """Return a generator that depends on the seed and the parts alone."""
         return np.random.Generator(np.random.SFC64(self._digest(*parts)))
 
     def _uniform(self, *parts: object) -> float:
-        """Returns a number above 0 and below 1 that depends on the seed and the parts alone; faster than `_rng`."""
+        """Return a number above 0 and below 1 that depends on the seed and the parts alone; faster than `_rng`."""
         return ((self._digest(*parts) >> 76) + 0.5) / 2**52
 
     def _digest(self, *parts: object) -> int:
@@ -192,18 +192,18 @@ class Simulation:
 
 
 def simulate(optimizer: Optimizer, problem: Problem, setting: Setting, seed: int) -> Trace:
-    """Runs one search to the end of the clock."""
+    """Run one search to the end of the clock."""
     return Simulation(optimizer, problem, setting, seed).run()
 
 
 def _plain(value: object) -> object:
-    """Returns a numpy scalar as Python's own."""
+    """Return a numpy scalar as Python's own."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"expected a JSON-able value in a configuration, got {value!r}")
 
 
 def regret_at(incumbents: list[tuple[float, float, float, float]], time: float) -> float:
-    """Returns the regret of the incumbent at a time, infinite before there is one."""
+    """Return the regret of the incumbent at a time, infinite before there is one."""
     before = [regret for at, _, _, regret in incumbents if at <= time]
     return before[-1] if before else math.inf

@@ -1,8 +1,8 @@
-"""What a set of runs says: regret over time, ranks with bands, wins, and tests.
+"""Statistics of a set of runs: regret over time, ranks with bands, wins, and tests.
 
 A `Panel` holds the runs of one setting in which every optimizer met the same problems with the same seeds; only those
-can be ranked. Regrets are compared to nine digits, so that what is equal but for rounding is a tie, and a search
-without an incumbent has infinite regret, which ties for worst.
+can be ranked. Regrets are compared to nine digits, so that rounding errors do not break ties. A search without an
+incumbent has infinite regret and shares the last rank.
 """
 
 import math
@@ -21,7 +21,7 @@ FRACTIONS = (1 / 12, 1 / 6, 1 / 3, 2 / 3, 1.0)
 """Of the clock: the columns of the tables."""
 
 _DIGITS = 9
-_LATEST = 1 + 1e-9  # what ended at a fraction of the clock had ended by then, however the times were rounded
+_LATEST = 1 + 1e-9  # an evaluation that ends exactly at a fraction of the clock counts in spite of rounding errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class Panel:
     """The regrets of one setting.
 
     Attributes:
-        setting: Its name.
+        setting: The name of the setting.
         total: Full trainings in all.
         optimizers: K names.
         problems: P names.
         families: (P) the family of each problem.
         fractions: (T) ascending, of the clock.
-        regrets: By problem (S, K, T), where S, the number of seeds, may differ between problems.
-        incomplete: How many pairs of a problem and a seed were left out because an optimizer has no run there.
+        regrets: (S, K, T) for each problem; the number of seeds S may differ between problems.
+        incomplete: The number of pairs (problem, seed) that were left out because an optimizer has no run there.
     """
 
     setting: str
@@ -52,12 +52,12 @@ class Panel:
 def panel_of(
     records: Iterable[Record], *, fractions: Sequence[float] = FRACTIONS, optimizers: Sequence[str] | None = None
 ) -> Panel:
-    """Returns the panel of the records of one setting.
+    """Return the panel of the records of one setting.
 
     Args:
         records: All of the same setting.
         fractions: Ascending fractions of the clock.
-        optimizers: Compare these alone; all that have records by default.
+        optimizers: Compare only these; by default all that have records.
 
     Raises:
         ValueError: If there is no problem and seed where all of them have a run.
@@ -89,7 +89,7 @@ def panel_of(
 
 
 def regrets_of(record: Record, fractions: Sequence[float]) -> Floats:
-    """Returns the regret of the incumbent at fractions of the clock, infinite before there is one."""
+    """Return the regret of the incumbent at fractions of the clock, infinite before there is one."""
     times = np.array([entry[0] for entry in record.incumbents])
     values = np.array([math.inf, *(entry[3] for entry in record.incumbents)])
     return values[np.searchsorted(times, np.asarray(fractions) * record.clock * _LATEST, side="right")]
@@ -99,26 +99,26 @@ def regrets_of(record: Record, fractions: Sequence[float]) -> Floats:
 
 
 def ranks(panel: Panel) -> tuple[Floats, ...]:
-    """Returns by problem (S, K, T) the ranks among the K optimizers, 1 the best, ties averaged."""
+    """Return by problem (S, K, T) the ranks among the K optimizers, 1 the best, ties averaged."""
     return tuple(stats.rankdata(np.round(regrets, _DIGITS), axis=1) for regrets in panel.regrets)
 
 
 def mean_ranks(panel: Panel) -> Floats:
-    """Returns (K, T): the mean over seeds, then over problems, so that every problem counts the same."""
+    """Return (K, T): the mean over seeds, then over problems, so that every problem counts the same."""
     return np.asarray(np.mean([of_problem.mean(axis=0) for of_problem in ranks(panel)], axis=0))
 
 
 def rank_bands(panel: Panel, *, level: float = 0.95, resamples: int = 1000, seed: int = 0) -> tuple[Floats, Floats]:
-    """Returns the lower and the upper end (K, T) of bootstrap percentile bands of the mean ranks.
+    """Return the lower and the upper end (K, T) of bootstrap percentile bands of the mean ranks.
 
-    Problems are resampled, and in each of them seeds, so the bands say what other problems of these kinds and other
-    seeds would give.
+    Problems are resampled, and seeds within each of them, so the bands cover other problems of these kinds and other
+    seeds.
 
     Args:
-        panel: What was measured.
+        panel: The runs.
         level: The share of resamples within the band.
-        resamples: How many.
-        seed: Of the resampling.
+        resamples: The number of resamples.
+        seed: The seed of the resampling.
     """
     rng = np.random.default_rng(seed)
     of_problems = ranks(panel)
@@ -137,19 +137,19 @@ def rank_bands(panel: Panel, *, level: float = 0.95, resamples: int = 1000, seed
 
 
 def medians(panel: Panel) -> Floats:
-    """Returns (P, K, T) the median regrets over seeds."""
+    """Return (P, K, T) the median regrets over seeds."""
     return np.array([np.median(np.round(regrets, _DIGITS), axis=0) for regrets in panel.regrets])
 
 
 def pooled_medians(panel: Panel, family: str | None = None) -> Floats:
-    """Returns (K,) the median final regrets over all searches, on a family's problems or on all."""
+    """Return (K,) the median final regrets over all searches, on a family's problems or on all."""
     pairs = zip(panel.regrets, panel.families, strict=True)
     final = np.concatenate([regrets[:, :, -1] for regrets, its in pairs if family in (None, its)])
     return np.asarray(np.median(np.round(final, _DIGITS), axis=0))
 
 
 def family_regrets(panel: Panel) -> dict[str, Floats]:
-    """Returns by family (K, T) the mean over its problems of the median regrets over seeds."""
+    """Return by family (K, T) the mean over its problems of the median regrets over seeds."""
     middle, families = medians(panel), np.array(panel.families)
     return {family: middle[families == family].mean(axis=0) for family in dict.fromkeys(panel.families)}
 
@@ -174,7 +174,7 @@ class Duel:
 
 
 def duel(panel: Panel, one: str, other: str) -> Duel:
-    """Returns how `one` did against `other`.
+    """Return the comparison of `one` with `other`.
 
     Raises:
         ValueError: If one of them is not in the panel.
@@ -184,10 +184,10 @@ def duel(panel: Panel, one: str, other: str) -> Duel:
 
 
 def duel_of(ours: Floats, theirs: Floats) -> Duel:
-    """Returns how the regrets (P,) of one compare with those of another on the same problems."""
+    """Return how the regrets (P,) of one compare with those of another on the same problems."""
     wins, losses = int((ours < theirs).sum()), int((ours > theirs).sum())
     decided = ours != theirs
-    differences = ours[decided] - theirs[decided]  # infinite where only one has no incumbent: the largest there is
+    differences = ours[decided] - theirs[decided]  # infinite if only one has an incumbent
     return Duel(
         wins=wins,
         ties=len(ours) - wins - losses,
@@ -198,7 +198,7 @@ def duel_of(ours: Floats, theirs: Floats) -> Duel:
 
 
 def index_of(panel: Panel, optimizer: str) -> int:
-    """Returns at which place an optimizer stands.
+    """Return the index of an optimizer.
 
     Raises:
         ValueError: If it is not in the panel.
@@ -217,9 +217,9 @@ class Comparison:
 
     Attributes:
         ranks: (K,) mean ranks over problems, by the median final regret.
-        problems: How many.
-        p_value: Of the hypothesis that all optimizers are as good; NaN for fewer than three.
-        difference: By how much mean ranks must differ to be told apart at 5 %.
+        problems: The number of problems.
+        p_value: The p-value of the hypothesis that all optimizers are equally good; NaN for fewer than three.
+        difference: The smallest difference of mean ranks that is significant at 5 %.
     """
 
     ranks: Floats
@@ -229,7 +229,7 @@ class Comparison:
 
 
 def compare(panel: Panel, *, alpha: float = 0.05) -> Comparison:
-    """Returns the comparison of all optimizers of a panel at the end of the clock."""
+    """Return the comparison of all optimizers of a panel at the end of the clock."""
     final = medians(panel)[:, :, -1]
     number, rivals = final.shape
     of_problems = stats.rankdata(final, axis=1)
@@ -237,13 +237,13 @@ def compare(panel: Panel, *, alpha: float = 0.05) -> Comparison:
 
 
 def nemenyi(rivals: int, number: int, *, alpha: float = 0.05) -> float:
-    """Returns the critical difference of the mean ranks of so many rivals on so many problems."""
+    """Return the critical difference of the mean ranks for these numbers of rivals and problems."""
     spread = float(stats.studentized_range.ppf(1 - alpha, rivals, np.inf)) / math.sqrt(2)
     return spread * math.sqrt(rivals * (rivals + 1) / (6 * number))
 
 
 def cliques(mean: Sequence[float], difference: float) -> list[tuple[float, float]]:
-    """Returns the ranges of mean ranks within which no two differ by the critical difference, none inside another."""
+    """Return the ranges of mean ranks within which no two differ by the critical difference, none inside another."""
     ordered = sorted(mean)
     found: list[tuple[float, float]] = []
     for low in ordered:
@@ -264,6 +264,6 @@ def _friedman(of_problems: Floats) -> float:
 def _stacked(
     blocks: dict[tuple[str, int], dict[str, Record]], problem: str, names: Sequence[str], fractions: Sequence[float]
 ) -> Floats:
-    """Returns (S, K, T) the regrets on a problem."""
+    """Return (S, K, T) the regrets on a problem."""
     mine = [block for (name, _), block in blocks.items() if name == problem]
     return np.array([[regrets_of(block[name], fractions) for name in names] for block in mine])

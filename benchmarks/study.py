@@ -1,10 +1,10 @@
-"""How many trials a minute a study takes from several processes at once, beside Optuna's storages.
+"""Trials per minute of a study that several processes share, compared with Optuna's storages.
 
     python -m benchmarks.study --workers 16 --trials 100 --postgres postgresql://user@host/db
 
-Every worker asks and tells so many trials of a trivial objective, so that nothing but the stores is measured. Optuna
-runs its random sampler; the study runs the preset named with it. "Longest" is the longest that any ask or tell took.
-Compare the lines of one run only: they share a machine and a moment.
+Every worker asks and tells trials of a trivial objective, so that only the stores are measured. Optuna runs its random
+sampler, the study the preset named with it. "Longest" is the longest time of an ask or a tell. Compare lines of one run
+only, because they depend on the machine and its load.
 """
 
 import argparse
@@ -21,7 +21,7 @@ CONTEXT = multiprocessing.get_context("fork")
 
 
 def work_with_study(target: str, num_trials: int) -> list[float]:
-    """Asks and tells; returns how long each call took, in seconds."""
+    """Ask and tell. Return the seconds of each call."""
     import bohb
 
     waits = []
@@ -36,7 +36,7 @@ def work_with_study(target: str, num_trials: int) -> list[float]:
 
 
 def work_with_optuna(storage: Any, num_trials: int) -> list[float]:
-    """Asks and tells; returns how long each call took, in seconds."""
+    """Ask and tell. Return the seconds of each call."""
     import optuna
 
     study = optuna.load_study(study_name="s", storage=storage(), sampler=optuna.samplers.RandomSampler())
@@ -54,7 +54,7 @@ def work_with_optuna(storage: Any, num_trials: int) -> list[float]:
 
 
 def journal(path: str) -> Any:
-    """Returns Optuna's journal in a file."""
+    """Return Optuna's journal in a file."""
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
@@ -64,7 +64,7 @@ def journal(path: str) -> Any:
 def measure(
     work: Callable[[Any, int], list[float]], store: Any, num_workers: int, num_trials: int
 ) -> tuple[float, ...]:
-    """Returns (seconds from the first call to the last, trials told, failed workers, longest wait)."""
+    """Return (seconds from the first call to the last, trials told, failed workers, longest wait)."""
     start, waits = CONTEXT.Barrier(num_workers + 1), CONTEXT.SimpleQueue()
 
     def task() -> None:
@@ -115,10 +115,10 @@ def studies(folder: Path, url: str | None) -> list[tuple[str, Any, Any]]:
 
 
 def main() -> None:
-    """Prints one line for each store."""
+    """Print one line for each store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=16)
-    parser.add_argument("--trials", type=int, default=100, help="how many each worker asks and tells")
+    parser.add_argument("--trials", type=int, default=100, help="number of trials of each worker")
     parser.add_argument("--postgres", help="the URL of an empty schema")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
-"""Whether two samples of configurations come from the same distribution; knows no optimizer.
+"""Tests whether two samples of configurations come from the same distribution.
 
-A sample is an array `(n, d)` of plain numbers in [0, 1], or of the index of the choice where a column is categorical.
-Every column is tested by itself, and all of them at once by the energy distance (Székely and Rizzo 2004), whose null
+A sample is an array `(n, d)` of plain numbers in [0, 1], or of indices of choices in a categorical column.
+Each column is tested alone, and all columns together by the energy distance (Székely and Rizzo 2004), whose null
 distribution comes from permutations.
 """
 
@@ -23,7 +23,7 @@ class Comparison:
     """The tests of two samples.
 
     Attributes:
-        p_values: By column, and of all columns together as `jointly`.
+        p_values: The p-value of each column, and that of all columns together as `jointly`.
     """
 
     p_values: Mapping[str, float]
@@ -40,8 +40,8 @@ def compare(one: Floats, other: Floats, choices: Mapping[str, int], seed: int) -
     Args:
         one: `(n, d)`.
         other: `(m, d)`.
-        choices: By column, in order, how many choices it has; 0 where it is a number in [0, 1].
-        seed: Of the permutations.
+        choices: The number of choices of each column, in order; 0 for a number in [0, 1].
+        seed: The seed of the permutations.
 
     Raises:
         ValueError: If the samples do not have these columns.
@@ -57,30 +57,30 @@ def compare(one: Floats, other: Floats, choices: Mapping[str, int], seed: int) -
 
 
 def same_numbers(one: Floats, other: Floats) -> float:
-    """Returns the p-value of the Kolmogorov-Smirnov test."""
+    """Return the p-value of the Kolmogorov-Smirnov test."""
     return float(stats.ks_2samp(one, other).pvalue)
 
 
 def same_choices(one: Floats, other: Floats) -> float:
-    """Returns the p-value of the chi-squared test of homogeneity; 1 where there is but one value."""
+    """Return the p-value of the chi-squared test of homogeneity; 1 where there is but one value."""
     values = np.union1d(one, other)
     counts = np.array([[(sample == value).sum() for value in values] for sample in (one, other)])
     return float(stats.chi2_contingency(counts).pvalue) if len(values) > 1 else 1.0
 
 
 def same_points(one: Floats, other: Floats, seed: int) -> float:
-    """Returns the p-value of the permutation test of the energy distance between `(n, d)` and `(m, d)` points."""
+    """Return the p-value of the permutation test of the energy distance between `(n, d)` and `(m, d)` points."""
     rng = np.random.default_rng(seed)
     points = np.concatenate([one, other])
     weights = np.concatenate([np.full(len(one), 1 / len(one)), np.full(len(other), -1 / len(other))])
     shuffled = rng.permuted(np.tile(weights, (PERMUTATIONS, 1)), axis=1)
-    signed = np.vstack([weights, shuffled]).T  # (n + m, 1 + permutations), the samples as they are first
+    signed = np.vstack([weights, shuffled]).T  # (n + m, 1 + permutations); the first column is unpermuted
     energy = -np.einsum("ij,ij->j", signed, cdist(points, points) @ signed)
     return float((energy >= energy[0] * (1 - 1e-9)).mean())
 
 
 def _one_hot(points: Floats, choices: Sequence[int]) -> Floats:
-    """Returns the points with a column a choice, scaled so that two choices are at a distance of 1."""
+    """Return the points with a column a choice, scaled so that two choices are at a distance of 1."""
     columns = [
         np.eye(number)[points[:, i].astype(int)] / np.sqrt(2) if number else points[:, i, None]
         for i, number in enumerate(choices)

@@ -43,7 +43,7 @@ Maker = Callable[[ConfigurationSpace, Ladder, int, int, float], Optimizer]
 
 
 def _preset(preset: str, space: ConfigurationSpace, ladder: Ladder, seed: int, workers: int, total: float) -> Optimizer:
-    del workers, total  # ours need to know neither
+    del workers, total  # ours need neither
     return Preset(space, ladder, seed, preset=preset)
 
 
@@ -61,14 +61,14 @@ OPTIMIZERS: Mapping[str, Maker] = {
 
 
 def make(name: str, space: ConfigurationSpace, ladder: Ladder, seed: int, workers: int, total: float) -> Optimizer:
-    """Returns an optimizer, and makes its environment if need be.
+    """Return an optimizer, and create its environment if it does not exist yet.
 
     Args:
         name: One of `OPTIMIZERS`.
         space: The parameters and their conditions.
         ladder: The budgets.
-        seed: Of everything random.
-        workers: How many evaluate at the same time.
+        seed: The seed of all randomness.
+        workers: The number of evaluations at the same time.
         total: The budget of the whole search, in full trainings.
 
     Raises:

@@ -1,7 +1,7 @@
-"""One virtual environment a peer: their requirements exclude one another, and none of them may touch ours.
+"""One virtual environment per peer, because their requirements conflict with one another and with ours.
 
-An environment is made once, under `${XDG_CACHE_HOME:-~/.cache}/bohb/peers`, and named by what it was asked to hold,
-so changed requirements make another one.
+An environment is created once, under `${XDG_CACHE_HOME:-~/.cache}/bohb/peers`. Its name depends on its requirements, so
+changed requirements give a new environment.
 """
 
 import fcntl
@@ -27,25 +27,25 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "blackboxopt": ("blackboxopt[bohb]==5.3.8", CONFIG_SPACE),
     "neps": ("neural-pipeline-search==0.17.0", "torch==2.13.0", CONFIG_SPACE),
 }
-"""What each environment is asked to hold."""
+"""The requirements of each environment."""
 
 
 class EnvironmentFailed(RuntimeError):
-    """A peer could not be installed; the message ends with what pip said."""
+    """A peer could not be installed. The message ends with the output of pip."""
 
 
 def python_of(name: str) -> Path:
-    """Returns where the interpreter of an environment is, or will be."""
+    """Return where the interpreter of an environment is, or will be."""
     return _directory(name) / "bin" / "python"
 
 
 def is_ready(name: str) -> bool:
-    """Returns whether the environment is complete."""
+    """Return whether the environment is complete."""
     return _freeze(name).exists()
 
 
 def ensure(name: str) -> Path:
-    """Makes the environment unless it is there; a second process waits for the first.
+    """Create the environment if it does not exist; a second process waits for the first.
 
     Args:
         name: One of `REQUIREMENTS`.
@@ -55,7 +55,7 @@ def ensure(name: str) -> Path:
 
     Raises:
         ValueError: If there is no such environment.
-        EnvironmentFailed: If it cannot be made.
+        EnvironmentFailed: If it cannot be created.
     """
     directory = _directory(name)
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def ensure(name: str) -> Path:
 
 
 def _make(name: str, directory: Path) -> None:
-    shutil.rmtree(directory, ignore_errors=True)  # left half-way by a process that died
+    shutil.rmtree(directory, ignore_errors=True)  # an unfinished one, left by a process that died
     python = str(python_of(name))
     _run(name, [sys.executable, "-m", "venv", str(directory)])
     _run(name, [python, "-m", "pip", "install", "--quiet", "--no-input", *REQUIREMENTS[name]])
@@ -78,12 +78,14 @@ def _run(name: str, command: list[str]) -> str:
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
-        raise EnvironmentFailed(f"the environment of {name} cannot be made: {' '.join(command)}\n{done.stderr[-4000:]}")
+        raise EnvironmentFailed(
+            f"the environment of {name} cannot be created: {' '.join(command)}\n{done.stderr[-4000:]}"
+        )
     return done.stdout
 
 
 def _freeze(name: str) -> Path:
-    """Returns the file that is written last: everything installed, with versions."""
+    """Return the file that is written last: everything installed, with versions."""
     return _directory(name) / "installed.txt"
 
 
@@ -97,7 +99,7 @@ def _directory(name: str) -> Path:
 
 
 def main() -> None:
-    """Makes the environments that are named, or all of them; prints one line each."""
+    """Create the named environments, or all of them, and print one line for each."""
     for name in sys.argv[1:] or REQUIREMENTS:
         try:
             sys.stdout.write(f"{name}: {ensure(name)}\n")

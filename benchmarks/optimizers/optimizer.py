@@ -1,4 +1,4 @@
-"""What an optimizer of the suite is: anything that can be asked and told. Adding one is one class."""
+"""The interface of an optimizer in the suite: ask and tell. To add one, write one class."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What an optimizer wants to see evaluated.
+    """An evaluation that an optimizer asks for.
 
     Attributes:
-        key: Whatever the optimizer tells its jobs apart by.
+        key: Identifies the evaluation to the optimizer.
         config: The values of the active parameters by name, in their own units.
-        budget: Up to which budget it is trained, between the smallest and the largest.
+        budget: The budget to train up to, between the smallest and the largest.
     """
 
     key: Any
@@ -21,28 +21,28 @@ class Job:
 
 
 class Optimizer(Protocol):
-    """A search under way.
+    """A running search.
 
     Attributes:
-        seconds: What its own code has taken so far, transport to other processes left out.
-        version: The name and version of the packages that it stands on.
+        seconds: The time that its own code has taken so far, without transport to other processes.
+        version: The names and versions of its packages.
     """
 
     seconds: float
     version: Mapping[str, str]
 
     def ask(self) -> Job | None:
-        """Returns the next evaluation, or None if it has to wait for a result first."""
+        """Return the next evaluation, or None if it has to wait for a result first."""
         ...
 
     def tell(self, job: Job, loss: float) -> None:
-        """Reports a loss; NaN says that the training failed."""
+        """Report a loss; NaN means that the training failed."""
         ...
 
     def lose(self, job: Job) -> None:
-        """Reports that the worker was lost, which says nothing about the configuration."""
+        """Report that the worker was lost. This says nothing about the configuration."""
         ...
 
     def close(self) -> None:
-        """Frees whatever it holds."""
+        """Free all resources."""
         ...

@@ -16,7 +16,7 @@ class Preset:
     Args:
         space: The parameters and their conditions.
         ladder: The budgets.
-        seed: Of everything random.
+        seed: The seed of all randomness.
         settings: `preset=...`, or `schedule=...` and `model=...`.
     """
 
@@ -26,7 +26,7 @@ class Preset:
         self._optimizer = bohb.Optimizer(space, ladder, seed=seed, **settings)
 
     def ask(self) -> Job | None:
-        """Returns the next trial, or None when a finite space is used up."""
+        """Return the next trial, or None when a finite space is used up."""
         start = time.perf_counter()
         try:
             trial = self._optimizer.ask()
@@ -37,14 +37,14 @@ class Preset:
         return Job(trial, trial.config, trial.budget)
 
     def tell(self, job: Job, loss: float) -> None:
-        """Tells the loss; NaN counts as a failure."""
+        """Tell the loss; NaN counts as a failure."""
         start = time.perf_counter()
         self._optimizer.tell(job.key, loss)
         self.seconds += time.perf_counter() - start
 
     def lose(self, job: Job) -> None:
-        """Forgets the trial: the same configuration is asked again."""
+        """Forget the trial: the same configuration is asked again."""
         self._optimizer.forget(job.key)
 
     def close(self) -> None:
-        """Holds nothing."""
+        """Do nothing: there are no resources to free."""

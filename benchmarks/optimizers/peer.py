@@ -1,7 +1,7 @@
 """An optimizer of another library, in a process and an environment of its own; knows none of the libraries.
 
-Messages are JSON lines over pipes, see `benchmarks.peers.__main__`. Whatever goes wrong on the other side, be it an
-error, a death or silence, is `PeerBroke`, which the suite records against the peer.
+Messages are JSON lines over pipes, see `benchmarks.peers.__main__`. If the child raises an error, dies or stops
+answering, this side raises `PeerBroke`, which the suite records as a failure of the peer.
 """
 
 import json
@@ -26,7 +26,7 @@ TAIL = 4000
 
 
 class PeerBroke(RuntimeError):
-    """A peer raised an error, died or fell silent; the message holds its traceback or the end of what it printed."""
+    """A peer raised an error, died or stopped answering. The message has its traceback or the end of its output."""
 
 
 class Peer:
@@ -36,10 +36,10 @@ class Peer:
         command: Starts the child, which reads messages on its standard input.
         space: The parameters and their conditions.
         ladder: The budgets, each `eta` times the one before.
-        seed: Of everything random.
-        workers: How many evaluate at the same time.
+        seed: The seed of all randomness.
+        workers: The number of evaluations at the same time.
         total: The budget of the whole search, in full trainings.
-        patience: After how many seconds without an answer the child counts as hanging.
+        patience: The number of seconds without an answer after which the child counts as hung.
 
     Raises:
         PeerBroke: If the library cannot take the task.
@@ -71,7 +71,7 @@ class Peer:
         self.version = self._call(task)["versions"]
 
     def ask(self) -> Job | None:
-        """Returns the next evaluation, or None if the library waits for a result.
+        """Return the next evaluation, or None if the library waits for a result.
 
         Raises:
             PeerBroke: If the library breaks.
@@ -83,7 +83,7 @@ class Peer:
         return Job(key, self._decode(config), self._budgets[budget])
 
     def tell(self, job: Job, loss: float) -> None:
-        """Reports a loss; NaN says that the training failed.
+        """Report a loss; NaN means that the training failed.
 
         Raises:
             PeerBroke: If the library breaks.
@@ -91,7 +91,7 @@ class Peer:
         self._call({"do": "tell", "key": job.key, "loss": loss if math.isfinite(loss) else None})
 
     def lose(self, job: Job) -> None:
-        """Reports a lost worker.
+        """Report a lost worker.
 
         Raises:
             PeerBroke: If the library breaks.
@@ -99,7 +99,7 @@ class Peer:
         self._call({"do": "lose", "key": job.key})
 
     def close(self) -> None:
-        """Ends the child."""
+        """End the child."""
         self._broken = self._broken or "it was closed"
         if self._child.stdin and not self._child.stdin.closed:
             self._child.stdin.close()
@@ -113,11 +113,11 @@ class Peer:
         self._stderr.close()
 
     def _decode(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the values in their own units, choices as the very objects of the space."""
+        """Return the values in their own units, and choices as the objects of the space."""
         return {name: _value(self.space[name], number) for name, number in config.items()}
 
     def _call(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Sends a message and returns the answer."""
+        """Send a message and returns the answer."""
         if self._broken is not None:
             raise PeerBroke(self._broken)
         try:
@@ -137,11 +137,11 @@ class Peer:
         return answer
 
     def _read_line(self) -> bytes:
-        """Returns the next line of the child.
+        """Return the next line of the child.
 
         Raises:
             EOFError: If the child ended.
-            TimeoutError: If it says nothing for too long.
+            TimeoutError: If it does not answer for too long.
         """
         assert self._child.stdout is not None
         deadline = time.monotonic() + self.patience
@@ -157,21 +157,21 @@ class Peer:
         return line
 
     def _break(self, reason: str) -> PeerBroke:
-        """Ends the child for good; the reason is raised ever after."""
+        """End the child for good. Every later call raises the reason."""
         reason = self._broken = reason.strip()
         self._child.kill()
         self.close()
         return PeerBroke(reason)
 
     def _tail(self) -> str:
-        """Returns the end of what the child printed."""
+        """Return the end of what the child printed."""
         size = self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(size - TAIL, 0))
         return self._stderr.read().decode(errors="replace")
 
 
 def _value(parameter: Any, number: float) -> Any:
-    """Returns what a number of `benchmarks.peers.task.encode` stands for."""
+    """Return the value that `benchmarks.peers.task.encode` turned into this number."""
     if isinstance(parameter, CategoricalHyperparameter):
         return parameter.choices[int(number)]
     if isinstance(parameter, OrdinalHyperparameter):
@@ -182,11 +182,11 @@ def _value(parameter: Any, number: float) -> Any:
 
 
 def _eta(ladder: Ladder) -> float:
-    """Returns the factor between neighbouring budgets."""
+    """Return the factor between neighbouring budgets."""
     return float(ladder.eta) if ladder.eta is not None else ladder.costs[1] / ladder.costs[0]
 
 
 def _environment() -> dict[str, str]:
-    """Returns one thread for linear algebra, no warnings, sets in the same order every time, no paths of ours."""
+    """Return the environment: one thread for linear algebra, no warnings, a fixed hash seed, none of our paths."""
     kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
     return kept | dict.fromkeys(THREADS, "1") | {"PYTHONWARNINGS": "ignore", "PYTHONHASHSEED": "0"}

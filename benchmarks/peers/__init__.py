@@ -1,4 +1,4 @@
-"""The child side: one adapter a library, run by the Python of an environment that holds only that library.
+"""The child side: one adapter per library, run in an environment that contains only that library.
 
 Nothing here imports `bohb`. The parent side is `benchmarks.optimizers.peer`.
 """

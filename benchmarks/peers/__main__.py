@@ -37,7 +37,7 @@ LIBRARIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 
 class Child:
-    """A library and what was asked of it."""
+    """A library and its open evaluations."""
 
     def __init__(self, name: str, task: Task) -> None:
         module, attribute, self.packages = LIBRARIES[name]
@@ -46,11 +46,11 @@ class Child:
         self.library = make(task)
 
     def versions(self) -> dict[str, str]:
-        """Returns the versions of what matters."""
+        """Return the versions of the packages that matter."""
         return {package: version(package) for package in self.packages}
 
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Does what a message says."""
+        """Carry out a message."""
         start = time.perf_counter()
         asked = None
         if message["do"] == "ask":
@@ -68,7 +68,7 @@ class Child:
 
 
 def serve(name: str, lines: TextIO, answers: TextIO) -> None:
-    """Answers every line."""
+    """Answer every line."""
     child: Child | None = None
     for line in lines:
         try:
@@ -78,14 +78,14 @@ def serve(name: str, lines: TextIO, answers: TextIO) -> None:
                 answer: dict[str, Any] = {"versions": child.versions()}
             else:
                 answer = child.answer(message)
-        except Exception:  # whatever breaks in a library is what the parent wants to know
+        except Exception:  # the parent records any error of a library
             answer = {"error": traceback.format_exc()}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
 def main() -> None:
-    """Serves on standard input and output; what a library prints goes to standard error."""
+    """Serve on standard input and output; the output of the library goes to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     serve(sys.argv[1], sys.stdin, answers)

@@ -1,7 +1,7 @@
 """The BOHB of blackboxopt, with its default settings; the space is translated by its own reader of ConfigSpace's JSON.
 
-Oddities: seed 0 leaves part of its randomness to numpy's global generator, so seeds count from 1 here; its number of
-iterations has no default, so it is one that no search reaches; failures and lost workers are told as a loss of None.
+Oddities: with seed 0 it draws some numbers from numpy's global generator, so seeds start at 1 here. Its number of
+iterations has no default, so it is larger than any search needs. Failures and lost workers are told as a loss of None.
 """
 
 import math
@@ -33,7 +33,7 @@ class BlackBoxOpt:
         )
 
     def ask(self) -> Asked | None:
-        """None while it waits for results."""
+        """Return the next evaluation, or None while it waits for results."""
         try:
             specification = self.optimizer.generate_evaluation_specification()
         except (OptimizerNotReady, OptimizationComplete):
@@ -43,10 +43,10 @@ class BlackBoxOpt:
         return Asked(len(self.specifications) - 1, values, specification.settings["fidelity"])
 
     def tell(self, key: int, loss: float) -> None:
-        """Reports an evaluation."""
+        """Report an evaluation."""
         value = None if math.isnan(loss) else loss
         self.optimizer.report(self.specifications[key].create_evaluation(objectives={LOSS: value}))
 
     def lose(self, key: int) -> None:
-        """As a failure."""
+        """Report a lost worker as a failure."""
         self.tell(key, math.nan)

@@ -1,7 +1,7 @@
 """DEHB through its own ask and tell, with its default settings.
 
-Oddities: it documents no way to tell a failure; an infinite loss is what it takes for "not evaluated", which keeps the
-configuration from promotion. Where everything on a rung has failed, its ask raises an IndexError.
+Oddities: it documents no way to tell a failure. It treats an infinite loss as "not evaluated", which prevents
+promotion. If every configuration of a rung has failed, its ask raises an IndexError.
 """
 
 import math
@@ -14,7 +14,7 @@ from benchmarks.peers.task import Asked, Task
 
 
 class Dehb:
-    """`DEHB`; written to disk is only a log, in a folder that goes with the process."""
+    """`DEHB`; it only writes a log, to a folder that is deleted with the process."""
 
     def __init__(self, task: Task) -> None:
         self.folder = tempfile.TemporaryDirectory()
@@ -26,23 +26,23 @@ class Dehb:
             max_fidelity=self.largest,
             eta=task.eta,
             seed=task.seed,
-            n_workers=1,  # of its own Dask; ask and tell know no number of workers
+            n_workers=1,  # the workers of its own Dask; ask and tell have no number of workers
             save_freq="end",
             output_path=self.folder.name,
         )
 
     def ask(self) -> Asked:
-        """Always has something to do: opens another bracket where all are waiting."""
+        """Return the next evaluation; there always is one, because it opens another bracket if all are waiting."""
         self.jobs.append(self.dehb.ask())
         job = self.jobs[-1]
         return Asked(len(self.jobs) - 1, job["config"], job["fidelity"])
 
     def tell(self, key: int, loss: float) -> None:
-        """The cost is only recorded by DEHB."""
+        """Report a loss; DEHB only records the cost."""
         job = self.jobs[key]
         fitness = math.inf if math.isnan(loss) else loss
         self.dehb.tell(job, {"fitness": fitness, "cost": job["fidelity"] / self.largest})
 
     def lose(self, key: int) -> None:
-        """As a failure."""
+        """Report a lost worker as a failure."""
         self.tell(key, math.nan)

@@ -1,10 +1,10 @@
 """HpBandSter's BOHB without its network.
 
-Everything is HpBandSter's own, down to the bookkeeping of its master, but for the dispatcher, which would send jobs to
-workers through Pyro, and for the loop of `Master.run`, which waits for results where this one returns.
+Everything is HpBandSter's own, including the records of its master. Two parts are replaced: the dispatcher, which
+sends jobs to workers through Pyro, and the loop of `Master.run`, which waits for results where this one returns.
 
-Oddities: it has no seed, so numpy's global generator is seeded; it refuses ordinals, so they are declared as the
-integer index of their value, as its message says to; a lost worker counts as a crash, as in its own dispatcher.
+Oddities: it has no seed, so numpy's global generator is seeded. It refuses ordinals, so they are integers, the indices
+of their values, as its message advises. A lost worker counts as a crash, as in its own dispatcher.
 """
 
 import math
@@ -21,21 +21,21 @@ from benchmarks.peers.task import Asked, Task, ordinals_as_integers, read_space
 
 
 class Dispatcher:
-    """Takes the place of HpBandSter's dispatcher and keeps what is submitted."""
+    """A substitute for HpBandSter's dispatcher that keeps the submitted jobs."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         self.submitted: list[Job] = []
 
     def run(self) -> None:
-        """What HpBandSter does in a thread: nothing here."""
+        """Do nothing, where HpBandSter starts a thread."""
 
     def submit_job(self, config_id: tuple[int, int, int], **kwargs: Any) -> None:
-        """Keeps a job."""
+        """Keep a job."""
         self.submitted.append(Job(config_id, **kwargs))
 
 
 def make_master(space: ConfigurationSpace, smallest: float, largest: float, eta: float) -> BOHB:
-    """Returns HpBandSter's master with its default settings, which will not look for workers."""
+    """Return HpBandSter's master with its default settings, without looking for workers."""
     hpbandster.core.master.Dispatcher = Dispatcher
     return BOHB(
         configspace=space,
@@ -59,7 +59,7 @@ class HpBandSter:
         self.jobs: list[Job] = self.master.dispatcher.submitted
 
     def ask(self) -> Asked:
-        """What `Master.run` does for each free place in its queue: the oldest iteration first, else a new one."""
+        """Return the next evaluation as `Master.run` finds it: of the oldest iteration first, else of a new one."""
         run = self._next_run()
         while run is None:
             number = len(self.master.iterations)
@@ -71,14 +71,14 @@ class HpBandSter:
         return Asked(len(self.jobs) - 1, values, budget)
 
     def tell(self, key: int, loss: float) -> None:
-        """A failure has no result, as if the worker had raised an exception."""
+        """Report a loss; a failure has no result, as if the worker had raised an exception."""
         job = self.jobs[key]
         job.result = None if math.isnan(loss) else {"loss": loss, "info": {}}
         job.exception = "failed" if math.isnan(loss) else None
         self.master.job_callback(job)
 
     def lose(self, key: int) -> None:
-        """What the dispatcher does when a worker dies."""
+        """Report a lost worker as the dispatcher does."""
         self.tell(key, math.nan)
 
     def _next_run(self) -> tuple[Any, dict[str, Any], float] | None:

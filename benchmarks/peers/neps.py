@@ -1,8 +1,8 @@
 """NePS through its own ask and tell, with the optimizer that it picks by itself: Hyperband, since there are no priors.
 
-Oddities: it has no seed, so the global generators are seeded; conditions do not exist, so every parameter is always
-proposed and inactive ones are dropped on the way out; ordinals are declared as the integer index of their value, as
-its message says to; a NaN would stall its bracket for ever, so failures and lost workers are told as exceptions.
+Oddities: it has no seed, so the global generators are seeded. It has no conditions, so every parameter is always
+proposed, and inactive ones are dropped afterwards. Ordinals are integers, the indices of their values, as its message
+advises. A NaN would block its bracket for ever, so failures and lost workers are told as exceptions.
 """
 
 import math
@@ -40,18 +40,18 @@ class Neps:
         self.trials: list[Trial] = []
 
     def ask(self) -> Asked:
-        """Always has something to do: opens another bracket where all are waiting."""
+        """Return the next evaluation; there always is one, because it opens another bracket if all are waiting."""
         trial = self.optimizer.ask()
         self.trials.append(trial)
         values = {name: self._original(name, value) for name, value in trial.config.items() if name != FIDELITY}
         return Asked(len(self.trials) - 1, values, trial.config[FIDELITY])
 
     def tell(self, key: int, loss: float) -> None:
-        """Reports a result."""
+        """Report a result."""
         self.optimizer.tell(self.trials[key], RuntimeError("failed") if math.isnan(loss) else loss)
 
     def lose(self, key: int) -> None:
-        """As a failure."""
+        """Report a lost worker as a failure."""
         self.tell(key, math.nan)
 
     def _original(self, name: str, value: Any) -> Any:
@@ -60,7 +60,7 @@ class Neps:
 
 
 def translate(parameter: Any) -> Any:
-    """Returns what NePS calls a parameter."""
+    """Return NePS's definition of a parameter."""
     if isinstance(parameter, CategoricalHyperparameter):
         return HPOCategorical(list(parameter.choices))
     if isinstance(parameter, OrdinalHyperparameter):

@@ -39,16 +39,16 @@ class FullBudget:
         return Asked(len(self.trials) - 1, suggest(self.task, trial), self.task.budgets[-1])
 
     def tell(self, key: int, loss: float) -> None:
-        """Ends the trial."""
+        """End the trial."""
         finish(self.study, self.trials[key], loss)
 
     def lose(self, key: int) -> None:
-        """Ends the trial as failed."""
+        """End the trial as failed."""
         finish(self.study, self.trials[key], math.nan)
 
 
 class Hyperband:
-    """TPE with the Hyperband pruner: a trial that is not pruned goes on, on the worker that has just become free.
+    """TPE with the Hyperband pruner: a trial that is not pruned continues on the worker that has just become free.
 
     Steps are counted in smallest budgets, because the pruner takes integers only. The bracket of a trial is a hash of
     its number and the name of the study, so the name holds the seed.
@@ -58,14 +58,14 @@ class Hyperband:
         self.task = task
         eta = round(task.eta)
         self.steps = [eta**level for level in range(len(task.budgets))]
-        # One more than the last step, as with "auto"; the exact power would lose a bracket to rounding, as for 3**5.
+        # One more than the last step, as with "auto": with the exact power, rounding loses a bracket, as for 3**5.
         pruner = HyperbandPruner(min_resource=1, max_resource=self.steps[-1] + 1, reduction_factor=eta)
         self.study = new_study(task, TPESampler(seed=task.seed), pruner)
         self.runs: list[tuple[Trial, dict[str, Any], int]] = []
         self.waiting: list[tuple[Trial, dict[str, Any], int]] = []
 
     def ask(self) -> Asked:
-        """The next rung of a trial that goes on, else a new trial."""
+        """Return the next rung of a trial that continues, else a new trial."""
         if self.waiting:
             self.runs.append(self.waiting.pop(0))
         else:
@@ -75,7 +75,7 @@ class Hyperband:
         return Asked(len(self.runs) - 1, values, self.task.budgets[level])
 
     def tell(self, key: int, loss: float) -> None:
-        """Reports the step; the trial is completed, pruned, or goes on."""
+        """Report the step; the trial is completed, pruned, or goes on."""
         trial, values, level = self.runs[key]
         if math.isnan(loss):
             finish(self.study, trial, loss)
@@ -89,7 +89,7 @@ class Hyperband:
             self.waiting.append((trial, values, level + 1))
 
     def lose(self, key: int) -> None:
-        """Ends the trial as failed."""
+        """End the trial as failed."""
         finish(self.study, self.runs[key][0], math.nan)
 
 
@@ -100,20 +100,20 @@ def make_tpe(task: Task) -> FullBudget:
 
 def make_gp(task: Task) -> FullBudget:
     """The Gaussian process with its default settings."""
-    import scipy  # noqa: F401 - Optuna imports both at its first model; that is no time of the search
+    import scipy  # noqa: F401 - imported now, so that the import does not count as time of the search
     import torch  # noqa: F401
 
     return FullBudget(task, lambda seed: GPSampler(seed=seed))
 
 
 def new_study(task: Task, sampler: BaseSampler, pruner: BasePruner) -> optuna.Study:
-    """Returns a study in memory."""
+    """Return a study in memory."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna.create_study(sampler=sampler, pruner=pruner, study_name=f"benchmark-{task.seed}")
 
 
 def finish(study: optuna.Study, trial: Trial, loss: float) -> None:
-    """Ends a trial."""
+    """End a trial."""
     if math.isnan(loss):
         study.tell(trial, state=TrialState.FAIL)
     else:
@@ -121,7 +121,7 @@ def finish(study: optuna.Study, trial: Trial, loss: float) -> None:
 
 
 def suggest(task: Task, trial: Trial) -> dict[str, Any]:
-    """Returns the active parameters of a trial."""
+    """Return the active parameters of a trial."""
     values: dict[str, Any] = {}
     for name in task.space:  # parents come before their children
         if is_active(task.space, name, values):

@@ -1,10 +1,10 @@
-"""What HpBandSter itself would do: its tables of brackets, and its proposals given results.
+"""HpBandSter's own brackets, and its own proposals from given results.
 
     echo '{"ladders": [[1, 27, 3]], "cases": []}' | python -m benchmarks.peers.proposals
 
-Runs in HpBandSter's environment: one line of JSON in, one out. Nothing is mended here: the config generator is
-HpBandSter's own, with its default settings, and numpy's global generator, its only source of randomness besides the
-space, is seeded before the first result.
+Runs in HpBandSter's environment: one line of JSON in, one line out. The config generator is HpBandSter's own, unchanged
+and with its default settings. numpy's global generator, its only source of randomness besides the space, is seeded
+before the first result.
 """
 
 import json
@@ -33,12 +33,12 @@ class Complaints(logging.Handler):
         self.number = 0
 
     def emit(self, _: logging.LogRecord) -> None:
-        """Counts one."""
+        """Count one."""
         self.number += 1
 
 
 def brackets(smallest: float, largest: float, eta: float) -> list[dict[str, Any]]:
-    """Returns the budgets and sizes of one cycle of brackets for these very three numbers."""
+    """Return the budgets and sizes of one cycle of brackets for these very three numbers."""
     master = make_master(ConfigurationSpace({"x": (0.0, 1.0)}), smallest, largest, eta)
     cycle = [master.get_next_iteration(i, {"result_logger": None}) for i in range(master.max_SH_iter)]
     return [
@@ -47,7 +47,7 @@ def brackets(smallest: float, largest: float, eta: float) -> list[dict[str, Any]
 
 
 def proposals(case: dict[str, Any]) -> dict[str, Any]:
-    """Returns configurations as numbers, which of them came from the model, and the number of warnings."""
+    """Return configurations as numbers, which of them came from the model, and the number of warnings."""
     space = read_space(case["description"], case["seed"])
     np.random.seed(case["seed"])  # noqa: NPY002 - the generator that HpBandSter draws from
     complaints, logger = Complaints(), logging.Logger("proposals")
@@ -66,7 +66,7 @@ def proposals(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answers one line; what HpBandSter prints goes to standard error."""
+    """Answer one line; what HpBandSter prints goes to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     asked = json.loads(sys.stdin.readline())

@@ -1,11 +1,10 @@
 """SMAC's multi-fidelity facade through its own ask and tell, with its default settings.
 
-Oddities: every tell writes the whole history to disk unless told not to, which is told; a failure is
-`StatusType.CRASHED` at the scenario's crash cost, infinity, as in its own runner; what its generator ends with ends
-the search.
+Oddities: by default every tell writes the whole history to disk; here it does not. A failure is `StatusType.CRASHED`
+at the scenario's crash cost, infinity, as in its own runner. The search ends when its generator ends.
 
-What breaks it, in its own loop as well: one crash at the budget that its model is fitted to, because that model takes
-the logarithm of infinity. What dulls it: the same logarithm turns every loss of zero and below into one small number.
+A crash at the budget to which its model is fitted breaks it, in its own loop as well, because the model takes the
+logarithm of infinity. The same logarithm turns all losses of at most zero into one small number.
 """
 
 import math
@@ -35,7 +34,7 @@ class Smac:
         self.smac = MultiFidelityFacade(self.scenario, intensifier=intensifier, logging_level=False, overwrite=True)
 
     def ask(self) -> Asked | None:
-        """None once SMAC has nothing left to try."""
+        """Return the next evaluation, or None once SMAC has no configuration left."""
         try:
             trial = self.smac.ask()
         except StopIteration:
@@ -44,12 +43,12 @@ class Smac:
         return Asked(len(self.trials) - 1, trial.config, trial.budget)
 
     def tell(self, key: int, loss: float) -> None:
-        """Tells without saving."""
+        """Tell without saving."""
         is_crash = math.isnan(loss)
         cost = self.scenario.crash_cost if is_crash else loss
         value = TrialValue(cost=cost, status=StatusType.CRASHED if is_crash else StatusType.SUCCESS)
         self.smac.tell(self.trials[key], value, save=False)
 
     def lose(self, key: int) -> None:
-        """As a failure."""
+        """Report a lost worker as a failure."""
         self.tell(key, math.nan)

@@ -1,12 +1,12 @@
 """Syne Tune's BOHB and ASHA, with their default settings, called as its tuner calls them.
 
-Both are stopping rules: a trial that is not stopped at a rung goes on, on the worker that has just become free. Steps
-are counted in smallest budgets, because its resources are integers.
+Both are stopping rules: a trial that is not stopped at a rung continues on the worker that has just become free.
+Steps are counted in smallest budgets, because its resources are integers.
 
-Oddities: conditions do not exist, so every parameter is always proposed and inactive ones are dropped on the way out;
-its BOHB has one model over the last value of every trial, whatever its budget, and random configurations from numpy's
-global generator, which is seeded differently because equal seeds would propose configurations twice; a lost worker is
-an error of the trial, as in its tuner.
+Oddities: it has no conditions, so every parameter is always proposed, and inactive ones are dropped afterwards. Its
+BOHB has one model over the last value of every trial, at any budget. Its random configurations come from numpy's global
+generator, which gets another seed, because equal seeds would propose configurations twice. A lost worker is an error of
+the trial, as in its tuner.
 """
 
 import datetime as dt
@@ -55,7 +55,7 @@ class SyneTune:
         self.waiting: list[tuple[Trial, int]] = []
 
     def ask(self) -> Asked | None:
-        """The next rung of a trial that goes on, else a new trial; None where no configuration is left."""
+        """Return the next rung of a trial that continues, else a new trial; None if no configuration is left."""
         run = self.waiting.pop(0) if self.waiting else self._new_trial()
         if run is None:
             return None
@@ -64,19 +64,19 @@ class SyneTune:
         return Asked(len(self.runs) - 1, trial.config, self.task.budgets[level])
 
     def tell(self, key: int, loss: float) -> None:
-        """Reports the step and does what the scheduler decides."""
+        """Report the step, and carry out the decision of the scheduler."""
         trial, level = self.runs[key]
         if math.isnan(loss):
             self.scheduler.on_trial_error(trial)
             return
         decision = self.scheduler.on_trial_result(trial, {METRIC: loss, STEP: self.steps[level]})
-        if decision == SchedulerDecision.STOP:  # which it says at the last step, too
+        if decision == SchedulerDecision.STOP:  # also its decision at the last step
             self.scheduler.on_trial_remove(trial)
         else:
             self.waiting.append((trial, level + 1))
 
     def lose(self, key: int) -> None:
-        """As a failure."""
+        """Report a lost worker as a failure."""
         self.tell(key, math.nan)
 
     def _new_trial(self) -> tuple[Trial, int] | None:
@@ -100,7 +100,7 @@ def make_asha(task: Task) -> SyneTune:
 
 
 def domain(parameter: Any) -> Any:
-    """Returns what Syne Tune calls a parameter."""
+    """Return Syne Tune's definition of a parameter."""
     if isinstance(parameter, CategoricalHyperparameter):
         return choice(list(parameter.choices))
     if isinstance(parameter, OrdinalHyperparameter):

@@ -1,4 +1,4 @@
-"""What a library is asked to do, and how configurations cross the pipe; knows no library."""
+"""The task of a library, and the encoding of configurations in messages. This file knows no library."""
 
 import copy
 import json
@@ -23,8 +23,8 @@ class Task:
         description: ConfigSpace's own JSON of the space.
         budgets: Ascending; each is `eta` times the one before.
         eta: The reduction factor.
-        seed: Of everything random.
-        workers: How many evaluate at the same time.
+        seed: The seed of all randomness.
+        workers: The number of evaluations at the same time.
         total: The budget of the whole search, in full trainings.
     """
 
@@ -47,11 +47,11 @@ class Task:
 
     @property
     def smallest(self) -> float:
-        """A hair below the smallest budget, for libraries that count rungs by a logarithm and lose one to rounding."""
+        """Just below the smallest budget, for libraries that count rungs by a logarithm and lose one by rounding."""
         return self.budgets[0] * (1 - ROUNDING)
 
     def snap(self, budget: float) -> float:
-        """Returns the budget of the ladder that a library meant by a number with its own rounding errors."""
+        """Return the budget of the ladder that is nearest to a number with rounding errors of a library."""
         nearest = min(self.budgets, key=lambda each: abs(each - budget))
         if abs(nearest - budget) > 1e-6 * nearest:
             raise ValueError(f"the library asks for budget {budget!r}, expected one of {self.budgets}")
@@ -64,7 +64,7 @@ class Asked:
 
     Attributes:
         key: Unique in the search.
-        values: Of at least the active parameters by name.
+        values: The values of at least the active parameters by name.
         budget: A number close to one of the ladder.
     """
 
@@ -77,27 +77,27 @@ class Library(Protocol):
     """One library behind one task. The constructor takes the task."""
 
     def ask(self) -> Asked | None:
-        """Returns the next evaluation, or None if a result has to come first."""
+        """Return the next evaluation, or None if a result has to come first."""
         ...
 
     def tell(self, key: int, loss: float) -> None:
-        """Reports a loss; NaN is a failure and is told the way the library documents."""
+        """Report a loss; NaN is a failure, told in the way that the library documents."""
         ...
 
     def lose(self, key: int) -> None:
-        """Reports a lost worker, as a failure where the library has no word for it."""
+        """Report a lost worker; as a failure if the library does not distinguish them."""
         ...
 
 
 def read_space(description: Mapping[str, Any], seed: int) -> ConfigurationSpace:
-    """Returns the space of a description."""
+    """Return the space of a description."""
     space = ConfigurationSpace.from_serialized_dict(copy.deepcopy(dict(description)))
     space.seed(seed)
     return space
 
 
 def ordinals_as_integers(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a description in which every ordinal is the integer index of its value."""
+    """Return a description in which every ordinal is the integer index of its value."""
     changed: dict[str, Any] = json.loads(json.dumps(description))
     sequences = {each["name"]: each["sequence"] for each in changed["hyperparameters"] if each["type"] == "ordinal"}
     changed["hyperparameters"] = [_as_integer(each) for each in changed["hyperparameters"]]
@@ -114,7 +114,7 @@ def _as_integer(parameter: dict[str, Any]) -> dict[str, Any]:
 
 
 def _replace_values(clauses: list[dict[str, Any]], sequences: Mapping[str, list[Any]]) -> None:
-    """Replaces values of ordinals in conditions and forbidden clauses, however they are nested, by their indices."""
+    """Replace values of ordinals in conditions and forbidden clauses, however they are nested, by their indices."""
     for clause in clauses:
         _replace_values(clause.get("conditions", []) + clause.get("clauses", []), sequences)
         sequence = sequences.get(str(clause.get("parent", clause.get("name"))), [])
@@ -125,7 +125,7 @@ def _replace_values(clauses: list[dict[str, Any]], sequences: Mapping[str, list[
 
 
 def encode(space: ConfigurationSpace, values: Mapping[str, Any]) -> dict[str, float | int]:
-    """Returns the active parameters as plain numbers: choices and ordinals as their indices.
+    """Return the active parameters as plain numbers: choices and ordinals as their indices.
 
     Raises:
         ValueError: If a value lies outside its parameter by more than rounding.
@@ -138,7 +138,7 @@ def encode(space: ConfigurationSpace, values: Mapping[str, Any]) -> dict[str, fl
 
 
 def is_active(space: ConfigurationSpace, name: str, values: Mapping[str, Any]) -> bool:
-    """Returns whether a parameter is active, given the values of all its parents that are."""
+    """Return whether a parameter is active, given the values of all its parents that are."""
     conditions = space.parent_conditions_of[name]
     known = dict.fromkeys(space, NotSet) | dict(values) if conditions else {}
     return all(condition.satisfied_by_value(known) for condition in conditions)

@@ -17,8 +17,8 @@ class CountingOnes:
     """The problem with any numbers of parameters.
 
     Args:
-        num_categorical: How many are binary.
-        num_continuous: How many lie in [0, 1].
+        num_categorical: The number of binary parameters.
+        num_continuous: The number of parameters in [0, 1].
     """
 
     family = "counting-ones"
@@ -34,20 +34,20 @@ class CountingOnes:
         self._continuous = [f"cont{i}" for i in range(num_continuous)]
 
     def evaluate(self, config: Config, budget: float, rng: Generator) -> Evaluation:
-        """Flips each coin `budget` times."""
+        """Flip each coin `budget` times."""
         flips = round(budget)
         ones = rng.binomial(flips, [config[name] for name in self._continuous])
         loss = -sum(config[name] for name in self._categorical) - float(np.sum(ones)) / flips
         return Evaluation(float(loss), budget / self.ladder[-1])
 
     def true_loss(self, config: Config) -> float:
-        """Returns minus the sum of all parameters."""
+        """Return minus the sum of all parameters."""
         return -float(sum(config[name] for name in self._categorical + self._continuous))
 
     def regret(self, config: Config) -> float:
-        """Returns twice the mean distance from one."""
+        """Return twice the mean distance from one."""
         return self.reference.regret(self.true_loss(config))
 
     def optimum(self) -> Config:
-        """Returns all ones."""
+        """Return all ones."""
         return dict.fromkeys(self._categorical, 1) | dict.fromkeys(self._continuous, 1.0)

@@ -1,7 +1,7 @@
-"""Learning curves that cross: whoever learns fastest does not learn best.
+"""Learning curves that cross: the fastest learner is not the best one.
 
 A configuration reaches an asymptote a with a speed s: loss(b) = a + (1 - a) (2 b)^-s. The learning rate sets both: high
-ones are fast and end badly, low ones are slow and have not arrived even at the full budget, so the best lies between.
+ones learn fast and end badly, low ones are slow and not finished even at the full budget, so the best lies between.
 The other parameters move the asymptote alone. `crossing` shows these curves; `shuffled` shows, below the full budget,
 the curve of an unrelated random configuration, so that only full trainings say anything.
 """
@@ -36,7 +36,7 @@ NOISE = 0.005
 
 
 def curve(point: Sequence[Any], budget: float) -> float:
-    """Returns the loss of (rate, decay, momentum, units, solver) at a budget."""
+    """Return the loss of (rate, decay, momentum, units, solver) at a budget."""
     rate, decay, momentum, units, solver = point
     offset, boost = SOLVERS[solver]
     heat = 1 + np.log10(rate) / 4  # 0 to 1
@@ -63,18 +63,18 @@ class Curves:
         self._names = [entry["name"] for entry in ENTRIES]
 
     def evaluate(self, config: Config, budget: float, rng: Generator) -> Evaluation:
-        """Returns a point of the curve with a little noise."""
+        """Return a point of the curve with a little noise."""
         point = [config[name] for name in self._names]
         if self._is_shuffled and budget < self.ladder[-1]:
             point = _random_point(rng)
         return Evaluation(curve(point, budget) + NOISE * rng.standard_normal(), budget / self.ladder[-1])
 
     def true_loss(self, config: Config) -> float:
-        """Returns the end of the curve."""
+        """Return the end of the curve."""
         return curve([config[name] for name in self._names], self.ladder[-1])
 
     def regret(self, config: Config) -> float:
-        """Returns the normalised regret of the end of the curve."""
+        """Return the normalised regret of the end of the curve."""
         return self.reference.regret(self.true_loss(config))
 
     @cached_property
@@ -83,7 +83,7 @@ class Curves:
         return known(self.name, __file__, self.space, self.true_loss, self.true_loss(self.optimum()))
 
     def optimum(self) -> Config:
-        """Returns the best configuration.
+        """Return the best configuration.
 
         The loss grows with the asymptote, which the other parameters set apart from each other, so only the learning
         rate has to be searched, once for each solver.
@@ -106,7 +106,7 @@ class Curves:
 
 
 def _random_point(rng: Generator) -> list[Any]:
-    """Returns a uniform random point of the space."""
+    """Return a uniform random point of the space."""
     rate, decay, momentum, units = rng.random(4)
     solver = list(SOLVERS)[rng.integers(len(SOLVERS))]
     return [10 ** (4 * rate - 4), 10 ** (5 * decay - 6), momentum, round(16 * 64**units), solver]

@@ -1,4 +1,4 @@
-"""Where the published training results lie: in a folder of their own, never in this repository."""
+"""The folder with published training results, which is not part of this repository."""
 
 import os
 from pathlib import Path
@@ -7,11 +7,11 @@ VARIABLE = "BOHB_BENCHDATA"
 
 
 class DataMissing(FileNotFoundError):
-    """The folder with the data of the real problems, or something in it, is not there."""
+    """The folder with the data of the real problems, or a file in it, is missing."""
 
 
 def find(data: Path | str | None, *parts: str) -> Path:
-    """Returns the path of a file or folder of the data.
+    """Return the path of a file or folder of the data.
 
     Args:
         data: The folder; None takes it from the environment.

@@ -1,8 +1,8 @@
-"""Real training: a small neural network on scikit-learn's handwritten digits. Takes seconds where others take nothing.
+"""Real training: a small neural network on scikit-learn's handwritten digits, which takes seconds per evaluation.
 
-The loss is the Brier score on held-out images; a budget is a number of epochs. `regret` trains with a fixed seed up to
-the full budget, and is measured against the best and the median of a small fixed sample, because each member of it is
-a training.
+The loss is the Brier score on held-out images; a budget is a number of epochs. `regret` trains up to the full budget
+with a fixed seed, and compares with the best and the median of a fixed sample, which is small because each member
+takes a training.
 """
 
 import math
@@ -21,7 +21,7 @@ from benchmarks.problems.reference import Reference, cached, measure
 from benchmarks.problems.spaces import build
 
 SAMPLE = 60
-"""How many random configurations make the scale of the regret."""
+"""The number of random configurations that define the scale of the regret."""
 
 ENTRIES: list[dict[str, Any]] = [
     {"name": "learning_rate", "type": "float", "lower": 1e-5, "upper": 1.0, "log": True},
@@ -45,19 +45,19 @@ class Digits:
         self._true: dict[tuple[Any, ...], float] = {}
 
     def evaluate(self, config: Config, budget: float, rng: Generator) -> Evaluation:
-        """Trains from scratch with initial weights and an order of the images drawn from `rng`."""
+        """Train from scratch with initial weights and an order of the images drawn from `rng`."""
         loss = self._train(config, round(budget), int(rng.integers(2**31)))
         return Evaluation(loss, budget / self.ladder[-1])
 
     def true_loss(self, config: Config) -> float:
-        """Returns the loss of one full training with a fixed seed."""
+        """Return the loss of one full training with a fixed seed."""
         key = tuple(config.get(entry["name"]) for entry in ENTRIES)
         if key not in self._true:
             self._true[key] = self._train(config, self.ladder[-1], 0)
         return self._true[key]
 
     def regret(self, config: Config) -> float:
-        """Returns the normalised regret, slightly negative for what is better than the sample's best."""
+        """Return the normalised regret, slightly negative for what is better than the sample's best."""
         return self.reference.regret(self.true_loss(config))
 
     @cached_property
@@ -77,7 +77,7 @@ class Digits:
         return train_test_split(images / 16, labels, test_size=0.4, stratify=labels, random_state=0)
 
     def _train(self, config: Config, epochs: int, seed: int) -> float:
-        """Returns the Brier score after some epochs, NaN if the training diverged."""
+        """Return the Brier score after some epochs, NaN if the training diverged."""
         from sklearn.neural_network import MLPClassifier
 
         train, valid, train_labels, valid_labels = self._data

@@ -26,20 +26,20 @@ from benchmarks.problems.reference import Reference, cached, measure
 from benchmarks.problems.spaces import build
 
 MAX_CACHED = 200_000
-"""Curves kept in memory; beyond that all are forgotten and computed again."""
+"""The number of curves kept in memory. Beyond it, all are dropped and computed again."""
 
 ETA = 3
 
 
 class Source(NamedTuple):
-    """Where a problem comes from.
+    """The source of a problem.
 
     Attributes:
         family: The publication.
         file: The stem of the file's name.
         high: The full budget, in the unit of the curves' steps.
-        steps: How many factors of eta the smallest budget is below it.
-        bounds: Between which values any loss lies.
+        steps: The number of factors of eta between the smallest and the full budget.
+        bounds: The lowest and the highest possible loss.
     """
 
     family: str
@@ -94,7 +94,7 @@ class Trees:
         self._value: NDArray[np.float64] = arrays["value"].astype(np.float64)
 
     def __call__(self, point: list[float]) -> NDArray[np.float64]:
-        """Returns the mean answer of the trees, all outputs, at a point of the unit cube."""
+        """Return the mean answer of the trees, all outputs, at a point of the unit cube."""
         nodes, rows = self._nodes, []
         point = np.array(point, dtype=np.float32).tolist()  # the trees were grown on single precision
         for node in self._roots:
@@ -120,7 +120,7 @@ class Axis:
             self._width = self._scale(entry["upper"]) - self._low
 
     def __call__(self, value: Any) -> float:
-        """Returns the coordinate of a value, None being inactive."""
+        """Return the coordinate of a value, None being inactive."""
         if value is None:
             return -1.0
         return self._index[value] if self._index else (self._scale(value) - self._low) / self._width
@@ -154,7 +154,7 @@ class ForestProblem:
         self._curves: dict[tuple[Any, ...], Curve] = {}
 
     def evaluate(self, config: Config, budget: float, rng: Generator) -> Evaluation:
-        """Reads the curve at the step nearest to the budget, and draws one training from its spread if known."""
+        """Read the curve at the step nearest to the budget, and draws one training from its spread if known."""
         step, curve = self._step(budget), self._curve(config)
         loss = curve.losses[step]
         if curve.deviations is not None:
@@ -163,7 +163,7 @@ class ForestProblem:
         return Evaluation(loss, budget / self.ladder[-1] if curve.costs is None else curve.costs[step])
 
     def regret(self, config: Config) -> float:
-        """Returns the normalised regret of the mean loss after a full training."""
+        """Return the normalised regret of the mean loss after a full training."""
         return self.reference.regret(self._curve(config).losses[-1])
 
     @cached_property

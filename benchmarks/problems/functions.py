@@ -20,7 +20,7 @@ from benchmarks.problems.spaces import build
 
 
 def branin(x: list[float], z: float) -> float:
-    """Returns Branin's function, whose coefficients move with the fidelity."""
+    """Return Branin's function, whose coefficients move with the fidelity."""
     b = 5.1 / (4 * pi**2) - 0.01 * (1 - z)
     c = 5 / pi - 0.1 * (1 - z)
     t = 1 / (8 * pi) + 0.005 * (1 - z)
@@ -28,14 +28,14 @@ def branin(x: list[float], z: float) -> float:
 
 
 def currin(x: list[float], z: float) -> float:
-    """Returns minus Currin's exponential function, continued to its edge x[1] = 0."""
+    """Return minus Currin's exponential function, continued to its edge x[1] = 0."""
     factor = 1 - (1 - 0.1 * (1 - z)) * (exp(-1 / (2 * x[1])) if x[1] > 0 else 0.0)
     above = 2300 * x[0] ** 3 + 1900 * x[0] ** 2 + 2092 * x[0] + 60
     return -factor * above / (100 * x[0] ** 3 + 500 * x[0] ** 2 + 4 * x[0] + 20)
 
 
 def borehole(x: list[float], z: float) -> float:
-    """Returns minus the flow through a borehole."""
+    """Return minus the flow through a borehole."""
     rw, r, Tu, Hu, Tl, Hl, L, Kw = x
     log_ratio = math.log(r / rw)
     friction = 2 * L * Tu / (log_ratio * rw**2 * Kw) + Tu / Tl
@@ -45,20 +45,20 @@ def borehole(x: list[float], z: float) -> float:
 
 
 def park1(x: list[float], z: float) -> float:
-    """Returns minus Park's first function, written so that it is defined at x[0] = 0."""
+    """Return minus Park's first function, written so that it is defined at x[0] = 0."""
     high = (sqrt(x[0] ** 2 + (x[1] + x[2] ** 2) * x[3]) - x[0]) / 2 + (x[0] + 3 * x[3]) * exp(1 + sin(x[2]))
     low = (1 + sin(x[0]) / 10) * high - 2 * x[0] + x[1] ** 2 + x[2] ** 2 + 0.5
     return -(z * high + (1 - z) * low)
 
 
 def park2(x: list[float], z: float) -> float:
-    """Returns minus Park's second function, whose cheap form is only a line of the true one."""
+    """Return minus Park's second function, whose cheap form is only a line of the true one."""
     high = 2 / 3 * exp(x[0] + x[1]) - x[3] * sin(x[2]) + x[2]
     return -(z * high + (1 - z) * (1.2 * high - 1))
 
 
 def forrester(x: list[float], z: float) -> float:
-    """Returns Forrester's function; the cheap form has its minimum far from the true one."""
+    """Return Forrester's function; the cheap form has its minimum far from the true one."""
     high = (6 * x[0] - 2) ** 2 * sin(12 * x[0] - 4)
     return z * high + (1 - z) * (0.5 * high + 10 * (x[0] - 0.5) + 5)
 
@@ -104,7 +104,7 @@ class FunctionProblem:
     """One of `FUNCTIONS`, with budgets of 1 to 27 for fidelities of 1 / 27 to 1, and no noise.
 
     Args:
-        name: Which one.
+        name: The name of the function.
     """
 
     family = "functions"
@@ -120,7 +120,7 @@ class FunctionProblem:
         self.ladder = bohb.geometric(1, 27, eta=3)
 
     def evaluate(self, config: Config, budget: float, rng: Generator) -> Evaluation:  # noqa: ARG002 - no noise
-        """Returns the value at fidelity `budget / 27`."""
+        """Return the value at fidelity `budget / 27`."""
         z = budget / self.ladder[-1]
         return Evaluation(self._value(config, z), z)
 
@@ -128,11 +128,11 @@ class FunctionProblem:
         return self._function.value([config[name] for name in self._names], z)
 
     def true_loss(self, config: Config) -> float:
-        """Returns the value at the full fidelity."""
+        """Return the value at the full fidelity."""
         return self._value(config, 1.0)
 
     def regret(self, config: Config) -> float:
-        """Returns the normalised regret of the true function."""
+        """Return the normalised regret of the true function."""
         return self.reference.regret(self.true_loss(config))
 
     @cached_property
@@ -141,5 +141,5 @@ class FunctionProblem:
         return known(self.name, __file__, self.space, self.true_loss, self.true_loss(self.optimum()))
 
     def optimum(self) -> Config:
-        """Returns a global minimum."""
+        """Return a global minimum."""
         return dict(zip(self._names, self._function.argmin, strict=True))

@@ -1,8 +1,8 @@
-"""Multi-fidelity Hartmann functions in five severities of bias and noise at low fidelity.
+"""Multi-fidelity Hartmann functions with five degrees of bias and noise at low fidelity.
 
 Mallik et al. 2023, "PriorBand", as in mf-prior-bench. The fidelity z runs to 100, where the function is the plain one:
 f(x, z) = -sum_i (alpha_i - bias q) exp(-sum_j A_ij (x_j - P_ij)^2) + noise q |N(0, 1)|, with q = 1 - ln z / ln 100.
-Even "good" is hard: at z = 3 its ranking of random points has a correlation of 0.07 to 0.18 with the true one.
+Even "good" is hard: at z = 3 its ranking of random points has a correlation of 0.07 to 0.18 with the true ranking.
 """
 
 import math
@@ -77,23 +77,23 @@ class MultiFidelityHartmann:
         self._names = [f"x{i}" for i in range(num_dims)]
 
     def evaluate(self, config: Config, budget: float, rng: Generator) -> Evaluation:
-        """Returns the biased value and an offset that grows as the fidelity falls."""
+        """Return the biased value and an offset that grows as the fidelity falls."""
         q = 1 - math.log(budget) / math.log(HIGH)
         loss = self.value(config, q) + self._noise * q * abs(rng.standard_normal())
         return Evaluation(loss, 0.05 + 0.95 * (budget / HIGH) ** 2)
 
     def value(self, config: Config, q: float) -> float:
-        """Returns the function without noise, `q` being 0 at the full fidelity."""
+        """Return the function without noise, `q` being 0 at the full fidelity."""
         x = np.array([config[name] for name in self._names])
         weights = np.exp(-(self._a * (x - self._p) ** 2).sum(axis=1))  # (4,)
         return float(-(ALPHA - self._bias * q) @ weights)
 
     def true_loss(self, config: Config) -> float:
-        """Returns the plain Hartmann function."""
+        """Return the plain Hartmann function."""
         return self.value(config, 0.0)
 
     def regret(self, config: Config) -> float:
-        """Returns the normalised regret of the plain function."""
+        """Return the normalised regret of the plain function."""
         return self.reference.regret(self.true_loss(config))
 
     @cached_property
@@ -102,5 +102,5 @@ class MultiFidelityHartmann:
         return known(self.name, __file__, self.space, self.true_loss, self.true_loss(self.optimum()))
 
     def optimum(self) -> Config:
-        """Returns the global minimum."""
+        """Return the global minimum."""
         return dict(zip(self._names, self._argmin, strict=True))

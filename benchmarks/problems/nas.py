@@ -18,10 +18,10 @@ from benchmarks.problems.reference import Reference, known
 from benchmarks.problems.spaces import build
 
 PAIRS = 0.5
-"""The size of the terms of pairs beside those of single operations."""
+"""The size of the terms of pairs relative to those of single operations."""
 
 BIAS, NOISE, NOISE_AT_FULL = 0.6, 0.3, 0.02
-"""At the smallest budget: the weight of the misleading function, and the noise; and what noise is left at the full."""
+"""The weight of the misleading function and the noise at the smallest budget, and the noise at the full budget."""
 
 Table = list[list[list[float]]]
 """By cell: the loss of its operation and of that of the next cell."""
@@ -32,7 +32,7 @@ class Architectures:
 
     Args:
         num_cells: At least 2.
-        num_operations: Of each cell.
+        num_operations: The number of operations of each cell.
     """
 
     family = "nas"
@@ -49,7 +49,7 @@ class Architectures:
         self._misleading = _draw(rng, num_cells, num_operations)
 
     def evaluate(self, config: Config, budget: float, rng: Generator) -> Evaluation:
-        """Returns the loss after `budget` epochs."""
+        """Return the loss after `budget` epochs."""
         codes = self._encode(config)
         early = 1 - math.log(budget) / math.log(self.ladder[-1])
         noise = (NOISE_AT_FULL + NOISE * early) * rng.standard_normal()
@@ -57,11 +57,11 @@ class Architectures:
         return Evaluation(loss, budget / self.ladder[-1])
 
     def true_loss(self, config: Config) -> float:
-        """Returns the loss after a full training, without noise."""
+        """Return the loss after a full training, without noise."""
         return _total(self._true, self._encode(config))
 
     def regret(self, config: Config) -> float:
-        """Returns the normalised regret of the true loss."""
+        """Return the normalised regret of the true loss."""
         return self.reference.regret(self.true_loss(config))
 
     @cached_property
@@ -70,7 +70,7 @@ class Architectures:
         return known(self.name, __file__, self.space, self.true_loss, self.true_loss(self.optimum()))
 
     def optimum(self) -> Config:
-        """Returns the best architecture."""
+        """Return the best architecture."""
         operations = list(self._codes)
         return {name: operations[code] for name, code in zip(self._names, _shortest_path(self._true), strict=True)}
 
@@ -79,7 +79,7 @@ class Architectures:
 
 
 def _draw(rng: Generator, num_cells: int, num_operations: int) -> Table:
-    """Returns terms whose sum over a random architecture has a standard deviation of about 1."""
+    """Return terms whose sum over a random architecture has a standard deviation of about 1."""
     single = rng.standard_normal((num_cells, num_operations))
     pairs = PAIRS * rng.standard_normal((num_cells - 1, num_operations, num_operations))
     terms = pairs + single[:-1, :, None]
@@ -93,7 +93,7 @@ def _total(table: Table, codes: list[int]) -> float:
 
 
 def _shortest_path(table: Table) -> list[int]:
-    """Returns the codes whose total is lowest."""
+    """Return the codes whose total is lowest."""
     costs: NDArray[np.float64] = np.zeros(len(table[0]))  # by operation of the current cell: the best of all before it
     choices = []
     for pair in table:

@@ -1,4 +1,4 @@
-"""What a problem of the suite is. Adding one is one class with these members; no other part of the suite changes."""
+"""The interface of a problem in the suite. To add one, write one class with these members."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ Config = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What training a configuration up to a budget gave.
+    """The result of training a configuration up to a budget.
 
     Attributes:
         loss: Lower is better; NaN where the training diverged.
-        cost: What training from scratch up to this budget costs, in full trainings: a typical one costs 1.
+        cost: The cost of training from scratch up to this budget; a typical full training costs 1.
     """
 
     loss: float
@@ -31,10 +31,10 @@ class Problem(Protocol):
 
     Attributes:
         name: Unique, such as `mf-hartmann6-bad`.
-        family: Problems of one kind share it; figures and tables are grouped by it.
+        family: The kind of the problem; figures and tables are grouped by it.
         space: The parameters and their conditions.
-        ladder: The budgets. Their ratios are powers of `ladder.eta`, so that every library can be given the same
-            ones by the smallest, the largest and eta. Data that has no such step is read at the nearest one.
+        ladder: The budgets. Their ratios are powers of `ladder.eta`, so that the smallest, the largest and eta define
+            them for every library. Data without such a step are read at the nearest one.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Problem(Protocol):
     ladder: Ladder
 
     def evaluate(self, config: Config, budget: float, rng: Generator) -> Evaluation:
-        """Trains a configuration; whatever is random is drawn from `rng`."""
+        """Train a configuration, with all randomness from `rng`."""
         ...
 
     def regret(self, config: Config) -> float:
-        """Returns how far the true loss at the full budget is from the best, without noise.
+        """Return the normalised regret of the true loss at the full budget, without noise.
 
-        0 is the best known, 1 the median of uniform random configurations.
+        It is 0 for the best known configuration and 1 for the median of uniform random ones.
         """
         ...

@@ -1,10 +1,10 @@
-"""What a regret of 0 and of 1 are: the best and the median of 5,000 uniform random configurations.
+"""The scale of the regret: 0 is the best, 1 the median of 5,000 uniform random configurations.
 
-Where the optimum is known it is the best. Where it is not, a search can beat 5,000 random draws: its regret is then
-slightly negative, and stays so, because cutting it at 0 would make two different results a tie.
+If the optimum is known, it is the best. If not, a search can be better than the best of 5,000 random draws. Its regret
+is then slightly negative, and is not cut at 0, because that would turn different results into ties.
 
-Measuring takes seconds, so the numbers are kept in the user's cache folder, in a file whose name carries a checksum of
-everything that they depend on: data, code of the problem, and version of the library that samples.
+Measuring takes seconds, so the numbers are kept in the user's cache folder, in a file whose name contains a checksum of
+all that they depend on: the data, the code of the problem, and the version of the library that samples.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class Reference:
     Attributes:
         best: The loss whose regret is 0.
         median: The loss whose regret is 1.
-        cost: What the full training of a median configuration costs, in the problem's own unit.
+        cost: The cost of fully training a median configuration, in the unit of the problem.
     """
 
     best: float
@@ -42,7 +42,7 @@ class Reference:
     cost: float = 1.0
 
     def regret(self, loss: float) -> float:
-        """Returns the normalised regret of a true loss at the full budget; infinite where the training diverged."""
+        """Return the normalised regret of a true loss at the full budget; infinite where the training diverged."""
         return (loss - self.best) / (self.median - self.best) if not math.isnan(loss) else math.inf
 
 
@@ -53,13 +53,13 @@ Measure = Callable[[Sequence[Config]], tuple[NDArray[np.float64], NDArray[np.flo
 def measure(
     space: ConfigurationSpace, losses_and_costs: Measure, *, optimum: float | None = None, size: int = SIZE
 ) -> Reference:
-    """Returns the reference of a space by evaluating uniform random configurations.
+    """Return the reference of a space by evaluating uniform random configurations.
 
     Args:
         space: The parameters.
         losses_and_costs: Evaluates them at the full budget, without noise; NaN counts as worse than everything.
         optimum: The best loss where it is known.
-        size: How many.
+        size: The number of configurations.
     """
     losses, costs = losses_and_costs(sample(space, size))
     losses = np.where(np.isnan(losses), np.inf, losses)
@@ -70,14 +70,14 @@ def measure(
 def known(
     name: str, code: str, space: ConfigurationSpace, loss: Callable[[Config], float], optimum: float
 ) -> Reference:
-    """Returns the reference of a problem whose optimum is known, from the cache if it is there.
+    """Return the reference of a problem whose optimum is known, from the cache if it is there.
 
     Args:
-        name: Of the problem.
-        code: The file that defines it.
+        name: The name of the problem.
+        code: The file that defines the problem.
         space: The parameters.
         loss: The true loss at the full budget.
-        optimum: The lowest of them.
+        optimum: The lowest loss.
     """
 
     def losses_and_costs(configs: Sequence[Config]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -87,12 +87,12 @@ def known(
 
 
 def cached(name: str, sources: Iterable[Path], compute: Callable[[], Reference]) -> Reference:
-    """Returns the reference of a problem from the cache, or computes it and keeps it there.
+    """Return the reference of a problem from the cache, or computes it and keeps it there.
 
     Args:
-        name: Of the problem.
+        name: The name of the problem.
         sources: The files that the numbers depend on, data and code.
-        compute: Measures it.
+        compute: Measures the reference.
     """
     path = cache_folder() / f"{name}-{_checksum(name, sources)}.json"
     if path.exists():
@@ -101,12 +101,12 @@ def cached(name: str, sources: Iterable[Path], compute: Callable[[], Reference])
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as file:
         json.dump(asdict(reference), file)
-    Path(file.name).replace(path)  # several processes may do this at once: each writes the same numbers
+    Path(file.name).replace(path)  # several processes may do this at once: all write the same numbers
     return reference
 
 
 def cache_folder() -> Path:
-    """Returns the folder of the cache: in `XDG_CACHE_HOME`, by default `~/.cache`."""
+    """Return the folder of the cache: in `XDG_CACHE_HOME`, by default `~/.cache`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bohb-benchmarks"
 
 

@@ -1,4 +1,4 @@
-"""All problems by name. Making one loads its data; naming them loads nothing."""
+"""All problems by name. Creating one loads its data; listing the names loads nothing."""
 
 import functools
 import re
@@ -48,7 +48,7 @@ def _real() -> dict[str, tuple[str, Maker]]:
 
 
 def _without_data(problem: Callable[..., Problem], *arguments: object) -> Maker:
-    """Returns a maker that needs no data."""
+    """Return a maker that needs no data."""
     return lambda _: problem(*arguments)
 
 
@@ -76,13 +76,13 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 
 
 def names(*selections: str) -> tuple[str, ...]:
-    """Returns the names of the problems that are selected, each once, in the order of the selections.
+    """Return the names of the problems that are selected, each once, in the order of the selections.
 
     Args:
         selections: Groups, families or single problems; by default the groups `synthetic` and `real`.
 
     Raises:
-        SettingError: If a selection is none of these.
+        SettingError: If a selection is not a known name.
     """
     chosen: dict[str, None] = {}
     for selection in selections or ("synthetic", "real"):
@@ -96,7 +96,7 @@ def names(*selections: str) -> tuple[str, ...]:
 
 
 def make(name: str, data: Path | str | None = None) -> Problem:
-    """Returns a problem.
+    """Return a problem.
 
     Args:
         name: One of `names("all")`, or `counting-ones-N-M` or `nas-NxM` with any other numbers.
@@ -104,7 +104,7 @@ def make(name: str, data: Path | str | None = None) -> Problem:
 
     Raises:
         SettingError: If there is no such problem.
-        DataMissing: If its data is not there.
+        DataMissing: If its data are missing.
     """
     if name in _MAKERS:
         return _MAKERS[name][1](data)

@@ -19,7 +19,7 @@ from benchmarks.problems.problem import Config
 
 
 def parameter(entry: Mapping[str, Any]) -> Any:
-    """Returns the hyperparameter of one entry: name, type, and choices or lower, upper, log.
+    """Return the hyperparameter of one entry: name, type, and choices or lower, upper, log.
 
     The types are those of the tables (float, int, ordinal, categorical) and of YAHPO (uniform_float, uniform_int,
     categorical).
@@ -34,13 +34,13 @@ def parameter(entry: Mapping[str, Any]) -> Any:
             return Float(name, (float(entry["lower"]), float(entry["upper"])), log=entry["log"])
         case "int":
             return Integer(name, (int(entry["lower"]), int(entry["upper"])), log=entry["log"])
-    raise ValueError(f"expected the type float, int, ordinal or categorical of {name}, got {kind!r}; mend the file")
+    raise ValueError(f"expected the type float, int, ordinal or categorical of {name}, got {kind!r}; correct the file")
 
 
 def build(
     entries: Iterable[Mapping[str, Any]], conditions: Iterable[tuple[str, str, Sequence[Any]]] = ()
 ) -> ConfigurationSpace:
-    """Returns the space of some entries.
+    """Return the space of some entries.
 
     Args:
         entries: The parameters, as `parameter` takes them.
@@ -57,12 +57,12 @@ def build(
 
 
 def unit_cube(prefix: str, num_dims: int) -> list[dict[str, Any]]:
-    """Returns entries for `num_dims` numbers in [0, 1]."""
+    """Return entries for `num_dims` numbers in [0, 1]."""
     return [{"name": f"{prefix}{i}", "type": "float", "lower": 0, "upper": 1, "log": False} for i in range(num_dims)]
 
 
 def sample(space: ConfigurationSpace, size: int, *, seed: int = 0) -> list[Config]:
-    """Returns uniform random configurations; the space's own generator is left alone."""
+    """Return uniform random configurations, without using the space's own generator."""
     fresh = copy.deepcopy(space)
     fresh.seed(seed)
     vectors = np.array([configuration.get_array() for configuration in fresh.sample_configuration(size)])  # (n, d)

@@ -1,8 +1,8 @@
 """YAHPO Gym's surrogates: networks fitted to hundreds of thousands of real trainings, evaluated with onnxruntime.
 
 Pfisterer et al. 2022, "YAHPO Gym - An Efficient Multi-Objective Multi-Fidelity Benchmark for Hyperparameter
-Optimization". They have no noise. The whole ladder of a configuration is evaluated in one call, because five rows cost
-a tenth more than one, and kept.
+Optimization". They have no noise. The whole ladder of a configuration is evaluated in one call and kept, because five
+rows take only a tenth longer than one.
 """
 
 import json
@@ -22,7 +22,7 @@ from benchmarks.problems.reference import Reference, cached, measure
 from benchmarks.problems.spaces import build
 
 MAX_CACHED = 100_000
-"""Configurations kept in memory; beyond that all are forgotten and computed again."""
+"""The number of configurations kept in memory. Beyond it, all are dropped and computed again."""
 
 ETA = 3
 DARTS = "NetworkSelectorDatasetInfo_COLON_darts_COLON_"
@@ -37,11 +37,11 @@ class Scenario(NamedTuple):
         instance: The input that says which data set was trained on.
         fidelity: The input that is the budget.
         high: The full budget.
-        steps: How many factors of eta the smallest budget is below it.
+        steps: The number of factors of eta between the smallest and the full budget.
         accuracy: The output that is maximised, by column.
-        perfect: What it cannot exceed: 100 in percent, or 1.
+        perfect: The largest possible accuracy: 100 for percent, or 1.
         time: The output that is the training time, by column.
-        is_whole: Whether the budget counts something, so that it is read at the nearest whole number.
+        is_whole: Whether the budget is a count, so that the nearest whole number is read.
     """
 
     categorical: tuple[str, ...]
@@ -132,14 +132,14 @@ class YahpoProblem:
         self._curves: dict[tuple[Any, ...], list[Evaluation]] = {}
 
     def evaluate(self, config: Config, budget: float, rng: Generator) -> Evaluation:  # noqa: ARG002 - no noise
-        """Returns what the network predicts; a budget beside the ladder is evaluated by itself."""
+        """Return the prediction of the network; a budget that is not on the ladder takes a call of its own."""
         if budget not in self._levels:
             self._levels[budget] = self._level(budget)
         level = self._levels[budget]
         return self._evaluate(config, [budget])[0] if level is None else self._curve(config)[level]
 
     def regret(self, config: Config) -> float:
-        """Returns the normalised regret of the prediction at the full budget."""
+        """Return the normalised regret of the prediction at the full budget."""
         return self.reference.regret(self._curve(config)[-1].loss)
 
     @cached_property
@@ -153,7 +153,7 @@ class YahpoProblem:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1  # the suite runs searches side by side
+        options.intra_op_num_threads = options.inter_op_num_threads = 1  # the suite runs several searches at once
         return onnxruntime.InferenceSession(self._folder / "model.onnx", options, providers=["CPUExecutionProvider"])
 
     def _full(self, configs: Sequence[Config]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -180,7 +180,7 @@ class YahpoProblem:
     def _predict(
         self, configs: Sequence[Config], budgets: Sequence[float]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Returns losses and times of n configurations at m budgets, both (n, m); a time that is not known is 1."""
+        """Return losses and times of n configurations at m budgets, both (n, m); an unknown time is 1."""
         scenario = self._scenario
         codes = np.array([self._encode(config) for config in configs], dtype=np.int32)
         numbers = np.array([[self._number(config, name) for name in scenario.numeric] for config in configs])
@@ -195,16 +195,16 @@ class YahpoProblem:
         return losses, np.maximum(y[..., scenario.time], 1e-3)  # a network can predict anything
 
     def _level(self, budget: float) -> int | None:
-        """Returns the level of a budget; libraries round their ladders in different last digits."""
+        """Return the level of a budget, tolerating the rounding errors of other libraries."""
         near = [level for level, rung in enumerate(self.ladder) if abs(budget - rung) <= 1e-6 * rung]
         return near[0] if near else None
 
     def _encode(self, config: Config) -> list[int]:
-        """Returns the integer inputs of a configuration; whatever is inactive has a code of its own."""
+        """Return the integer inputs of a configuration; an inactive parameter has a code of its own."""
         return [codes[config.get(name, "#na#")] if codes else self._task for name, codes in self._columns]
 
     def _number(self, config: Config, name: str) -> float:
-        """Returns a numeric input of a configuration, 0 where it is inactive."""
+        """Return a numeric input of a configuration, 0 where it is inactive."""
         return REPLICATES if name == "repl" else config.get(name, 0)
 
 

@@ -1,1 +1,1 @@
-"""What comes out of the results: tables for the terminal, figures, and one HTML file."""
+"""The report on the results: tables for the terminal, figures, and one HTML file."""

@@ -48,14 +48,14 @@ def make_report(
     overhead: Sequence[dict[str, object]] = (),
     commands: Sequence[str] = (),
 ) -> str:
-    """Writes the figures, the tables as text and the page into a folder, and returns the text.
+    """Write the figures, the tables as text and the page into a folder, and returns the text.
 
     Args:
         records: The finished runs, of any number of settings.
-        folder: Made if it is not there.
-        reference: The optimizer that is held against the others.
-        overhead: Lines of `python -m benchmarks.overhead --json`; none leaves the figure out.
-        commands: With which all of it was made; by default what would make it again.
+        folder: The folder; it is created if it does not exist.
+        reference: The optimizer that is compared with the others.
+        overhead: The lines of `python -m benchmarks.overhead --json`; without any, there is no such figure.
+        commands: The commands that made the records; by default commands that would make them again.
 
     Raises:
         ValueError: If there are no records, or the reference has none in some setting.
@@ -76,7 +76,7 @@ def _setting_section(records: Sequence[Record], setting: str, folder: Path, refe
     mine = [record for record in records if record.setting == setting]
     optimizers = in_order(list({record.optimizer for record in mine}))
     panel = statistics.panel_of(mine, optimizers=optimizers)
-    statistics.index_of(panel, reference)  # complains before anything is drawn
+    statistics.index_of(panel, reference)  # raises its errors before anything is drawn
     shown = [tables.mean_rank_table(panel)]
     if len(optimizers) > 1:
         shown += [tables.duel_table(panel, reference), tables.defeat_table(panel, reference)]
@@ -203,7 +203,7 @@ def _class(names: str | bool) -> str:
 
 
 def _is_text(cell: str) -> bool:
-    """Returns whether a cell is a name and no number."""
+    """Return whether a cell is a name and no number."""
     try:
         float(cell.removeprefix("<"))
     except ValueError:
@@ -230,7 +230,7 @@ def _origin(records: Sequence[Record], commands: Sequence[str]) -> str:
 
 
 def run_commands(records: Sequence[Record]) -> list[str]:
-    """Returns the commands that make such records again, one a group of settings with the same problems and seeds."""
+    """Return the commands that make such records again, one a group of settings with the same problems and seeds."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for setting in sorted({record.setting for record in records}, key=_by_workers):
         mine = [record for record in records if record.setting == setting]
@@ -252,10 +252,10 @@ def _seeds(records: Iterable[Record]) -> dict[str, int]:
 
 
 def read_overhead(path: Path) -> list[dict[str, object]]:
-    """Returns the lines of `python -m benchmarks.overhead --json`.
+    """Return the lines of `python -m benchmarks.overhead --json`.
 
     Raises:
-        ValueError: If a line is none of them.
+        ValueError: If a line is not valid.
     """
     lines: list[dict[str, object]] = []
     for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):

@@ -17,10 +17,10 @@ from benchmarks.report.styles import Style, in_order, style_of
 from benchmarks.statistics import Comparison, Floats, Panel
 
 TIMES = tuple(float(value) for value in np.geomspace(1 / 300, 1, 80))
-"""The fractions of the clock that curves are drawn at."""
+"""The fractions of the clock at which curves are drawn."""
 
 FLOOR = 1e-4
-"""Regrets below are drawn here."""
+"""The lowest regret in a figure; smaller ones are drawn at it."""
 
 _LOOKS: Any = {
     "font.size": 9,
@@ -44,8 +44,8 @@ def draw_regret(panel: Panel, path: Path) -> None:
     """Draw regret over time, a part of the figure for each family.
 
     Args:
-        panel: With `TIMES` as its fractions.
-        path: Of the PNG file.
+        panel: The runs, with `TIMES` as its fractions.
+        path: The path of the PNG file.
     """
     curves = statistics.family_regrets(panel)
     columns = min(3, len(curves))
@@ -70,9 +70,9 @@ def draw_ranks(panel: Panel, path: Path, *, reference: str) -> None:
     """Draw the mean rank of all optimizers over time, with the band of the reference alone.
 
     Args:
-        panel: With `TIMES` as its fractions.
-        path: Of the PNG file.
-        reference: Whose band is drawn.
+        panel: The runs, with `TIMES` as its fractions.
+        path: The path of the PNG file.
+        reference: The optimizer whose band is drawn.
     """
     means, bands = statistics.mean_ranks(panel), statistics.rank_bands(panel)
     figure = Figure(figsize=(9.5, 5.2))
@@ -93,8 +93,8 @@ def draw_rank_bands(panel: Panel, path: Path) -> None:
     """Draw the mean rank over time, a part of the figure for each optimizer: its line and band, others grey.
 
     Args:
-        panel: With `TIMES` as its fractions.
-        path: Of the PNG file.
+        panel: The runs, with `TIMES` as its fractions.
+        path: The path of the PNG file.
     """
     means, bands = statistics.mean_ranks(panel), statistics.rank_bands(panel)
     names = in_order(list(panel.optimizers))
@@ -117,12 +117,12 @@ def draw_rank_bands(panel: Panel, path: Path) -> None:
 
 @mpl.rc_context(_LOOKS)
 def draw_differences(comparison: Comparison, optimizers: Sequence[str], path: Path) -> None:
-    """Draw a critical-difference diagram: mean ranks on a line, bars over what cannot be told apart.
+    """Draw a critical-difference diagram: mean ranks, and bars over those that do not differ significantly.
 
     Args:
-        comparison: Of all optimizers.
-        optimizers: Their names.
-        path: Of the PNG file.
+        comparison: The comparison of all optimizers.
+        optimizers: The names of the optimizers.
+        path: The path of the PNG file.
     """
     order = [int(k) for k in np.argsort(comparison.ranks, kind="stable")]
     half = math.ceil(len(order) / 2)
@@ -152,11 +152,11 @@ def draw_differences(comparison: Comparison, optimizers: Sequence[str], path: Pa
 
 @mpl.rc_context(_LOOKS)
 def draw_overhead(lines: Iterable[dict[str, object]], path: Path) -> None:
-    """Draw what an ask and a tell take against the number of results told before.
+    """Draw the time of an ask and a tell over the number of results told before.
 
     Args:
-        lines: Of `python -m benchmarks.overhead --json`.
-        path: Of the PNG file.
+        lines: The lines of `python -m benchmarks.overhead --json`.
+        path: The path of the PNG file.
     """
     steps: dict[str, list[tuple[float, float]]] = {}
     for line in lines:
@@ -261,8 +261,8 @@ def _label_ends(part: Axes, ends: Floats, names: Sequence[str]) -> None:
 
 
 def _apart(values: Sequence[float], step: float) -> list[float]:
-    """Return ascending values moved as little as needed so that neighbours are at least a step apart."""
-    groups: list[list[float]] = []  # by group: the sum of the wanted places of its first member, and its size
+    """Return ascending values, moved as little as possible so that neighbours are at least a step apart."""
+    groups: list[list[float]] = []  # by group: the sum of the wanted positions of its first member, and its size
     for value in values:
         groups.append([value, 1])
         while len(groups) > 1 and _end(groups[-2], step) > groups[-1][0] / groups[-1][1]:

@@ -62,7 +62,7 @@ _OTHERS = [
 
 
 def style_of(optimizer: str) -> Style:
-    """Return how an optimizer is drawn; one that is new here gets a style by its name alone."""
+    """Return the style of an optimizer; an unknown one gets a style that depends on its name alone."""
     return _STYLES.get(optimizer) or _OTHERS[sum(optimizer.encode()) % len(_OTHERS)]
 
 

@@ -17,7 +17,7 @@ class Table:
     """A table.
 
     Attributes:
-        title: What it shows.
+        title: The title.
         head: The names of the columns.
         rows: As many cells each; the first ones are names.
         note: How to read it.
@@ -31,7 +31,7 @@ class Table:
     best: frozenset[tuple[int, int]] = frozenset()
 
     def text(self) -> str:
-        """Returns the table for a terminal, the best cells with a star."""
+        """Return the table for a terminal, the best cells with a star."""
         starred = [
             [f"{cell}{'*' if (i, j) in self.best else ' '}" for j, cell in enumerate(row)]
             for i, row in enumerate(self.rows)
@@ -51,7 +51,7 @@ class Table:
 
 
 def mean_rank_table(panel: Panel) -> Table:
-    """Returns the mean rank of each optimizer at fractions of the clock, the best at the end first, and its regret."""
+    """Return the mean rank of each optimizer at fractions of the clock, the best at the end first, and its regret."""
     means, regrets = statistics.mean_ranks(panel), statistics.pooled_medians(panel)
     order = np.argsort(means[:, -1], kind="stable")
     pairs = sum(len(of_problem) for of_problem in panel.regrets)
@@ -66,7 +66,7 @@ def mean_rank_table(panel: Panel) -> Table:
 
 
 def regret_table(panel: Panel) -> Table:
-    """Returns the median final regret on each problem."""
+    """Return the median final regret on each problem."""
     return _regrets(
         f"Median final regret, {_workers(panel)}",
         ("problem", "family", *panel.optimizers),
@@ -77,7 +77,7 @@ def regret_table(panel: Panel) -> Table:
 
 
 def family_table(panel: Panel) -> Table:
-    """Returns the median final regret on each family of problems."""
+    """Return the median final regret on each family of problems."""
     families = dict.fromkeys(panel.families)
     return _regrets(
         f"Median final regret by family, {_workers(panel)}",
@@ -91,13 +91,13 @@ def family_table(panel: Panel) -> Table:
 def _regrets(
     title: str, head: tuple[str, ...], names: Iterable[tuple[str, str]], regrets: np.ndarray, note: str
 ) -> Table:
-    """Returns a table of regrets, a row for each pair of names and a column for each optimizer."""
+    """Return a table of regrets, a row for each pair of names and a column for each optimizer."""
     rows = tuple((*pair, *map(number, row)) for pair, row in zip(names, regrets, strict=True))
     return Table(title, head, rows, note, _smallest(regrets, by_column=False, offset=2))
 
 
 def duel_table(panel: Panel, reference: str) -> Table:
-    """Returns how the reference did against each of the others."""
+    """Return the comparison of the reference with each of the others."""
     others = [name for name in panel.optimizers if name != reference]
     duels = [statistics.duel(panel, reference, other) for other in others]
     return Table(
@@ -112,7 +112,7 @@ def duel_table(panel: Panel, reference: str) -> Table:
 
 
 def defeat_table(panel: Panel, reference: str) -> Table:
-    """Returns the problems on which another optimizer ends with a lower median regret than the reference."""
+    """Return the problems on which another optimizer ends with a lower median regret than the reference."""
     final = statistics.medians(panel)[:, :, -1]
     mine = final[:, statistics.index_of(panel, reference)]
     ahead = (final < mine[:, None]).sum(axis=1)
@@ -130,7 +130,7 @@ def defeat_table(panel: Panel, reference: str) -> Table:
 
 
 def cost_table(records: Iterable[Record]) -> Table:
-    """Returns what the optimizers' own code takes for an evaluation, by setting."""
+    """Return the time of the optimizers' own code per evaluation, by setting."""
     groups: dict[tuple[str, str], list[float]] = {}
     settings: dict[str, None] = {}
     for record in records:
@@ -148,7 +148,7 @@ def cost_table(records: Iterable[Record]) -> Table:
 
 
 def broken_table(records: Iterable[Record]) -> Table:
-    """Returns what broke in other libraries."""
+    """Return the failures of other libraries."""
     broken: dict[tuple[str, str, str], list[str]] = {}
     for record in records:
         if record.error is not None:
@@ -167,20 +167,20 @@ def broken_table(records: Iterable[Record]) -> Table:
 
 
 def _some(names: Iterable[str]) -> str:
-    """Returns up to three of the names."""
+    """Return up to three of the names."""
     ordered = sorted(set(names))
     return ", ".join(ordered[:3]) + (f" and {len(ordered) - 3} more" if len(ordered) > 3 else "")
 
 
 def number(value: float) -> str:
-    """Returns a number to three digits."""
+    """Return a number to three digits."""
     if not math.isfinite(value):
         return "-" if math.isnan(value) else "inf"
     return f"{value:.1e}" if 0 < abs(value) < 0.001 else f"{value:.3f}" if abs(value) < 10 else f"{value:.0f}"
 
 
 def p_value(value: float) -> str:
-    """Returns a p-value; small ones as a bound."""
+    """Return a p-value; small ones as a bound."""
     return "-" if math.isnan(value) else "<0.0001" if value < 1e-4 else f"{value:.4f}"
 
 
@@ -201,6 +201,6 @@ def _left_out(panel: Panel) -> str:
 def _smallest(
     values: Sequence[Sequence[float]] | np.ndarray, *, by_column: bool, offset: int = 1
 ) -> frozenset[tuple[int, int]]:
-    """Returns the cells with the smallest value of each line of `values`."""
+    """Return the cells with the smallest value of each line of `values`."""
     cells = {(i, j) for i, line in enumerate(np.asarray(values)) for j, value in enumerate(line) if value == line.min()}
     return frozenset((j, i + offset) if by_column else (i, j + offset) for i, j in cells)
