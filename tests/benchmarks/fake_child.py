@@ -16,7 +16,7 @@ SOUND, RAISES, DIES, HANGS, STRAYS = range(5)
 
 
 class Fake:
-    """Random search that raises the budget by a level for each failure it is told, and by two for each loss."""
+    """Random search that raises the budget by one level per failure and by two levels per loss."""
 
     def __init__(self, task: Task) -> None:
         self.task, self.level, self.open, self.num_asks = task, 0, set[int](), 0

@@ -1,9 +1,9 @@
-"""Peers driven by their own loops, each as its own example does; run by the Python of the peer's environment.
+"""Peers in their own loops, as in their own examples; run in the peer's environment.
 
     python own_loops.py NAME SEED TOTAL
 
-Prints the evaluations in order as JSON: [[values by name, budget], ...]. Nothing here comes from the suite: that its
-adapters lead to the same evaluations is what the tests compare.
+Prints the evaluations in order as JSON: [[values by name, budget], ...]. This file uses nothing of the suite, because
+the tests compare its evaluations with those of the suite's adapters.
 """
 
 import json
@@ -27,7 +27,7 @@ def loss_of(config: Any, budget: float) -> float:
 
 
 def note(config: Any, budget: float) -> float:
-    """Evaluates and remembers."""
+    """Evaluate, and remember the evaluation."""
     values = {"x": float(config["x"]), "y": float(config["y"]), "n": int(config["n"]), "c": str(config["c"])}
     SEEN.append((values, round(float(budget), 6)))
     return loss_of(config, round(float(budget), 6))
@@ -59,7 +59,7 @@ def hpbandster(seed: int, total: int) -> None:
             return {"loss": loss, "info": {}}
 
     np.random.seed(seed)  # noqa: NPY002 - it has no other
-    # Pyro cannot send the strings that ConfigSpace makes of choices, and nobody hears of it: the master waits for ever.
+    # Pyro cannot send the strings that ConfigSpace makes of choices, and reports no error: the master waits for ever.
     serpent.register_class(np.str_, lambda text, serializer, out, level: out.append(repr(str(text))))
     server = hpns.NameServer(run_id="own", host="127.0.0.1", port=0)
     host, port = server.start()
@@ -147,7 +147,7 @@ def dehb(seed: int, total: int) -> None:
 
 
 def syne_tune(seed: int, total: int, scheduler: str) -> None:
-    """Its tuner, with every trial a process of the local backend."""
+    """Its tuner, with one process of the local backend per trial."""
     import os
 
     import numpy as np
@@ -204,7 +204,7 @@ def blackboxopt(seed: int, total: int) -> None:
 
 
 def neps_ask_and_tell(seed: int, total: int) -> None:
-    """The example of its ask and tell; `neps.run` takes no space of this kind any more."""
+    """Its example of ask and tell, because `neps.run` no longer accepts a space of this kind."""
     import random
 
     import neps

@@ -1,4 +1,4 @@
-"""Laws: the preset does what HpBandSter does; our copies of problems are what they copy; the checks can say no."""
+"""The preset agrees with HpBandSter, our copies of problems agree with the originals, and the checks can fail."""
 
 import os
 
@@ -32,18 +32,18 @@ def few(monkeypatch):
 # Without other libraries.
 
 
-def test_a_case_is_the_same_every_time_and_no_two_losses_are(case):
+def test_a_case_is_reproducible_and_its_losses_differ(case):
     assert fidelity.case_of(fidelity.spaces()["binary"], 0).results == case.results
     assert len({loss for _, loss in case.results}) == len(case.results) == 60
 
 
-def test_the_preset_is_the_same_as_itself_with_another_seed(case, few):
+def test_the_preset_agrees_with_itself(case, few):
     other = fidelity.Case(case.space, case.results, seed=7)
     ours, again = (fidelity.our_proposals(each, preset="hpbandster") for each in (case, other))
     assert compare(ours, again, case.choices, 0).p_value >= fidelity.LEVEL
 
 
-def test_random_search_is_not_the_preset(case, few):
+def test_random_search_differs_from_the_preset(case, few):
     ours, other = (fidelity.our_proposals(case, preset=name) for name in ("hpbandster", "hyperband"))
     tested = compare(ours, other, case.choices, 0)
     assert tested.p_values["from model"] < fidelity.LEVEL
@@ -57,19 +57,19 @@ def test_a_sample_lies_on_the_unit_cube(case, few):
 
 
 @pytest.mark.parametrize("row", published.TABLE.values(), ids=published.TABLE)
-def test_what_is_published_agrees_with_itself_and_not_with_something_else(row):
+def test_only_the_same_problem_agrees_with_its_row(row):
     spread = np.linspace(-1, 1, 15)[:, None] * np.array(row.deviations)
     assert published.agreement(np.array(row.means) + spread, row).min() > 0.9
     assert published.agreement(np.array(row.means) + spread + 5 * np.array(row.deviations), row).max() < 0.01
 
 
-def test_the_budgets_are_those_of_the_published_runs():
+def test_budgets_agree_with_the_published_runs():
     """DEHB counts down from the largest: 100 / 81 and not 1, 933.12 / 81 and not 5.76."""
     whole = [[int(budget) for budget in row.ladder] for row in published.TABLE.values()]
     assert whole == [[1, 3, 11, 33, 100], [1, 3, 11, 33, 100], [11, 34, 103, 311, 933]]
 
 
-def test_the_exit_status_says_whether_all_came_out_as_it_should(monkeypatch, capsys):
+def test_the_exit_status_reports_unexpected_results(monkeypatch, capsys):
     wrong = [[{"budgets": [1.0], "sizes": [1]}] for _ in fidelity.LADDERS]
     monkeypatch.setattr(fidelity, "_their_brackets", lambda: wrong)
     assert fidelity.main(["brackets"]) == 1
@@ -86,29 +86,29 @@ def test_the_exit_status_says_whether_all_came_out_as_it_should(monkeypatch, cap
 
 @pytest.mark.slow
 @pytest.mark.peers
-def test_the_brackets_are_those_of_hpbandster():
-    """What HpBandSter promotes within them is in tests/golden/hpbandster_brackets.json."""
+def test_brackets_agree_with_hpbandster():
+    """HpBandSter's promotions within them are in tests/golden/hpbandster_brackets.json."""
     needs("hpbandster")
     assert fidelity.check_brackets()
 
 
 @pytest.mark.slow
 @pytest.mark.peers
-def test_what_is_proposed_given_the_same_results_is_what_hpbandster_proposes():
+def test_proposals_agree_with_hpbandster():
     needs("hpbandster")
     assert fidelity.check_proposals()
 
 
 @pytest.mark.slow
 @pytest.mark.peers
-def test_counting_ones_ends_like_hpbandster_and_before_hyperband(tmp_path):
-    """With fewer seeds than the command runs, enough for the order."""
+def test_counting_ones_agrees_with_hpbandster(tmp_path):
+    """Fewer seeds than the command runs suffice for the order."""
     needs("hpbandster")
     assert fidelity.check_curves(tmp_path / "curves.jsonl", seeds=6)
 
 
 @pytest.mark.slow
 @pytest.mark.peers
-def test_our_copies_of_problems_are_those_that_dehb_publishes_results_of():
+def test_problems_agree_with_published_results():
     needs("dehb")
     assert published.check_published(seeds=5)

@@ -1,4 +1,4 @@
-"""Laws of the pipe to a peer: what crosses it, and that whatever breaks on the other side is `PeerBroke`."""
+"""Laws of the pipe to a peer: messages arrive, and every failure on the other side raises `PeerBroke`."""
 
 import math
 import sys
@@ -55,7 +55,7 @@ def open_peer() -> Iterator[Opener]:
         each.close()
 
 
-def test_a_configuration_arrives_as_the_space_knows_it(open_peer: Opener) -> None:
+def test_a_configuration_arrives_with_its_values(open_peer: Opener) -> None:
     peer, space = open_peer(SOUND), make_space()
     sizes = set()
     for _ in range(40):
@@ -70,7 +70,7 @@ def test_a_configuration_arrives_as_the_space_knows_it(open_peer: Opener) -> Non
     assert sizes == {"small", "middle", "large"}
 
 
-def test_failures_losses_and_waiting_cross_the_pipe(open_peer: Opener) -> None:
+def test_failures_losses_and_waiting_pass_the_pipe(open_peer: Opener) -> None:
     peer = open_peer(SOUND, workers=2)
     first, second = peer.ask(), peer.ask()
     assert first is not None
@@ -86,7 +86,7 @@ def test_failures_losses_and_waiting_cross_the_pipe(open_peer: Opener) -> None:
     assert fourth.budget == 27
 
 
-def test_the_library_s_seconds_and_versions_are_known(open_peer: Opener) -> None:
+def test_seconds_and_versions_of_the_library_arrive(open_peer: Opener) -> None:
     peer = open_peer(SOUND)
     assert peer.version == {"numpy": np.__version__}
     assert peer.seconds == 0
@@ -103,7 +103,7 @@ def test_the_library_s_seconds_and_versions_are_known(open_peer: Opener) -> None
         (STRAYS, ["proposes rate = 2.0"]),
     ],
 )
-def test_what_breaks_a_peer_is_told_and_stays_told(open_peer: Opener, seed: int, reasons: list[str]) -> None:
+def test_a_broken_peer_stays_broken(open_peer: Opener, seed: int, reasons: list[str]) -> None:
     peer = open_peer(seed, workers=9)
     jobs = [peer.ask(), peer.ask()]
     peer.patience = 1 if seed == HANGS else 60
@@ -113,7 +113,7 @@ def test_what_breaks_a_peer_is_told_and_stays_told(open_peer: Opener, seed: int,
         assert all(reason in str(broke.value) for reason in reasons)
 
 
-def test_a_library_that_refuses_the_task_breaks_at_once() -> None:
+def test_a_refused_task_breaks_the_peer_at_once() -> None:
     with pytest.raises(PeerBroke, match="KeyError: 'nobody'"):
         Peer(
             [sys.executable, "-m", "benchmarks.peers", "nobody"],
@@ -121,14 +121,14 @@ def test_a_library_that_refuses_the_task_breaks_at_once() -> None:
         )  # fmt: skip
 
 
-def test_a_closed_peer_says_so(open_peer: Opener) -> None:
+def test_a_closed_peer_refuses_calls(open_peer: Opener) -> None:
     peer = open_peer(SOUND)
     peer.close()
     with pytest.raises(PeerBroke, match="closed"):
         peer.ask()
 
 
-def test_ordinals_become_integers_in_conditions_too() -> None:
+def test_ordinals_become_integers_in_constraints() -> None:
     space = make_space()
     indexed = read_space(ordinals_as_integers(space.to_serialized_dict()), 0)
     for config in indexed.sample_configuration(50):
@@ -136,14 +136,14 @@ def test_ordinals_become_integers_in_conditions_too() -> None:
         assert ("dropout" in config) == (config["size"] == 2)
 
 
-def test_parameters_that_are_not_active_are_left_out() -> None:
+def test_inactive_parameters_are_left_out() -> None:
     values = {"rate": 0.1, "width": 3, "layers": 2, "size": "small", "dropout": 0.1, "nesterov": False, "version": 3}
     assert "dropout" not in encode(make_space(), values)
     assert encode(make_space(), values | {"size": "large"})["dropout"] == 0.1
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name.startswith("bohb-") or name == "random"])
-def test_ours_are_made_by_name(name: str) -> None:
+def test_presets_are_created_by_name(name: str) -> None:
     optimizer = make(name, make_space(), bohb.geometric(1, 9, eta=3), 0, 1, 3)
     job = optimizer.ask()
     assert job is not None
@@ -158,7 +158,7 @@ def test_unknown_names_are_refused() -> None:
 
 
 @pytest.mark.slow
-def test_an_environment_that_cannot_be_made_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_environment_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setitem(REQUIREMENTS, "optuna", ("./there-is-no-such-package",))  # type: ignore[arg-type]
     with pytest.raises(EnvironmentFailed, match="there-is-no-such-package"):

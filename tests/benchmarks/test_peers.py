@@ -1,4 +1,4 @@
-"""Laws: an adapter of the suite leads to the evaluations that the peer's own loop leads to."""
+"""An adapter of the suite leads to the same evaluations as the peer's own loop."""
 
 import json
 import math
@@ -84,19 +84,19 @@ def adapted_evaluations(optimizer: Optimizer, num: int) -> list[tuple[dict[str, 
     return seen
 
 
-def test_an_adapter_makes_the_evaluations_of_the_peers_own_loop(name: str, optimizer: Optimizer) -> None:
+def test_an_adapter_agrees_with_the_peers_own_loop(name: str, optimizer: Optimizer) -> None:
     own = own_evaluations(name, SEED)
     adapted = adapted_evaluations(optimizer, len(own))
     assert len(own) >= 15
     assert adapted == own[: len(adapted)]
 
 
-def test_another_seed_makes_other_evaluations(name: str, optimizer: Optimizer) -> None:
+def test_another_seed_gives_other_evaluations(name: str, optimizer: Optimizer) -> None:
     with closing(make(name, make_space(), bohb.geometric(1, 27, eta=3), SEED + 1, 1, 3)) as other:
         assert adapted_evaluations(other, 5) != adapted_evaluations(optimizer, 5)
 
 
-def test_every_kind_of_parameter_comes_back_as_the_space_knows_it(name: str) -> None:
+def test_every_kind_of_parameter_keeps_its_values(name: str) -> None:
     space = make_full_space()
     with closing(make(name, space, bohb.geometric(1, 9, eta=3), SEED, 1, 12)) as optimizer:
         for _ in range(25):
@@ -116,14 +116,14 @@ BREAKS = {"smac-mf": "Input y contains NaN"}
 """What failures do to a peer, in its own loop as well: SMAC's model cannot be fitted to its own cost of a crash."""
 
 
-def test_many_workers_losses_and_failures_are_survived_or_known_to_break(name: str, optimizer: Optimizer) -> None:
-    """Whoever breaks here breaks in the suite."""
+def test_lost_workers_and_failures_break_only_known_peers(name: str, optimizer: Optimizer) -> None:
+    """A peer that breaks here also breaks in the suite."""
     with pytest.raises(PeerBroke, match=BREAKS[name]) if name in BREAKS else nullcontext():
         tell_out_of_order(optimizer)
 
 
 def tell_out_of_order(optimizer: Optimizer) -> None:
-    """Eight at a time, every fifth lost."""
+    """Keep eight evaluations running, and lose every fifth."""
     jobs: list[Job] = []
     told = 0
     while told < 60:

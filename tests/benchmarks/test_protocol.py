@@ -1,4 +1,4 @@
-"""Runs: what is recorded, what is skipped, and what breaks."""
+"""Runs: which are recorded, which are skipped, and what happens to failures."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ class Breaking(Listed):
 
 @pytest.fixture
 def peer(monkeypatch: pytest.MonkeyPatch) -> list[Breaking]:
-    """Puts a library that breaks in the place of every optimizer; what is made is in the list."""
+    """Replace every optimizer by a failing library; return the list of created ones."""
     made: list[Breaking] = []
 
     def make(*_: Any) -> Breaking:
@@ -40,8 +40,8 @@ def peer(monkeypatch: pytest.MonkeyPatch) -> list[Breaking]:
     return made
 
 
-def test_a_library_that_breaks_is_recorded(peer: list[Breaking]) -> None:
-    """Its incumbents until then are kept, and it is closed."""
+def test_a_failing_library_is_recorded(peer: list[Breaking]) -> None:
+    """Its incumbents up to then are kept, and it is closed."""
     record = protocol.perform(Run("line", "peer", 0, setting_of("1")))
     assert record.error == "Traceback\nValueError: Input y contains NaN"
     assert record.incumbents
@@ -49,7 +49,7 @@ def test_a_library_that_breaks_is_recorded(peer: list[Breaking]) -> None:
     assert peer[0].closed
 
 
-def test_a_library_that_does_not_start_is_recorded(monkeypatch: pytest.MonkeyPatch, peer: list[Breaking]) -> None:
+def test_a_library_that_cannot_start_is_recorded(monkeypatch: pytest.MonkeyPatch, peer: list[Breaking]) -> None:
     def make(*_: Any) -> Breaking:
         raise PeerBroke("no such space")
 
@@ -59,14 +59,14 @@ def test_a_library_that_does_not_start_is_recorded(monkeypatch: pytest.MonkeyPat
     assert not peer
 
 
-def test_a_mistake_of_ours_is_no_result(monkeypatch: pytest.MonkeyPatch, peer: list[Breaking]) -> None:
+def test_an_error_of_the_suite_is_not_recorded(monkeypatch: pytest.MonkeyPatch, peer: list[Breaking]) -> None:
     monkeypatch.setattr(Line, "regret", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         protocol.perform(Run("line", "peer", 0, setting_of("1")))
     assert peer[0].closed
 
 
-def test_a_record_says_all_of_a_run() -> None:
+def test_a_record_describes_its_run() -> None:
     run = Run("branin", "bohb-default", 3, setting_of("8-total=16"))
     record = protocol.perform(run)
     assert record.key == run.key == ("8-total=16", 3, "branin", "bohb-default")
@@ -80,14 +80,14 @@ def test_a_record_says_all_of_a_run() -> None:
     assert protocol.perform(run).incumbents == record.incumbents
 
 
-def test_plans_finish_seed_by_seed() -> None:
+def test_runs_are_planned_seed_by_seed() -> None:
     runs = protocol.plan(["p", "q"], ["a", "b"], 2, [setting_of("1"), setting_of("8")])
     assert len({run.key for run in runs}) == len(runs) == 16
     assert [(run.seed, run.problem, run.optimizer) for run in runs[:3]] == [(0, "p", "a"), (0, "p", "b"), (0, "q", "a")]
 
 
-def test_only_what_is_missing_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """After a torn line only its run is redone, with the same result, and then nothing is left to do."""
+def test_only_missing_runs_are_performed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An incomplete line repeats only its own run, with the same result; then no run is left."""
     path = tmp_path / "results.jsonl"
     command = [*SMALL, "--jobs", "2", "--out", str(path)]
     assert main(command) == 0
@@ -106,14 +106,14 @@ def test_only_what_is_missing_is_run(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert json.loads(line)["python"]
 
 
-def test_what_broke_is_run_again_only_if_asked() -> None:
+def test_failed_runs_are_repeated_only_on_request() -> None:
     runs = protocol.plan(["p"], ["a", "b"], 1, [setting_of("1")])
     done = [made_up("p", "a", 0, [0.5], error="broke"), made_up("p", "b", 0, [0.5])]
     assert protocol.missing(runs, done) == []
     assert protocol.missing(runs, done, again=True) == runs[:1]
 
 
-def test_from_runs_to_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_are_reported_on_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, folder = tmp_path / "results.jsonl", tmp_path / "report"
     assert main([*SMALL, "--workers", "1", "8-stragglers", "--out", str(path)]) == 0
     assert main(["report", str(path), "--out", str(folder), "--reference", "bohb-asha"]) == 0
@@ -132,7 +132,9 @@ def test_from_runs_to_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (["report", "nothing.jsonl"], "found nothing at nothing.jsonl"),
     ],
 )
-def test_bad_input_is_said(words: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_input_is_refused(
+    words: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = ["--out", str(tmp_path / "results.jsonl")] if words[0] == "run" else []
     assert main([*words, *out]) == 2
     complaint = capsys.readouterr().err
@@ -141,15 +143,15 @@ def test_bad_input_is_said(words: list[str], says: str, tmp_path: Path, capsys: 
     assert "Traceback" not in complaint
 
 
-def test_zero_seeds_are_no_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_number_of_seeds_is_positive(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["run", "--seeds", "0"])
     assert "at least 1" in capsys.readouterr().err
 
 
 @pytest.mark.slow
-def test_the_fixed_subset_runs_and_is_reported(tmp_path: Path) -> None:
-    """And on it nothing of ours is worse than random search on average."""
+def test_the_fixed_subset_is_run_and_reported(tmp_path: Path) -> None:
+    """On it, no preset is worse than random search on average."""
     path = tmp_path / "results.jsonl"
     assert main(["run", "--group", "ci", "--jobs", "2", "--out", str(path)]) == 0
     made = results.read(path)

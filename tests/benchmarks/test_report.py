@@ -1,4 +1,4 @@
-"""The report: files that are there, say what was measured, and need nothing from elsewhere."""
+"""The report: its files exist, show the results, and are self-contained."""
 
 import json
 import re
@@ -19,7 +19,7 @@ EVIL = "<script>alert('x & \"y\"')</script>"
 
 
 class Links(HTMLParser):
-    """Collects what a page refers to, and checks that what is opened is closed."""
+    """Collects the references of a page, and checks that every tag is closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_figure_is_a_picture(folder: Path) -> None:
+def test_every_figure_is_an_image(folder: Path) -> None:
     kinds = ("regret", "ranks", "rank-bands", "differences")
     wanted = {f"{kind}-{setting}.png" for kind in kinds for setting in ("1", "32-stragglers")} | {"overhead.png"}
     assert {path.name for path in folder.iterdir()} == wanted | {PAGE, TEXT}
@@ -62,7 +62,7 @@ def test_every_figure_is_a_picture(folder: Path) -> None:
         assert len(data) > 10_000
 
 
-def test_the_page_needs_nothing_else(folder: Path) -> None:
+def test_the_page_is_self_contained(folder: Path) -> None:
     page = (folder / PAGE).read_text(encoding="utf-8")
     links = Links()
     links.feed(page)
@@ -74,7 +74,7 @@ def test_the_page_needs_nothing_else(folder: Path) -> None:
     assert not re.search(r"https?://|url\(|@import|<script", without_pictures)
 
 
-def test_what_was_measured_is_escaped_and_said(folder: Path) -> None:
+def test_the_page_shows_escaped_results(folder: Path) -> None:
     page = (folder / PAGE).read_text(encoding="utf-8")
     assert EVIL not in page
     assert page.count("&lt;script&gt;") >= 3
@@ -118,8 +118,8 @@ def test_tables_put_the_best_first_and_mark_it() -> None:
     assert "0.100*" in regrets.text()
 
 
-def test_the_regret_of_a_family_is_the_median_of_all_searches_on_its_problems() -> None:
-    """Not that of its problems' medians, which are 0.2 and 0.9 in one family and 0.9 in the other."""
+def test_family_regret_is_the_median_of_its_searches() -> None:
+    """It is not the median of the problems' medians, 0.2 and 0.9 in one family and 0.9 in the other."""
     final = {("p", 0): 0.1, ("p", 1): 0.2, ("p", 2): 0.3, ("q", 0): 0.9, ("r", 0): 0.9}
     made = [
         record(problem, "a", seed, [1.0, value], family="alone" if problem == "r" else "both")
@@ -130,12 +130,12 @@ def test_the_regret_of_a_family_is_the_median_of_all_searches_on_its_problems() 
     assert mean_rank_table(panel).rows[0][-1] == "0.300"
 
 
-def test_one_optimizer_alone_is_reported_too(tmp_path: Path) -> None:
+def test_a_single_optimizer_is_reported(tmp_path: Path) -> None:
     made = [record("p", "bohb-default", seed, [0.3]) for seed in (0, 1)]
     assert "Median final regret" in make_report(made, tmp_path)
 
 
-def test_bad_input_is_said(tmp_path: Path) -> None:
+def test_invalid_input_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one finished run"):
         make_report([], tmp_path)
     with pytest.raises(ValueError, match="expected one of random, dehb in setting 1, got 'bohb-default'"):
@@ -146,7 +146,7 @@ def test_bad_input_is_said(tmp_path: Path) -> None:
         read_overhead(lines)
 
 
-def test_no_two_optimizers_look_the_same() -> None:
+def test_every_optimizer_has_its_own_style() -> None:
     names = in_order(
         ["zzz", "random", "hpbandster", "bohb-default", "optuna-tpe", "dehb", "smac-mf", "neps", "bohb-paper"]
     )
@@ -156,7 +156,7 @@ def test_no_two_optimizers_look_the_same() -> None:
     assert len({style_of(name).marker for name in names}) == len(names), "in grey, markers tell them apart"
 
 
-def test_labels_keep_apart_and_in_order() -> None:
+def test_labels_stay_apart_and_in_order() -> None:
     places = _apart([1.0, 1.05, 1.1, 5.0, 5.0], 0.5)
     assert all(b - a >= 0.5 - 1e-9 for a, b in pairwise(places))
     assert places[:3] == pytest.approx([0.55, 1.05, 1.55])

@@ -1,4 +1,4 @@
-"""A results file survives what happens to it."""
+"""A results file survives killed writers, and damage is reported."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from benchmarks.results import ResultsBroken
 from tests.benchmarks.worlds import record, records
 
 
-def test_what_is_appended_is_read(tmp_path: Path) -> None:
+def test_appended_records_are_read_back(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     assert results.read(path) == []
     for one in records():
@@ -18,8 +18,8 @@ def test_what_is_appended_is_read(tmp_path: Path) -> None:
     assert len(path.read_text().splitlines()) == len(records())
 
 
-def test_every_torn_last_line_is_redone(tmp_path: Path) -> None:
-    """Wherever a write was cut off, the runs before it stay and the next append makes a whole file again."""
+def test_an_incomplete_last_line_is_removed(tmp_path: Path) -> None:
+    """Wherever a write was cut off, the runs before it stay, and the next append repairs the file."""
     path = tmp_path / "results.jsonl"
     first, second = (record("p", name, 0, [0.5]) for name in ("a", "b"))
     results.append(path, first)
@@ -33,7 +33,7 @@ def test_every_torn_last_line_is_redone(tmp_path: Path) -> None:
         assert results.read(path) == []
 
 
-def test_a_long_torn_line_is_found(tmp_path: Path) -> None:
+def test_a_long_incomplete_line_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     long = record("p", "a", 0, [0.5] * 20_000)
     results.append(path, long)
@@ -43,7 +43,7 @@ def test_a_long_torn_line_is_found(tmp_path: Path) -> None:
     assert [one.optimizer for one in results.read(path)] == ["a", "b"]
 
 
-def test_the_latest_of_a_run_counts(tmp_path: Path) -> None:
+def test_the_latest_record_of_a_run_counts(tmp_path: Path) -> None:
     path, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
     results.append(path, record("p", "a", 0, [0.5], error="broke"))
     results.append(path, record("p", "a", 0, [0.4]))
@@ -52,7 +52,7 @@ def test_the_latest_of_a_run_counts(tmp_path: Path) -> None:
     assert [one.incumbents[-1][3] for one in results.read_all([path, other])] == [0.3]
 
 
-def test_a_damaged_file_is_said(tmp_path: Path) -> None:
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     results.append(path, record("p", "a", 0, [0.5]))
     whole = path.read_bytes()

@@ -1,4 +1,4 @@
-"""A setting and its name are the same thing."""
+"""A setting and its name are equivalent."""
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ SHARES = st.sampled_from([0.0, 0.05, 0.1, 0.25])
         seconds=st.sampled_from([None, 0.001, 600.0, 3600.0]),
     )
 )
-def test_names_and_settings_are_the_same(setting: Setting) -> None:
+def test_names_and_settings_are_equivalent(setting: Setting) -> None:
     assert setting_of(name_of(setting)) == setting
 
 
@@ -49,6 +49,6 @@ def test_the_usual_names() -> None:
         ("8-seconds=0", "seconds"),
     ],
 )
-def test_what_is_no_setting_is_said(name: str, says: str) -> None:
+def test_an_invalid_setting_is_refused(name: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         setting_of(name)

@@ -1,4 +1,4 @@
-"""Simulated time is exact: what arithmetic says about workers, checkpoints, luck and thinking holds."""
+"""Simulated time agrees with arithmetic on workers, checkpoints, failures and the optimizer's own time."""
 
 import math
 from dataclasses import replace
@@ -22,7 +22,7 @@ def fresh(number: int) -> tuple[float, float]:
 
 
 def mixed(number: int) -> tuple[float, float]:
-    """A new configuration each time, at all budgets by turns."""
+    """A new configuration each time, at all budgets in turn."""
     return (number * 0.618) % 1, BUDGETS[number % 3]
 
 
@@ -33,7 +33,7 @@ def climbing(number: int) -> tuple[float, float]:
 
 @given(workers=st.integers(1, 40), rounds=st.integers(1, 12))
 def test_equal_costs_finish_in_rounds(workers: int, rounds: int) -> None:
-    """W workers finish W evaluations at each full unit of time, the last ones with the clock."""
+    """W workers finish W evaluations per unit of time, the last ones exactly at the end of the clock."""
     optimizer = Listed(fresh)
     trace = simulate(optimizer, Line(), Setting(workers=workers, total=float(workers * rounds)), 0)
     assert trace.evaluations == workers * rounds
@@ -43,7 +43,7 @@ def test_equal_costs_finish_in_rounds(workers: int, rounds: int) -> None:
 
 
 def test_thirds_add_up() -> None:
-    """However sums of parts are rounded, an evaluation that ends with the clock counts."""
+    """An evaluation that ends exactly with the clock counts in spite of rounding errors."""
     for total in range(1, 40):
         trace = simulate(Listed(climbing), Line(), Setting(total=float(total)), 0)
         assert trace.evaluations == 3 * total
@@ -72,7 +72,7 @@ def test_workers_are_never_busier_than_the_clock(
 
 
 def test_checkpoints_pay_the_difference() -> None:
-    """Nine units of a configuration cost nine with checkpoints, and 1 + 3 + 9 without."""
+    """Training up to nine units costs nine with checkpoints, and 1 + 3 + 9 without."""
     resumed = simulate(Listed(climbing), Line(), Setting(total=10.0), 0)
     scratch = simulate(Listed(climbing), Line(), Setting(total=10.0 * 13 / 9, resume=False), 0)
     assert resumed.evaluations == scratch.evaluations == 30
@@ -83,8 +83,8 @@ def test_measured_durations_come_from_the_problem() -> None:
     assert simulate(Listed(fresh), Line(price=0.5), Setting(total=10.0), 0).evaluations == 10
 
 
-def test_a_search_that_repeats_itself_comes_to_its_end() -> None:
-    """Only a smaller budget's checkpoint pays, so the same evaluation again costs the same again."""
+def test_a_search_that_repeats_itself_ends() -> None:
+    """A checkpoint helps only at a larger budget, so a repeated evaluation costs the same again."""
     trace = simulate(Listed(lambda _: (0.5, 9.0)), Line(), Setting(total=10.0), 0)
     assert trace.evaluations == 10
     trace = simulate(Listed(lambda i: (0.5, (3.0, 9.0, 9.0)[i % 3])), Line(), Setting(total=10.0), 0)
@@ -92,7 +92,7 @@ def test_a_search_that_repeats_itself_comes_to_its_end() -> None:
 
 
 def test_a_lost_evaluation_is_asked_again() -> None:
-    """Half of its time is gone, and the optimizer hears nothing of a loss."""
+    """Half of its time has passed, and the optimizer is told no loss."""
     optimizer = Listed([(i / 50, 9.0) for i in range(50)])
     trace = simulate(optimizer, Line(), Setting(total=200.0, losses=0.3), 0)
     assert trace.lost == len(optimizer.lost) > 5
@@ -100,7 +100,7 @@ def test_a_lost_evaluation_is_asked_again() -> None:
     assert trace.ended == pytest.approx(50 + trace.lost / 2) == pytest.approx(trace.busy)
 
 
-def test_our_presets_get_lost_evaluations_back() -> None:
+def test_presets_repeat_lost_evaluations() -> None:
     problem = Line()
     optimizer = Preset(problem.space, problem.ladder, 0, preset="default")
     trace = simulate(optimizer, problem, Setting(workers=4, total=40.0, losses=0.2), 0)
@@ -119,7 +119,7 @@ def test_stragglers_have_mean_one() -> None:
 
 
 def test_shares_of_crashes_and_losses() -> None:
-    """Crashes belong to the configuration, at every budget; both have the share that was asked for."""
+    """A crash depends on the configuration alone; both crashes and losses have the given share."""
     optimizer = Listed(climbing)
     trace = simulate(optimizer, Line(), Setting(total=1000.0, crashes=0.2), 0)
     by_config: dict[float, set[bool]] = {}
@@ -131,8 +131,8 @@ def test_shares_of_crashes_and_losses() -> None:
     assert lost.lost / (lost.lost + lost.evaluations) == pytest.approx(0.2, abs=4 * 0.4 / math.sqrt(2000))
 
 
-def test_the_optimizer_thinks_one_thing_at_a_time() -> None:
-    """Eight workers that start together wait for one another's ask, a tenth of a training each."""
+def test_the_optimizer_handles_one_call_at_a_time() -> None:
+    """Eight workers that start together wait for one another's asks, each a tenth of a training."""
     setting = Setting(workers=8, total=8 * 1.75, seconds=10.0)
     optimizer = Listed(fresh, thinks=1.0)
     problem = Line()
@@ -143,14 +143,14 @@ def test_the_optimizer_thinks_one_thing_at_a_time() -> None:
     assert free.evaluations == 8
 
 
-def test_an_optimizer_that_thinks_past_the_end_is_asked_no_more() -> None:
+def test_asks_stop_when_the_clock_has_ended() -> None:
     optimizer = Listed(fresh, thinks=100.0)
     trace = simulate(optimizer, Line(), Setting(workers=4, total=8.0, seconds=10.0), 0)
     assert (trace.evaluations, optimizer.number) == (0, 1)
 
 
 def test_the_same_seed_gives_the_same_search() -> None:
-    """And another seed another world; what the world deals does not depend on the order of the asks."""
+    """Another seed gives another search. The randomness does not depend on the order of the asks."""
 
     def run(seed: int) -> Trace:
         problem = Line(noise=0.1)
@@ -181,8 +181,8 @@ def test_the_incumbent_is_the_best_at_the_largest_budget() -> None:
     assert regret_at(trace.incumbents, 30.0) == 0.9
 
 
-def test_a_finite_space_that_is_used_up_ends_the_search() -> None:
-    """Random search knows three configurations, at the full budget alone."""
+def test_an_exhausted_space_ends_the_search() -> None:
+    """Random search has three configurations, at the full budget only."""
     problem = Line()
     problem.space = ConfigurationSpace({"x": (1, 3)})
     optimizer = Preset(problem.space, problem.ladder, 0, preset="random")

@@ -1,4 +1,4 @@
-"""Ranks, bands and tests against independent computations."""
+"""Ranks, bands and tests agree with independent computations."""
 
 import math
 from itertools import combinations, product
@@ -18,7 +18,7 @@ REGRETS = st.sampled_from([0.0, 0.1, 0.2, 0.5, math.inf])
 
 
 def panel(regrets: Floats) -> statistics.Panel:
-    """Returns a panel of (P, S, K) final regrets."""
+    """Return a panel of (P, S, K) final regrets."""
     problems, _, rivals = regrets.shape
     return statistics.Panel(
         setting="1",
@@ -40,8 +40,8 @@ def arrays(problems: int = 4, seeds: int = 3, rivals: int = 3) -> st.SearchStrat
 
 
 @given(arrays())
-def test_ranks_count_who_is_better(regrets: Floats) -> None:
-    """A rank is one and the better ones and half of the equal ones; ranks of a run sum to the same always."""
+def test_ranks_count_better_optimizers(regrets: Floats) -> None:
+    """A rank is 1 plus the number of better ones plus half the number of equal ones; the sum of ranks is constant."""
     for ranked, given_regrets in zip(statistics.ranks(panel(regrets)), regrets, strict=True):
         for row, values in zip(ranked[:, :, 0], given_regrets, strict=True):
             wanted = [1 + sum(v < u for v in values) + (sum(v == u for v in values) - 1) / 2 for u in values]
@@ -49,13 +49,13 @@ def test_ranks_count_who_is_better(regrets: Floats) -> None:
     assert statistics.mean_ranks(panel(regrets)).sum() == pytest.approx(6)
 
 
-def test_rounding_makes_no_winner() -> None:
+def test_rounding_errors_do_not_break_ties() -> None:
     regrets = np.array([[[0.1 + 0.2, 0.3, 0.4]]])
     assert statistics.ranks(panel(regrets))[0][0, :, 0].tolist() == [1.5, 1.5, 3]
 
 
 @given(st.lists(st.tuples(REGRETS, REGRETS), min_size=1, max_size=12))
-def test_duels_are_the_tests_of_the_books(pairs: list[tuple[float, float]]) -> None:
+def test_duels_agree_with_textbook_tests(pairs: list[tuple[float, float]]) -> None:
     """The sign test by counting coin flips; reversing a duel swaps wins and losses and keeps the p-values."""
     ours, theirs = np.array(pairs).T
     duel, back = statistics.duel_of(ours, theirs), statistics.duel_of(theirs, ours)
@@ -68,7 +68,7 @@ def test_duels_are_the_tests_of_the_books(pairs: list[tuple[float, float]]) -> N
     assert 0 <= duel.wilcoxon <= 1
 
 
-def test_wilcoxon_by_all_signs() -> None:
+def test_wilcoxon_agrees_with_all_sign_assignments() -> None:
     """Without ties, the p-value is the share of all assignments of signs that are at least as extreme."""
     rng = np.random.default_rng(0)
     ours, theirs = rng.random((2, 8))
@@ -78,7 +78,7 @@ def test_wilcoxon_by_all_signs() -> None:
     assert statistics.duel_of(ours, theirs).wilcoxon == pytest.approx(share)
 
 
-def test_a_clear_winner_is_significant_and_equals_are_not() -> None:
+def test_only_a_clear_winner_is_significant() -> None:
     rng = np.random.default_rng(0)
     theirs = rng.random(20)
     assert statistics.duel_of(theirs * 0.9, theirs).sign < 1e-4
@@ -86,7 +86,7 @@ def test_a_clear_winner_is_significant_and_equals_are_not() -> None:
     assert statistics.duel_of(theirs, theirs) == statistics.Duel(0, 20, 0, 1.0, 1.0)
 
 
-def test_bands_hold_the_mean_and_shrink_with_problems() -> None:
+def test_bands_contain_the_mean_and_shrink() -> None:
     rng = np.random.default_rng(0)
     few, many = (panel(rng.random((number, 5, 4))) for number in (4, 64))
     widths = []
@@ -98,8 +98,8 @@ def test_bands_hold_the_mean_and_shrink_with_problems() -> None:
     assert widths[1] < widths[0] / 2.5
 
 
-def test_bands_are_those_of_resampling_by_hand() -> None:
-    """The same bootstrap with loops gives the same spread."""
+def test_bands_agree_with_a_plain_bootstrap() -> None:
+    """A bootstrap with plain loops gives the same spread."""
     rng = np.random.default_rng(1)
     each = panel(rng.random((6, 5, 3)))
     ranked = [of_problem[:, 0, 0] for of_problem in statistics.ranks(each)]
@@ -108,13 +108,13 @@ def test_bands_are_those_of_resampling_by_hand() -> None:
     assert [low[0, 0], high[0, 0]] == pytest.approx(np.quantile(means, [0.025, 0.975]).tolist(), abs=0.06)
 
 
-def test_bands_are_the_same_every_time() -> None:
+def test_bands_are_reproducible() -> None:
     each = panel(np.random.default_rng(0).random((4, 5, 3)))
     assert np.array_equal(statistics.rank_bands(each), statistics.rank_bands(each))
     assert not np.array_equal(statistics.rank_bands(each), statistics.rank_bands(each, seed=1))
 
 
-def test_friedman_and_nemenyi_of_the_books() -> None:
+def test_friedman_and_nemenyi_agree_with_textbooks() -> None:
     """Demšar 2006 gives q = 2.343, 2.569 and 3.164 for 3, 4 and 10 classifiers, and CD = 1.25 for 4 on 14."""
     for rivals, q in ((3, 2.343), (4, 2.569), (10, 3.164)):
         difference = statistics.nemenyi(rivals, 20)
@@ -128,7 +128,7 @@ def test_friedman_and_nemenyi_of_the_books() -> None:
 
 
 @given(st.lists(st.integers(10, 60).map(lambda tenth: tenth / 10), min_size=1, max_size=8), st.integers(1, 30))
-def test_cliques_join_exactly_what_cannot_be_told_apart(means: list[float], tenths: int) -> None:
+def test_cliques_join_indistinguishable_optimizers(means: list[float], tenths: int) -> None:
     difference = tenths / 10 + 0.05
     bars = statistics.cliques(means, difference)
     for one, other in combinations(sorted(set(means)), 2):
@@ -138,7 +138,7 @@ def test_cliques_join_exactly_what_cannot_be_told_apart(means: list[float], tent
 
 
 def test_a_panel_reads_records() -> None:
-    """Regret at a fraction is that of the incumbent at that time; half-finished comparisons are left out."""
+    """The regret at a fraction is that of the incumbent then; incomplete comparisons are left out."""
     made = records()
     whole = statistics.panel_of(made)
     assert (len(whole.problems), whole.incomplete) == (4, 0)
@@ -152,14 +152,14 @@ def test_a_panel_reads_records() -> None:
     assert len(part.regrets[-1]) == 2
 
 
-def test_no_common_run_is_said() -> None:
+def test_optimizers_without_common_runs_are_refused() -> None:
     with pytest.raises(ValueError, match="leave out"):
         statistics.panel_of([record("p", "a", 0, [0.5]), record("q", "b", 0, [0.5])])
     with pytest.raises(ValueError, match="expected one of a"):
         statistics.duel(statistics.panel_of([record("p", "a", 0, [0.5])]), "a", "b")
 
 
-def test_without_an_incumbent_all_tie_for_worst() -> None:
+def test_searches_without_incumbent_share_the_last_rank() -> None:
     made = [record("p", name, 0, regrets) for name, regrets in (("a", []), ("b", []), ("c", [0.9] * 12))]
     ranks = statistics.mean_ranks(statistics.panel_of(made))
     assert ranks[:, -1].tolist() == [2.5, 2.5, 1.0]

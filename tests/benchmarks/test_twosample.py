@@ -1,4 +1,4 @@
-"""Laws: equal distributions are accepted about as often as the level says, different ones are told apart."""
+"""Equal distributions are rejected about as often as the level says, and different ones are detected."""
 
 import numpy as np
 import pytest
@@ -24,12 +24,12 @@ def test_samples_of_one_distribution_pass():
 
 
 @pytest.mark.parametrize("change", [{"shift": 1.0}, {"odds": (0.2, 0.3, 0.5)}])
-def test_another_distribution_of_a_column_is_told_apart(change):
+def test_a_different_column_is_detected(change):
     rng = np.random.default_rng(1)
     assert compare(sample(rng), sample(rng, **change), CHOICES, 0).p_value < 0.01
 
 
-def test_columns_that_only_depend_on_one_another_in_other_ways_are_told_apart_jointly():
+def test_a_different_dependence_is_detected_jointly():
     rng = np.random.default_rng(2)
     one = rng.random((500, 2))
     other = np.column_stack([one[:, 0], one[:, 0]])
@@ -47,7 +47,7 @@ def test_the_permutation_test_keeps_its_level():
     assert stats.kstest(p_values, "uniform").pvalue > 0.01
 
 
-def test_the_smallest_p_value_counts_as_often_as_there_are_tests():
+def test_the_smallest_p_value_is_multiplied_by_the_tests():
     rng = np.random.default_rng(4)
     tested = compare(sample(rng), sample(rng), CHOICES, 0)
     assert tested.p_value == pytest.approx(min(1, 4 * min(tested.p_values.values())))
@@ -55,7 +55,7 @@ def test_the_smallest_p_value_counts_as_often_as_there_are_tests():
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6))
-def test_the_order_of_the_samples_and_of_their_rows_does_not_matter(seed):
+def test_the_order_of_samples_and_rows_has_no_effect(seed):
     rng = np.random.default_rng(seed)
     one, other = rng.random(50), rng.random(60)
     assert same_numbers(one, other) == pytest.approx(same_numbers(other[::-1], one))
@@ -63,7 +63,7 @@ def test_the_order_of_the_samples_and_of_their_rows_does_not_matter(seed):
     assert same_choices(*choices) == pytest.approx(same_choices(choices[1], choices[0][::-1]))
 
 
-def test_a_choice_that_is_always_the_same_is_the_same():
+def test_a_constant_choice_is_no_difference():
     assert same_choices(np.zeros(5), np.zeros(7)) == 1.0
 
 

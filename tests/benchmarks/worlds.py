@@ -1,4 +1,4 @@
-"""A problem and an optimizer that cost nothing, and records made up from random incumbents."""
+"""A problem and an optimizer that take no time, and records with random incumbents."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from benchmarks.settings import setting_of
 
 
 class Line:
-    """The loss is the parameter; a training costs its share of the largest budget, or a multiple of it."""
+    """The loss is the parameter; a training costs its share of the largest budget, or a multiple of that."""
 
     name, family = "line", "lines"
 
@@ -32,7 +32,7 @@ class Line:
 
 
 class Listed:
-    """Asks for jobs from a list or a function of their number, lost ones again first; notes what it is told."""
+    """Asks for jobs from a list or a function of their number, lost ones first; records what it is told."""
 
     version: Mapping[str, str] = {"listed": "1"}
 
@@ -81,7 +81,7 @@ def record(
     error: str | None = None,
     **changes: Any,
 ) -> Record:
-    """Returns a run whose incumbents change at even steps of the clock, the last one at its end."""
+    """Return a run whose incumbents change at even steps of the clock, the last one at its end."""
     world = setting_of(setting)
     clock = world.total / world.workers
     steps = [(clock * (i + 1) / len(regrets), 1.0, value, value) for i, value in enumerate(regrets)]
@@ -102,7 +102,7 @@ def record(
 def records(
     *, optimizers: Sequence[str] = ("bohb-default", "random", "dehb"), settings: Sequence[str] = ("1",), seeds: int = 3
 ) -> list[Record]:
-    """Returns runs on four problems of two families, with random regrets that fall."""
+    """Return runs on four problems of two families, with random regrets that fall."""
     rng = default_rng(0)
     return [
         record(f"problem-{p}", name, seed, sorted(rng.random(12))[::-1], setting=setting, family=f"family-{p % 2}")

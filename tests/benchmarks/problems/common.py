@@ -1,4 +1,4 @@
-"""What the tests of the problems share: the data folder, random configurations, names."""
+"""Shared by the tests of problems: the data folder, random configurations, names."""
 
 import functools
 import importlib.util
@@ -18,7 +18,7 @@ SYNTHETIC, REAL = names("synthetic"), names("real")
 
 
 def require_data() -> None:
-    """Skips the test, or fails it where the data is promised, if the data or what reads it is not there."""
+    """Skip the test if the data or their reader are missing; fail it where they are promised."""
     if not os.environ.get(VARIABLE):
         _leave_out(f"the benchmark data is not here: {VARIABLE} is not set")
     if importlib.util.find_spec("onnxruntime") is None:
@@ -33,7 +33,7 @@ def _leave_out(reason: str) -> NoReturn:
 
 @functools.cache
 def problem(name: str) -> Problem:
-    """Makes each problem once, because loading takes time."""
+    """Return a problem, created once because loading takes time."""
     if name in REAL:
         require_data()
     return make(name)

@@ -1,4 +1,4 @@
-"""What holds for every problem."""
+"""Laws of every problem."""
 
 import json
 import math
@@ -14,8 +14,8 @@ from tests.benchmarks.problems.common import REAL, SYNTHETIC, losses, problem, s
 
 
 @pytest.mark.parametrize("name", [*SYNTHETIC, *REAL])
-def test_every_configuration_of_the_space_can_be_evaluated_at_every_budget(name):
-    """The loss is a number or NaN, the cost is positive, and a full training costs about 1."""
+def test_every_configuration_runs_at_every_budget(name):
+    """The loss is finite or NaN, the cost is positive, and a full training costs about 1."""
     it, rng = problem(name), np.random.default_rng(0)
     for config in some(it, 50):
         for budget in it.ladder:
@@ -30,7 +30,7 @@ def test_every_configuration_of_the_space_can_be_evaluated_at_every_budget(name)
 
 
 @pytest.mark.parametrize("name", [*SYNTHETIC, *REAL])
-def test_the_same_generator_gives_the_same_result(name):
+def test_equal_generators_give_equal_results(name):
     it = problem(name)
     configs = some(it, 10)
     for budget in (it.ladder[0], it.ladder[-1]):
@@ -38,7 +38,7 @@ def test_the_same_generator_gives_the_same_result(name):
 
 
 @pytest.mark.parametrize("name", [*SYNTHETIC, *REAL])
-def test_a_configuration_that_went_through_json_is_the_same_configuration(name):
+def test_a_configuration_survives_json(name):
     it = problem(name)
     configs = some(it, 10)
     copies = [json.loads(json.dumps(config)) for config in configs]
@@ -47,7 +47,7 @@ def test_a_configuration_that_went_through_json_is_the_same_configuration(name):
 
 @pytest.mark.parametrize("name", [*SYNTHETIC, *REAL])
 def test_neighbouring_budgets_are_a_factor_of_eta_apart(name):
-    """Every library can be given the same budgets by the smallest, the largest and eta."""
+    """So the smallest, the largest and eta define the budgets for every library."""
     ladder = problem(name).ladder
     assert ladder.eta == 3
     steps = len(ladder) - 1
@@ -55,8 +55,8 @@ def test_neighbouring_budgets_are_a_factor_of_eta_apart(name):
 
 
 @pytest.mark.parametrize("name", [*SYNTHETIC, *REAL])
-def test_half_of_the_random_configurations_have_a_regret_above_one(name):
-    """The sample is another one than the reference's; four standard errors are 0.1."""
+def test_half_of_random_configurations_have_regret_above_1(name):
+    """The sample differs from that of the reference; four standard errors are 0.1."""
     it = problem(name)
     regrets = [it.regret(config) for config in some(it, 400, seed=9)]
     assert 0.4 < np.mean(np.array(regrets) > 1) < 0.6
@@ -64,8 +64,8 @@ def test_half_of_the_random_configurations_have_a_regret_above_one(name):
 
 
 @pytest.mark.parametrize("name", SYNTHETIC)
-def test_the_optimum_has_no_regret_and_nothing_beats_it(name):
-    """Neither do small steps from it, nor random configurations."""
+def test_the_optimum_has_regret_0_and_is_not_beaten(name):
+    """Neither small steps from it nor random configurations are better."""
     it = problem(name)
     best = it.optimum()
     assert it.regret(best) == 0
@@ -88,7 +88,7 @@ def neighbours(it, best):
 
 
 @pytest.mark.parametrize("name", names("counting-ones"))
-def test_the_exact_median_is_the_one_of_a_sample(name):
+def test_the_exact_median_agrees_with_a_sample(name):
     it = problem(name)
 
     def losses_and_costs(configs):
@@ -98,7 +98,7 @@ def test_the_exact_median_is_the_one_of_a_sample(name):
     assert measured.median == pytest.approx(it.reference.median, abs=0.03 * -it.reference.best)
 
 
-def test_groups_families_and_names_fit_together():
+def test_groups_families_and_names_are_consistent():
     for name in names("all"):
         assert sum(name in family for family in FAMILIES.values()) == 1
     assert names("all") == (*SYNTHETIC, *REAL, "digits")
@@ -114,7 +114,7 @@ def test_a_problem_knows_its_own_name_and_family(name):
     assert name in FAMILIES[it.family]
 
 
-def test_real_training_gives_the_same_loss_for_the_same_seed():
+def test_real_training_is_reproducible():
     """A diverged training has infinite regret, so that no finite one is worse."""
     it = problem("digits")
     configs = some(it, 3)
@@ -124,19 +124,19 @@ def test_real_training_gives_the_same_loss_for_the_same_seed():
     assert Reference(0.0, 1.0).regret(math.nan) == math.inf
 
 
-def test_other_sizes_are_made_on_demand():
+def test_other_sizes_are_created_on_demand():
     assert make("counting-ones-3-5").name == "counting-ones-3-5"
     assert len(make("nas-4x3").space) == 4
 
 
 @pytest.mark.parametrize("call", [make, names])
-def test_an_unknown_name_is_refused_with_the_known_ones(call):
+def test_an_unknown_name_is_refused(call):
     with pytest.raises(bohb.SettingError, match=r"got 'brainin'; the problems are .*branin"):
         call("brainin")
 
 
 @pytest.mark.parametrize("name", ["taskset-imdb-lstm", "lcbench-167168"])
-def test_missing_data_is_said_to_be_missing(name, monkeypatch, tmp_path):
+def test_missing_data_are_reported(name, monkeypatch, tmp_path):
     monkeypatch.delenv(VARIABLE, raising=False)
     with pytest.raises(DataMissing, match=r"BOHB_BENCHDATA or pass --data"):
         make(name)

@@ -1,4 +1,4 @@
-"""The problems of published data against the tables they were made of, and against the networks asked directly."""
+"""Problems of published data agree with their tables, and with the networks called directly."""
 
 import json
 
@@ -32,7 +32,7 @@ def plain(entry, x):
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_forest_gives_back_what_was_measured(name):
+def test_a_forest_reproduces_the_measured_losses(name):
     """At every fourth configuration of the table; TaskSet's losses were cut at 2, where divergence counts as 2 too."""
     it, table = problem(name), Table(name)
     rows = range(0, len(table.X), 4)
@@ -44,7 +44,7 @@ def test_a_forest_gives_back_what_was_measured(name):
     np.testing.assert_allclose(found, measured, rtol=1e-5, atol=1e-4)
 
 
-def test_a_forest_gives_back_the_seconds_of_training():
+def test_a_forest_reproduces_the_training_times():
     it, table = problem("opda-alexnet-imagenet"), Table("opda-alexnet-imagenet")
     rng = np.random.default_rng(0)
     rows = range(0, len(table.X), 8)
@@ -53,8 +53,8 @@ def test_a_forest_gives_back_the_seconds_of_training():
 
 
 @pytest.mark.parametrize("name", ["arl-cartpole-ppo", "arl-lunar-lander-dqn"])
-def test_noise_is_as_wide_as_the_spread_of_the_seeds(name):
-    """Of the configurations whose spread is small enough to be cut nowhere."""
+def test_noise_has_the_spread_of_the_seeds(name):
+    """For configurations whose spread is too small to reach the bounds."""
     it, table = problem(name), Table(name)
     full = table.loss[:, :, -1]
     mean, spread = full.mean(axis=1), full.std(axis=1, ddof=1)
@@ -67,13 +67,13 @@ def test_noise_is_as_wide_as_the_spread_of_the_seeds(name):
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_losses_stay_within_what_is_possible(name):
+def test_losses_stay_within_their_bounds(name):
     low, high = SOURCES[name].bounds
     values = losses(problem(name), problem(name).ladder[-1], some(problem(name), 200))
     assert low <= values.min() <= values.max() <= high
 
 
-def test_a_budget_between_the_steps_is_read_at_the_nearest():
+def test_a_budget_between_steps_is_read_at_the_nearest():
     it = problem("taskset-imdb-lstm")  # 5, 6 and 8 are steps
     configs = some(it, 20)
     np.testing.assert_array_equal(losses(it, 50 / 9, configs), losses(it, 6, configs))
@@ -82,7 +82,7 @@ def test_a_budget_between_the_steps_is_read_at_the_nearest():
 
 
 def ask_network(folder, categorical, numeric, column):
-    """Returns one output of a network for one row of inputs, asked without any code of the suite but the path."""
+    """Return one output of a network for one row of inputs, without code of the suite except the path."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(
@@ -92,7 +92,7 @@ def ask_network(folder, categorical, numeric, column):
     return float(session.run(None, row)[0][0, column])
 
 
-def test_lcbench_is_the_network_asked_directly():
+def test_lcbench_agrees_with_the_network():
     """Codes from the encoding: task 167168 is 10; budget 51 / 9 is read at epoch 6."""
     it = problem("lcbench-167168")
     config = {
@@ -128,7 +128,7 @@ def test_inactive_parameters_of_xgboost_are_zero():
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_a_whole_ladder_in_one_call_is_as_good_as_budgets_one_by_one(name):
+def test_one_call_per_ladder_equals_one_per_budget(name):
     it = problem(name)
     for config in some(it, 5):
         for budget in it.ladder:
@@ -136,14 +136,14 @@ def test_a_whole_ladder_in_one_call_is_as_good_as_budgets_one_by_one(name):
             assert alone.loss == pytest.approx(losses(it, budget, [config])[0], rel=1e-4, abs=1e-5)
 
 
-def test_a_budget_that_another_library_rounded_is_the_one_of_the_ladder():
+def test_a_rounded_budget_is_recognised():
     it = problem("rbv2-rpart-12")
     configs = some(it, 5)
     np.testing.assert_array_equal(losses(it, it.ladder[1] * (1 + 1e-12), configs), losses(it, it.ladder[1], configs))
     assert (losses(it, 0.2, configs) != losses(it, it.ladder[1], configs)).any()
 
 
-def test_boosters_have_parameters_of_their_own():
+def test_each_booster_has_its_own_parameters():
     active = {config["booster"]: set(config) for config in some(problem("rbv2-xgboost-12"), 50)}
     assert "eta" not in active["gblinear"]
     assert "eta" in active["gbtree"]
@@ -151,7 +151,7 @@ def test_boosters_have_parameters_of_their_own():
     assert "rate_drop" in active["dart"]
 
 
-def test_a_reference_is_measured_once_and_again_when_something_changed(tmp_path, monkeypatch):
+def test_a_reference_is_cached_until_a_source_changes(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     source = tmp_path / "data"
     source.write_text("one")

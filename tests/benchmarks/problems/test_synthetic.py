@@ -1,4 +1,4 @@
-"""The synthetic problems against independent values: published optima, brute force, and measured correlations."""
+"""Synthetic problems agree with independent values: published optima, brute force, published correlations."""
 
 import itertools
 import math
@@ -29,7 +29,7 @@ def at(name, *point):
         ("forrester", -6.0207401),
     ],
 )
-def test_optima_are_the_published_ones(name, best):
+def test_optima_agree_with_publications(name, best):
     assert problem(name).reference.best == pytest.approx(best, rel=2e-7)
 
 
@@ -45,7 +45,7 @@ def test_cheap_branin_has_its_minimum_elsewhere():
     assert branin([3.1416, 2.4905], 0.0) == pytest.approx(0.4478874, abs=1e-4)
 
 
-def test_functions_at_points_computed_by_hand():
+def test_functions_at_points_calculated_by_hand():
     assert at("park2", 0, 0, 0, 0.7) == pytest.approx(-2 / 3)
     assert at("park1", 0, 0, 0, 1) == pytest.approx(-3 * math.e)
     assert at("forrester", 1 / 3) == pytest.approx(0)
@@ -65,7 +65,7 @@ def test_functions_at_points_computed_by_hand():
         ("mf-hartmann6-terrible", (-0.04, 0.04, 0.22)),
     ],
 )
-def test_low_fidelities_of_hartmann_mislead_as_much_as_measured_elsewhere(name, expected):
+def test_hartmann_fidelities_correlate_as_published(name, expected):
     """Spearman correlation of z = 3, 11, 33 with z = 100 on random points; four standard errors are 0.08."""
     it = problem(name)
     configs = some(it, 3000)
@@ -91,7 +91,7 @@ def test_counting_ones_counts_flips():
 
 
 @pytest.mark.parametrize("name", ["nas-6x5", "nas-5x3", "nas-2x4"])
-def test_dynamic_programming_finds_what_trying_everything_finds(name):
+def test_dynamic_programming_agrees_with_brute_force(name):
     it = make(name)
     every = (
         dict(zip(it.space, codes, strict=True))
@@ -109,7 +109,7 @@ def test_early_leaders_of_crossing_curves_lose():
     assert np.median(regrets[losses(it, 27, configs).argsort()[:30]]) < 0.2
 
 
-def test_shuffled_curves_say_nothing_below_the_full_budget():
+def test_shuffled_curves_are_uninformative():
     it = problem("curves-shuffled")
     configs = some(it, 3000)
     full = losses(it, 81, configs)
