@@ -1,4 +1,4 @@
-"""What can be searched: the space, and the only package that knows ConfigSpace.
+"""The search space. No other package knows the classes and the JSON of ConfigSpace.
 
 `Space` converts configurations to vectors and back. Its `columns` describe these vectors to the surrogates.
 """

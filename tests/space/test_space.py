@@ -1,5 +1,6 @@
 """Laws of the space, and its agreement with ConfigSpace about activity, constraints and distributions."""
 
+import ast
 import copy
 import json
 import math
@@ -8,6 +9,7 @@ import pickle
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import ConfigSpace as CS  # noqa: N817
@@ -17,10 +19,12 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, ks_2samp
 
+import bohb
 from bohb.errors import ConfigError, SpaceError
 from bohb.space import Space
-from bohb.space.configspace import read_parameter, read_quantile
+from bohb.space.configspace import is_serialised, parameter_names, read_parameter, read_quantile
 
+ROOT = Path(bohb.__file__).parent
 laws = settings(derandomize=True, max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 # Random spaces
@@ -661,6 +665,26 @@ def test_unpack_is_the_inverse_of_pack_through_json() -> None:
 def test_data_that_do_not_describe_a_space_are_refused(data: Any) -> None:
     with pytest.raises(SpaceError, match="expected"):
         Space.from_json(data)
+
+
+def test_names_can_be_read_from_json() -> None:
+    space = Space({"b": ["x", "y"], "a": (0.0, 1.0)})
+    assert is_serialised(space.to_json())
+    assert not is_serialised({"b": ["x", "y"], "hyperparameters": {"range": [0, 1]}})
+    assert sorted(parameter_names(space.to_json())) == sorted(space.names)
+
+
+def test_only_the_package_space_knows_configspace() -> None:
+    """Elsewhere no code names its classes or the keys of its JSON. The control is the package itself."""
+    words = {"hyperparameters", "forbiddens", *(name for name in dir(CS) if name[0].isupper())} - {"ConfigurationSpace"}
+    users = set()
+    for path in ROOT.rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        attributes = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+        if texts & words or any(f"ConfigSpace.{word}" in attributes for word in words):
+            users.add(path.relative_to(ROOT).parts[0])
+    assert users == {"space"}
 
 
 # Processes
