@@ -132,7 +132,7 @@ class Case:
 
     @property
     def message(self) -> dict[str, Any]:
-        """What the child is told."""
+        """The message to the child."""
         return {
             "description": self.space.to_serialized_dict(),
             "results": self.results,

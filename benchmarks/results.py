@@ -38,7 +38,7 @@ class Record:
         evaluations: The number of told results.
         failures: The number of failures among them.
         lost: The number of evaluations that were lost with their worker.
-        busy: The simulated time that workers spent evaluating.
+        busy: The total simulated time that workers spent on evaluations.
         ended: The simulated time at which the search ended.
         seconds: The time of the optimizer's own code.
         wall: The time of the whole run, in seconds.

@@ -31,7 +31,7 @@ PARTS = {
     "seconds": _Part("seconds", 600.0, "what a full training takes, so that the optimizer's own time can be added"),
     "total": _Part("total", None, f"full trainings in all: {SERIAL_TOTAL:g} for one worker, else {PARALLEL_TOTAL:g}"),
 }
-"""What can follow the number of workers in a name."""
+"""The parts that may follow the number of workers in a name."""
 
 
 def setting_of(name: str) -> Setting:

@@ -51,7 +51,7 @@ class Setting:
 
 @dataclass(slots=True)
 class Trace:
-    """What happened in one search.
+    """The outcome of one search.
 
     Attributes:
         incumbents: (time, budget, loss, regret) whenever the incumbent changes: the lowest observed loss at the largest
@@ -59,8 +59,8 @@ class Trace:
         evaluations: The number of told results.
         failures: The number of failures among them.
         lost: The number of evaluations that were lost with their worker.
-        busy: The time that workers spent evaluating.
-        ended: When the search ended: at the end of the clock, or earlier if the optimizer stopped asking.
+        busy: The total time that workers spent on evaluations.
+        ended: The time at which the search ended: the end of the clock, or earlier if the optimizer stopped asking.
     """
 
     incumbents: list[tuple[float, float, float, float]] = field(default_factory=list)

@@ -156,14 +156,14 @@ def family_regrets(panel: Panel) -> dict[str, Floats]:
 
 @dataclass(frozen=True, slots=True)
 class Duel:
-    """How an optimizer did against another, by the median final regret on each problem.
+    """A comparison of two optimizers by the median final regret on each problem.
 
     Attributes:
-        wins: Problems on which it was better.
-        ties: Problems on which both were as good.
-        losses: Problems on which it was worse.
-        sign: P-value of the exact two-sided sign test, ties left out.
-        wilcoxon: P-value of the two-sided signed-rank test of the differences, ties left out.
+        wins: The number of problems on which the first is better.
+        ties: The number of problems on which both are equal.
+        losses: The number of problems on which the first is worse.
+        sign: The p-value of the exact two-sided sign test without ties.
+        wilcoxon: The p-value of the two-sided signed-rank test of the differences without ties.
     """
 
     wins: int

@@ -1,4 +1,4 @@
-"""The problems of the suite: their names, their families and groups, and how to make one.
+"""The problems of the suite: their names, their families and groups, and how to create one.
 
 Adding one is a class with the members of `problem.Problem`, and a line in `_MAKERS` below.
 """

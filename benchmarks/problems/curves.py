@@ -27,7 +27,7 @@ ENTRIES: list[dict[str, Any]] = [
     {"name": "solver", "type": "categorical", "choices": ["plain", "eager", "careful"]},
 ]
 SOLVERS = {"plain": (0.05, 0.0), "eager": (0.15, 0.5), "careful": (0.0, -0.1)}
-"""What a solver adds to the asymptote, and to the speed."""
+"""By solver, the shifts of the asymptote and of the speed."""
 
 DECAY, MOMENTUM, UNITS = 1e-3, 0.8, 128
 """The values with the lowest asymptote."""

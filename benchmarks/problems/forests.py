@@ -62,7 +62,7 @@ SOURCES = {
 
 
 class Curve(NamedTuple):
-    """The answer of a forest for one configuration, by step of the fidelity grid; costs in full trainings."""
+    """The prediction of a forest for one configuration at each step of the fidelity grid; costs in full trainings."""
 
     losses: list[float]
     deviations: list[float] | None

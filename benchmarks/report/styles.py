@@ -16,7 +16,7 @@ _DASHED, _DOTTED, _DASH_DOT = (0, (4, 1.4)), (0, (1.2, 1.2)), (0, (5, 1.4, 1.2, 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How an optimizer is drawn."""
+    """The style of an optimizer in the figures."""
 
     color: str
     line: Any = "-"
