@@ -13,6 +13,7 @@ root of the number of columns (Hvarfner et al. 2024, arXiv 2402.02229). The prio
 numeric columns: what is learned about one informs the others, so few values suffice to learn how rough a function is.
 """
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -92,7 +93,7 @@ class GaussianProcess:
         num_steps: The largest number of steps of the optimisation.
 
     Attributes:
-        inverse_squares: `(d,)` 1 / length^2 of each column.
+        inverse_squared_lengths: `(d,)` 1 / length^2 of each column.
         variance: The variance of the function.
 
     Raises:
@@ -119,7 +120,7 @@ class GaussianProcess:
         moments = prior.moments(~categorical if correlated is None else correlated)
         fit = _Fit(distances, values[rows], unreliability[rows], *moments)
         found = fit.search(prior.initial_noise, num_steps)
-        self.inverse_squares, self.variance = np.exp(found[:-3]), math.exp(found[-3])
+        self.inverse_squared_lengths, self.variance = np.exp(found[:-3]), math.exp(found[-3])
         self._noise = np.exp(found[-2] + found[-1] * unreliability) + JITTER * self.variance
         self._condition()
 
@@ -145,9 +146,7 @@ class GaussianProcess:
 
         This is the kriging believer of Ginsbourger et al. 2010. The hyperparameters do not change.
         """
-        other = object.__new__(GaussianProcess)
-        other._categorical, other.variance = self._categorical, self.variance
-        other.inverse_squares = self.inverse_squares
+        other: GaussianProcess = copy.copy(self)
         other._points = np.concatenate([self._points, _with_inactive_choices(points, self._categorical)])
         other._values = np.concatenate([self._values, self._covariances(points) @ self._weights])
         other._noise = np.concatenate([self._noise, np.full(len(points), self._noise.min())])
@@ -158,7 +157,9 @@ class GaussianProcess:
         """Return the `(m, n)` covariances of the function between `(m, d)` points and the observed ones."""
         squares = np.zeros((len(points), len(self._points)))
         points = _with_inactive_choices(points, self._categorical)
-        columns = zip(points.T, self._points.T, self.inverse_squares.tolist(), self._categorical.tolist(), strict=True)
+        columns = zip(
+            points.T, self._points.T, self.inverse_squared_lengths.tolist(), self._categorical.tolist(), strict=True
+        )
         for one, other, inverse_square, is_categorical in columns:
             distances = _squared_distances(one, other, is_categorical=is_categorical)
             squares += np.multiply(distances, inverse_square, out=distances)
@@ -313,9 +314,9 @@ class _Fit:
 
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
         """Return the negative log posterior and its gradient (Rasmussen and Williams 2006, equations 2.30 and 5.9)."""
-        inverse_squares, variance = np.exp(theta[:-3]), math.exp(theta[-3])
+        inverse_squared_lengths, variance = np.exp(theta[:-3]), math.exp(theta[-3])
         noise = np.exp(theta[-2] + theta[-1] * self.unreliability)
-        correlations, slopes = matern(inverse_squares @ self.distances)
+        correlations, slopes = matern(inverse_squared_lengths @ self.distances)
         covariance = (variance * correlations).reshape(self.num, self.num)
         covariance.flat[:: self.num + 1] += noise + JITTER * variance
         factor, failed = scipy_part("linalg.lapack").dpotrf(covariance, lower=1, clean=1)
@@ -328,7 +329,7 @@ class _Fit:
         sensitivity = inverse - np.outer(weights, weights)
         flat, diagonal = sensitivity.ravel(), sensitivity.diagonal()
         gradient = np.empty_like(theta)
-        gradient[:-3] = 0.5 * variance * inverse_squares * (self.distances @ (flat * slopes))
+        gradient[:-3] = 0.5 * variance * inverse_squared_lengths * (self.distances @ (flat * slopes))
         gradient[-3] = 0.5 * variance * (flat @ correlations + JITTER * diagonal.sum())
         gradient[-2] = 0.5 * (diagonal @ noise)
         gradient[-1] = 0.5 * (diagonal @ (noise * self.unreliability))

@@ -52,7 +52,7 @@ def fitted(num=30, seed=0, noise=0.0):
 
 def test_predictions_agree_with_scikit_learn():
     process, points, values = fitted(noise=0.1)
-    kernel = ConstantKernel(process.variance) * Matern(process.inverse_squares**-0.5, nu=2.5)
+    kernel = ConstantKernel(process.variance) * Matern(process.inverse_squared_lengths**-0.5, nu=2.5)
     peer = GaussianProcessRegressor(kernel, alpha=process._noise, optimizer=None).fit(points, values)
     queries = np.random.default_rng(1).random((50, 3))
     for mine, theirs in zip(process.predict(queries), peer.predict(queries, return_std=True), strict=True):
@@ -61,7 +61,7 @@ def test_predictions_agree_with_scikit_learn():
 
 def test_leave_one_out_agrees_with_scikit_learn():
     process, points, values = fitted(num=12, noise=0.1)
-    kernel = ConstantKernel(process.variance) * Matern(process.inverse_squares**-0.5, nu=2.5)
+    kernel = ConstantKernel(process.variance) * Matern(process.inverse_squared_lengths**-0.5, nu=2.5)
     densities = []
     for row in range(12):
         rest = np.delete(np.arange(12), row)
@@ -123,7 +123,10 @@ def learned_lengths(length, correlation):
         values = np.linalg.cholesky(covariance + 1e-9 * np.eye(16)) @ rng.standard_normal(16)
         values = scaled(values)
         prior = Prior(correlation=correlation, noise=(math.log(1e-4), 1.0), initial_noise=1e-4)
-        return GaussianProcess(points, values, np.zeros(5, bool), np.zeros(16), prior=prior).inverse_squares ** -0.5
+        return (
+            GaussianProcess(points, values, np.zeros(5, bool), np.zeros(16), prior=prior).inverse_squared_lengths
+            ** -0.5
+        )
 
     return np.median([learn(seed) for seed in range(40)])
 
