@@ -38,7 +38,7 @@ napoleon_attr_annotations = False  # the signatures of the records show the type
 nitpick_ignore_regex = [
     ("py:class", r"(collections\.abc|concurrent\.futures|fractions|numpy|os|pathlib)\..*"),
     ("py:class", r"ConfigurationSpace"),
-    ("py:class", r"bohb\.(space\.columns\.Columns|models\.observations\.T|record\..*)"),
+    ("py:class", r"bohb\.(space\.columns\.Columns|space\.parameters\.Parameter|models\.observations\.T|record\..*)"),
 ]
 
 

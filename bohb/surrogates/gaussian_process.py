@@ -81,6 +81,8 @@ class Prior:
 class GaussianProcess:
     """The posterior distribution of a function, given its noisy values at points.
 
+    Raises numpy's `LinAlgError` if the covariance of the points is not positive definite.
+
     Args:
         points: `(n, d)`, n >= 1, NaN where inactive.
         values: `(n,)` with mean 0 and standard deviation about 1, as the priors expect.
@@ -95,9 +97,6 @@ class GaussianProcess:
     Attributes:
         inverse_squared_lengths: `(d,)` 1 / length^2 of each column.
         variance: The variance of the function.
-
-    Raises:
-        numpy.linalg.LinAlgError: If the covariance of the points is not positive definite.
     """
 
     def __init__(
