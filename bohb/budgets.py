@@ -126,23 +126,43 @@ def ladder(budgets: Iterable[Any], *, costs: Iterable[int | float] | None = None
         if costs is not None:
             raise BudgetError(f"expected no costs with a Ladder, which has its own, got costs={costs!r}; omit them")
         return budgets
-    if isinstance(budgets, str | bytes) or not isinstance(budgets, Iterable):
+    values = _values(budgets)
+    return Ladder(values, _increasing(values, "budget") if costs is None else _costs(costs, len(values)))
+
+
+def _values(budgets: Any) -> tuple[Any, ...]:
+    """Return budgets as Python values, each once."""
+    if not _is_sequence(budgets):
         raise BudgetError(f"expected a sequence of budgets such as [1, 3, 9], got {budgets!r}")
     values = tuple(_plain(budget) for budget in budgets)
     if not values:
         raise BudgetError("expected at least one budget, got an empty ladder")
     if any(budget in values[:i] for i, budget in enumerate(values)):
         raise BudgetError(f"expected every budget once, got {list(values)}; remove the repeated ones")
-    if costs is not None and (isinstance(costs, str | bytes) or not isinstance(costs, Iterable)):
+    return values
+
+
+def _costs(costs: Any, num: int) -> tuple[int | float, ...]:
+    """Return the costs of `num` budgets as Python numbers."""
+    if not _is_sequence(costs):
         raise BudgetError(f"expected a sequence of costs, one for each budget, got {costs!r}")
-    kind, given = ("budget", values) if costs is None else ("cost", tuple(costs))
-    if len(given) != len(values):
-        raise BudgetError(f"expected one cost for each of the {len(values)} budgets, got {len(given)} costs")
-    amounts = tuple(_number(amount, kind) for amount in given)
+    given = tuple(costs)
+    if len(given) != num:
+        raise BudgetError(f"expected one cost for each of the {num} budgets, got {len(given)} costs")
+    return _increasing(given, "cost")
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes)
+
+
+def _increasing(values: Iterable[Any], kind: str) -> tuple[int | float, ...]:
+    """Return strictly increasing positive values as Python numbers."""
+    amounts = tuple(_number(value, kind) for value in values)
     for lower, upper in pairwise(amounts):
         if not lower < upper:
             raise BudgetError(f"expected strictly increasing {kind}s, got {upper!r} after {lower!r}; sort them")
-    return Ladder(values, amounts)
+    return amounts
 
 
 def _num_steps(low: Fraction, high: Fraction, eta: Fraction) -> int:

@@ -55,20 +55,13 @@ class KernelDensity:
         prior_weight: float = 0.0,
         bounded: bool = True,
     ) -> None:
-        rows, widths, d = np.asarray(points, dtype=float), np.asarray(bandwidths, dtype=float), len(columns.edges)
-        if rows.ndim != 2 or rows.shape[1] != d or widths.shape not in (rows.shape, (d,)):
-            raise ValueError(
-                f"expected points (n, {d}) and bandwidths (n, {d}) or ({d},), got {rows.shape}, {widths.shape}"
-            )
+        rows, widths = np.asarray(points, dtype=float), np.asarray(bandwidths, dtype=float)
+        _check_shapes(rows, widths, len(columns.edges))
         self._columns, self._bounded = columns, bounded
-        self._shares = _shares(weights, len(rows), prior_weight)
-        if not self._shares.all():
-            kept = np.flatnonzero(self._shares[:-1])
-            rows, widths = rows[kept], widths[kept] if widths.ndim > 1 else widths
-            self._shares = self._shares[self._shares > 0]
+        rows, widths, self._shares = _weighted(rows, widths, _shares(weights, len(rows), prior_weight))
         # From here on arrays are transposed: (d, n). The prior, if any, is the last kernel. It is inactive in every
         # column, so that all its factors are uniform.
-        centres = np.full((d, len(self._shares)), np.nan)
+        centres = np.full((len(columns.edges), len(self._shares)), np.nan)
         centres[:, : len(rows)] = rows.T
         self._active = ~np.isnan(centres)
         numbers = [bins.find(centres[bins.column]) for bins in columns.bins]
@@ -289,6 +282,21 @@ def _ndtr(values: Floats) -> Floats:
 def _ndtri(values: Floats) -> Floats:
     """Return the standard normal quantile function."""
     return np.asarray(scipy_part("special").ndtri(values))
+
+
+def _check_shapes(rows: Floats, widths: Floats, d: int) -> None:
+    if rows.ndim != 2 or rows.shape[1] != d or widths.shape not in (rows.shape, (d,)):
+        raise ValueError(
+            f"expected points (n, {d}) and bandwidths (n, {d}) or ({d},), got {rows.shape}, {widths.shape}"
+        )
+
+
+def _weighted(rows: Floats, widths: Floats, shares: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return points, bandwidths and shares without the components of weight 0."""
+    if shares.all():
+        return rows, widths, shares
+    kept = np.flatnonzero(shares[:-1])
+    return rows[kept], widths[kept] if widths.ndim > 1 else widths, shares[shares > 0]
 
 
 def _shares(weights: ArrayLike | None, num: int, prior_weight: float) -> Floats:
