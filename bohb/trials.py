@@ -104,7 +104,7 @@ class Result:
     Attributes:
         trial: The trial.
         loss: The loss, to be minimised; `inf` for a failure.
-        status: `Status.OK`, or why the trial failed or has no effect.
+        status: `Status.OK`, or why the trial failed or has no effect; see also `is_failure`.
         checkpoint: The checkpoint from which a later trial of this configuration can resume, or None.
         info: Anything else that was told, as JSON values by name. The text of a failure is under `"error"`.
     """
@@ -114,6 +114,11 @@ class Result:
     status: Status
     checkpoint: str | None
     info: Mapping[str, Any]
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the trial failed, so that there is no loss to show; a late result may have one."""
+        return self.status not in (Status.OK, Status.LATE)
 
     def __hash__(self) -> int:
         """Return the hash of the trial's id, because a mapping has no hash."""

@@ -1,4 +1,4 @@
-"""Callbacks: what a run shows and records. One third party a file, loaded on first use."""
+"""Callbacks that show a run or record it in a tracker; each tracker is loaded on first use."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ __all__ = ["MLflowCallback", "Progress", "TensorBoardCallback"]
 
 
 def __getattr__(name: str) -> Any:
-    """Loads a tracker's callback on first use (PEP 562)."""
+    """Load a tracker's callback on first use (PEP 562)."""
     if name not in _HOME_OF:
         raise AttributeError(f"module 'bohb.callbacks' has no attribute {name!r}")
     return getattr(importlib.import_module(f"bohb.callbacks.{_HOME_OF[name]}"), name)

@@ -1,14 +1,14 @@
-"""A run in MLflow: a parent run for the search, and below it a run for each configuration. The only file that knows it.
+"""Record a search in MLflow: a parent run for the search, with a nested run for each configuration.
 
-Everything is written so that writing it twice changes nothing: runs are found again by their tags, and a metric has a
-time that follows from its trial. So a search that was killed and goes on has no run twice, and what was told but not
-yet written is written when it goes on.
+Writing a result twice changes nothing: runs are found again by their tags, and the time of a metric follows from its
+trial. So a search that was killed can be resumed. No run appears twice, and results that were told but not yet written
+are written then.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from bohb.callbacks.tracking import budget_name, is_failure, plain_values, step
+from bohb.callbacks.tracking import budget_name, plain_values, step
 from bohb.errors import SettingError
 from bohb.runner.records import Record, RunEnded, RunStarted, TrialEnded
 from bohb.runner.report import Report
@@ -22,18 +22,18 @@ MAX_TAG = 5000
 
 
 class MLflowCallback:
-    """Writes a search to MLflow: parameters, the loss by budget, checkpoints, failures, and the incumbent.
+    """Write a search to MLflow: parameters, the loss by budget, checkpoints, failures, and the incumbent.
 
-    Each configuration is one nested run. Its metric `loss` has the budget as step, and there is one `loss.budget_<b>`
-    for each budget, to sort by. The parent's metric `incumbent` has the trial as step.
+    Each configuration is one nested run. Its metric `loss` has the budget as step, and there is one metric
+    `loss.budget_<b>` for each budget, to sort by. The parent's metric `incumbent` has the trial as step.
 
-    A search is known by its `name`. If the last parent run of that name holds nothing but trials of this search, the
-    search goes on there; else a new one begins. Let one process at a time write to a search.
+    The `name` identifies a search. If the last parent run of that name holds only trials of this search, the search is
+    resumed there; otherwise a new parent run begins. Only one process at a time may write to a search.
 
     Args:
         tracking_uri: Where MLflow keeps its runs, such as `"sqlite:///mlflow.db"` or the address of a server.
-        name: What this search is called.
-        experiment: The experiment in MLflow; it is made if there is none.
+        name: The name of this search.
+        experiment: The experiment in MLflow; it is created if it does not exist.
 
     Raises:
         SettingError: If MLflow is not installed, or the name is empty.
@@ -43,9 +43,10 @@ class MLflowCallback:
         try:
             from mlflow.tracking import MlflowClient
         except ImportError as error:
-            raise SettingError("expected MLflow to be installed, found none: pip install 'bohb[mlflow]'") from error
+            advice = "pip install 'bohb[mlflow]'"
+            raise SettingError(f"expected MLflow, which is not installed; install it with {advice}") from error
         if not name:
-            raise SettingError("expected a name for the search, got ''; under it the search is found again")
+            raise SettingError("expected a name for the search, got ''; a search is resumed by its name")
         self._client: Any = MlflowClient(tracking_uri=tracking_uri)
         self._name = name
         found = self._client.get_experiment_by_name(experiment)
@@ -55,7 +56,7 @@ class MLflowCallback:
         self._written: set[int] = set()
 
     def __call__(self, record: Record) -> None:
-        """Writes a record."""
+        """Write a record."""
         match record:
             case RunStarted():
                 self._begin(record)
@@ -75,7 +76,7 @@ class MLflowCallback:
             self._write(result)
 
     def _find_parent(self, told: set[int]) -> None:
-        """Takes up the last parent run of this name if it is this search's, or makes one."""
+        """Resume the last parent run of this name if it belongs to this search, or create one."""
         # The name is compared here: MLflow's filters cannot quote every text.
         parents = self._search(f"tags.`{SEARCH_TAG}` LIKE '%'")
         last = next((parent for parent in parents if parent.data.tags[SEARCH_TAG] == self._name), None)
@@ -96,7 +97,7 @@ class MLflowCallback:
             self._written |= {int(tag.removeprefix(TRIAL_TAG)) for tag in tags if tag.startswith(TRIAL_TAG)}
 
     def _search(self, condition: str) -> Iterator[Any]:
-        """Returns the runs that fulfil a condition, the newest first."""
+        """Yield the runs that meet a condition, the newest first."""
         token = None
         while True:
             page = self._client.search_runs(
@@ -108,14 +109,14 @@ class MLflowCallback:
                 return
 
     def _write(self, result: Result) -> None:
-        """Writes a result to the run of its configuration, unless it is there."""
+        """Write a result to the run of its configuration, unless it was written before."""
         from mlflow.entities import Metric, Param, RunTag
 
         trial = result.trial
         if trial.id in self._written:
             return
         run_id = self._run_of(trial.config_id)
-        has_failed = is_failure(result)
+        has_failed = result.is_failure
         names = [] if has_failed else ["loss", f"loss.budget_{budget_name(trial)}"]
         tags = {TRIAL_TAG + str(trial.id): str(result.status), "bohb.bracket": str(trial.bracket)}
         if result.checkpoint is not None:
@@ -154,6 +155,6 @@ class MLflowCallback:
         self._client.set_terminated(run_id, status="KILLED" if stopped else "FINISHED")
 
     def _time(self, trial_id: int) -> int:
-        """Returns a time for a trial's metrics, in milliseconds; the same whenever it is written."""
+        """Return a time for a trial's metrics, in milliseconds; the same one every time."""
         start: int = self._parent.info.start_time
         return start + trial_id

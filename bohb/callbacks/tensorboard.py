@@ -1,11 +1,11 @@
-"""A run in TensorBoard: hyperparameters and loss by budget of each configuration.
+"""Record a search in TensorBoard: the hyperparameters of each configuration and its loss by budget.
 
 * `directory`: `incumbent` and `loss/budget_<b>`, with the trial as step.
 * `directory/config-<config_id>`: the hyperparameters, and `loss` with the budget as step.
-* `directory/trials.txt`: which trials are written, so that a search that goes on writes none twice.
+* `directory/trials.txt`: which trials are written, so that a resumed search writes none twice.
 
-The only file that knows tensorboardX. Its `SummaryWriter` writes in a thread, and whether an event is in its file
-nobody can tell before it is closed; so this uses the writer below it, which writes at once.
+tensorboardX's `SummaryWriter` writes in a thread and does not say when an event is in its file. This callback uses the
+writer below it, which writes at once.
 """
 
 import time
@@ -14,17 +14,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bohb.callbacks.tracking import budget_name, is_failure, plain_values, step
+from bohb.callbacks.tracking import budget_name, plain_values, step
 from bohb.errors import SettingError
 from bohb.runner.records import Record, RunEnded, RunStarted, TrialEnded
 from bohb.trials import Result
 
 
 class TensorBoardCallback:
-    """Writes a search as event files, for `tensorboard --logdir`.
+    """Write a search as event files, for `tensorboard --logdir`.
 
     Args:
-        directory: Where to. One search, one directory; one that was killed and goes on goes on there.
+        directory: The directory for the event files, one for each search. A search that was killed is resumed there.
 
     Raises:
         SettingError: If tensorboardX is not installed.
@@ -35,7 +35,7 @@ class TensorBoardCallback:
             from tensorboardX import event_file_writer, summary
         except ImportError as error:
             advice = "pip install 'bohb[tensorboard]'"
-            raise SettingError(f"expected tensorboardX to be installed, found none: {advice}") from error
+            raise SettingError(f"expected tensorboardX, which is not installed; install it with {advice}") from error
         self._files: Any = event_file_writer
         self._summaries: Any = summary
         self._directory = Path(directory).absolute()
@@ -45,7 +45,7 @@ class TensorBoardCallback:
         self._written = set(self._list.read_text().split()) if self._list.exists() else set()
 
     def __call__(self, record: Record) -> None:
-        """Writes a record."""
+        """Write a record."""
         match record:
             case RunStarted():
                 for result in record.results:
@@ -59,11 +59,11 @@ class TensorBoardCallback:
                 self._search = None
 
     def _write(self, result: Result) -> None:
-        """Writes a result, unless it is there; a failure has no loss to write."""
+        """Write a result, unless it was written before; a failure has no loss to write."""
         trial = result.trial
         if str(trial.id) in self._written:
             return
-        if not is_failure(result):
+        if not result.is_failure:
             self._add(f"loss/budget_{budget_name(trial)}", result.loss, trial.id)
             self._write_config(result)
         self._written.add(str(trial.id))
@@ -71,7 +71,7 @@ class TensorBoardCallback:
             file.write(f"{trial.id}\n")
 
     def _write_config(self, result: Result) -> None:
-        """Writes the run of a configuration, a file for each of its trials."""
+        """Write the run of a configuration, with a file for each of its trials."""
         trial = result.trial
         parts = self._summaries.hparams(plain_values(trial.config), {"loss": result.loss})
         file = self._open(self._directory / f"config-{trial.config_id}")
@@ -85,12 +85,12 @@ class TensorBoardCallback:
 
     def _open(self, folder: Path) -> Any:
         folder.mkdir(exist_ok=True)
-        # Without a suffix of its own, a file that is made in the same second would be written over.
+        # A unique suffix keeps a file of the same second from being overwritten.
         return self._files.EventsWriter(str(folder / "events"), f".{uuid.uuid4().hex[:12]}")
 
 
 def _put(file: Any, summaries: Iterable[Any], at: int) -> None:
-    """Writes summaries at a step; when it returns, they are in the file."""
+    """Write summaries at a step; they are in the file when this returns."""
     from tensorboardX.proto.event_pb2 import Event
 
     for summary in summaries:

@@ -1,26 +1,21 @@
-"""What trackers have in common: names and values as they accept them, and which step a budget is.
+"""Names, values and steps as trackers accept them.
 
-Trackers want flat names, numbers and whole steps; a configuration may have any name and value, and a budget may be a
-mapping. Nothing here knows a tracker.
+Trackers need flat names, numbers and integer steps. A configuration may have any name and value, and a budget may be a
+mapping.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from bohb.trials import Result, Status, Trial
+from bohb.trials import Trial
 
 MAX_TEXT = 500
-"""Characters of a value that is stored as text."""
-
-
-def is_failure(result: Result) -> bool:
-    """Whether a result has no loss to show."""
-    return result.status not in (Status.OK, Status.LATE)
+"""The longest text that is stored as a value, in characters."""
 
 
 def step(trial: Trial) -> int:
-    """Returns the step that stands for the budget: the budget itself if it is a whole number, else the rung."""
+    """Return the step of a trial: the budget if it is an integer, else the rung."""
     budget = trial.budget
     if isinstance(budget, int | float) and budget == int(budget):
         return int(budget)
@@ -28,17 +23,17 @@ def step(trial: Trial) -> int:
 
 
 def budget_name(trial: Trial) -> str:
-    """Returns the budget as a part of a name."""
+    """Return the budget as a part of a name."""
     return safe_name(str(trial.budget))
 
 
 def safe_name(text: str) -> str:
-    """Returns a name that every tracker accepts: letters, digits, and `_ - .`."""
+    """Return a name that every tracker accepts: letters, digits, and `_ - .`."""
     return re.sub(r"[^\w.-]+", "_", text, flags=re.ASCII).strip("_") or "_"
 
 
 def plain_values(config: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
-    """Returns a configuration with safe names, and everything but numbers as text; two names never become one."""
+    """Return a configuration with safe, distinct names, and with every value but numbers as text."""
     plain: dict[str, bool | int | float | str] = {}
     for name, value in config.items():
         safe = safe_name(str(name))

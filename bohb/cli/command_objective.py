@@ -20,11 +20,10 @@ from typing import IO, Any
 from bohb.cli.templates import fill_in
 from bohb.errors import WorkerLost
 from bohb.exchange.records import trial_facts
-from bohb.optimizer.outcomes import read_checkpoint, read_info, read_loss
-from bohb.runner.evaluation import Outcome
+from bohb.runner.evaluation import Outcome, read_returned
 from bohb.trials import Trial
 
-TAIL = 16_384
+MAX_BYTES = 16_384
 """Bytes of each stream to remember; the loss is at the end of one, the reason of a failure at the end of the other."""
 SECONDS_TO_DRAIN = 1.0
 """How long to wait for the end of the streams once the command has ended: what it left running may hold them open."""
@@ -65,17 +64,15 @@ def read_output(out: str, err: str) -> Outcome:
     """
     lines = out.strip().splitlines()
     last = lines[-1].strip() if lines else ""
-    expected = "expected the loss, or a JSON object with it, on the last line of stdout"
     try:
-        facts: dict[str, Any] = json.loads(last) if last.startswith("{") else {"loss": float(last)}
-        unknown = sorted(set(facts) - {"loss", "checkpoint", "info"})
-        if "loss" not in facts or unknown:
-            raise ValueError(f"the names {list(facts)}; there are loss, checkpoint and info")
-        checkpoint, info = read_checkpoint(facts.get("checkpoint")), read_info(facts.get("info"))
-        loss = read_loss(float("nan") if facts["loss"] is None else facts["loss"])
+        if not last.startswith("{"):
+            return read_returned(float(last))
+        facts: dict[str, Any] = json.loads(last)
+        has_no_loss = "loss" in facts and facts["loss"] is None  # JSON has no nan
+        return read_returned(facts | {"loss": float("nan")} if has_no_loss else facts)
     except (ValueError, TypeError, RecursionError) as error:
+        expected = "expected the loss, or a JSON object with it, on the last line of stdout"
         return Outcome(error=f"{expected}, got {last[:200]!r}: {error}", info={"exit_status": 0, "stderr": err})
-    return Outcome(loss=loss, checkpoint=checkpoint, info=info)
 
 
 def trial_json(trial: Trial) -> str:
@@ -127,7 +124,7 @@ class _Tail:
         while chunk := os.read(self.stream.fileno(), 65_536):
             os.write(self.copy_to, chunk)
             self.data += chunk
-            del self.data[:-TAIL]
+            del self.data[:-MAX_BYTES]
 
     def text(self) -> str:
         self.thread.join(SECONDS_TO_DRAIN)

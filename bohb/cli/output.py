@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from bohb._text import visible
 from bohb.trials import Result
 
 
@@ -19,24 +20,17 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def print_text(text: str) -> None:
     """Writes text for people to stdout."""
-    print(visible(text), flush=True)
+    print(visible(text, keep_lines=True), flush=True)
 
 
 def note(text: str) -> None:
     """Writes a remark to stderr."""
-    print(f"bohb: {visible(text)}", file=sys.stderr, flush=True)
+    print(f"bohb: {visible(text, keep_lines=True)}", file=sys.stderr, flush=True)
 
 
 def to_line(value: Any) -> str:
     """Returns a value as JSON on one line."""
     return json.dumps(value, allow_nan=False)
-
-
-def visible(text: str) -> str:
-    """Returns text in which no value of a study can steer the terminal."""
-    return "".join(
-        character if character.isprintable() or character == "\n" else repr(character)[1:-1] for character in text
-    )
 
 
 def config_text(config: Mapping[str, Any]) -> str:

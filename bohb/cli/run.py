@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from bohb._checks import positive_integer
 from bohb.cli import exits
 from bohb.cli.arguments import describe
 from bohb.cli.command_objective import Command
@@ -20,7 +21,7 @@ from bohb.runner.records import Record, TrialEnded, TrialLost
 
 if TYPE_CHECKING:
     from bohb.runner.evaluation import Objective
-    from bohb.runner.interface import Search
+    from bohb.runner.interface import AskTell
     from bohb.study.study import Study
     from bohb.trials import Trial
 
@@ -60,8 +61,12 @@ def run(options: Namespace) -> int:
 
     objective = _objective(options)
     with Study.open(options.study, lease=options.lease) as study:
-        search = study if options.total_trials is None else Until(study, _positive(options.total_trials))
-        report = _run(objective, cast("Search", search), options)
+        search = (
+            study
+            if options.total_trials is None
+            else Until(study, positive_integer("--total-trials", options.total_trials))
+        )
+        report = _run(objective, cast("AskTell", search), options)
         if isinstance(search, Until) and report.stopped_by not in ENDS and search.is_reached():
             report = replace(report, stopped_by="total_trials")
     if not options.json:
@@ -83,7 +88,7 @@ def _objective(options: Namespace) -> "Objective":
     return Command(tuple(options.words))
 
 
-def _run(objective: "Objective", search: "Search", options: Namespace) -> Any:
+def _run(objective: "Objective", search: "AskTell", options: Namespace) -> Any:
     from bohb.runner.executors.processes import ProcessExecutor
     from bohb.runner.launch import run as run_trials
 
@@ -93,7 +98,7 @@ def _run(objective: "Objective", search: "Search", options: Namespace) -> Any:
     with contextlib.ExitStack() as stack:
         folder = options.directory or stack.enter_context(tempfile.TemporaryDirectory(prefix="bohb-run-"))
         engine = ProcessExecutor(
-            _positive(options.workers),
+            positive_integer("--workers", options.workers),
             gpus_per_trial=options.gpus_per_trial,
             output=Path(folder) / "output",
             grace=options.grace,
@@ -125,9 +130,3 @@ def _show_text(record: Record) -> None:
             print_text(result_text(result) + (" (the best so far)" if result == incumbent else ""))
         case TrialLost(trial, reason):
             note(f"trial {trial.id} was given back: {reason}")
-
-
-def _positive(number: int) -> int:
-    if number < 1:
-        raise SettingError(f"expected a positive number, got {number}")
-    return number

@@ -1,13 +1,11 @@
 """What a schedule will cost, before anything is spent: the brackets counted, and a rehearsal on simulated workers."""
 
 import heapq
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from bohb._checks import positive_integer
 from bohb.budgets import Ladder
-from bohb.errors import SettingError
 from bohb.record import Record
 from bohb.schedules import Bracket, Brackets, Promote, Schedule, Start
 from bohb.schedules.bracket_log import BracketLog
@@ -82,7 +80,7 @@ def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, 
     Raises:
         SettingError: If a number is not a positive integer.
     """
-    num_workers, num_cycles = _check_count(num_workers, "num_workers"), _check_count(num_cycles, "cycles")
+    num_workers, num_cycles = positive_integer("num_workers", num_workers), positive_integer("cycles", num_cycles)
     cycle = _rehearse(schedule, ladder, capacity, 1, 1, resumed=False)
     resumed, afresh = (
         _rehearse(schedule, ladder, capacity, num_workers, num_cycles, resumed=resumed) for resumed in (True, False)
@@ -98,13 +96,6 @@ def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, 
         makespan_resumed=resumed.makespan,
         makespan_afresh=afresh.makespan,
     )
-
-
-def _check_count(number: Any, name: str) -> int:
-    """Return any kind of integer as Python's, if it is positive."""
-    if isinstance(number, bool) or not hasattr(number, "__index__") or operator.index(number) < 1:
-        raise SettingError(f"expected a positive integer as {name}, got {number!r}")
-    return operator.index(number)
 
 
 def _rungs(bracket: Bracket, ladder: Ladder) -> tuple[PlannedRung, ...]:

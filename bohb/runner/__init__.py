@@ -1,7 +1,7 @@
 """The runner: one loop that asks, evaluates and tells; where it evaluates is an argument.
 
-`run` is the door, `loop.Loop` the loop, and every engine is a PEP 3148 executor in a file of its own. A name loads its
-file on first use: a worker process needs a few of them only, and nobody pays for an engine that is not used.
+Start with `run`; `loop.Loop` is the loop. Every executor follows PEP 3148 and has a file of its own. A name loads its
+file on first use, so a worker process loads only what it needs.
 """
 
 import importlib
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bohb.runner.executors.ray import RayExecutor
     from bohb.runner.executors.serial import SerialExecutor
     from bohb.runner.executors.torchrun import TorchrunExecutor
-    from bohb.runner.interface import Search
+    from bohb.runner.interface import AskTell
     from bohb.runner.launch import run
     from bohb.runner.limits import cost
     from bohb.runner.records import (
@@ -35,7 +35,7 @@ _HOMES = {
     "executors.ray": ("RayExecutor",),
     "executors.serial": ("SerialExecutor",),
     "executors.torchrun": ("TorchrunExecutor",),
-    "interface": ("Search",),
+    "interface": ("AskTell",),
     "launch": ("run",),
     "limits": ("cost",),
     "records": ("Callback", "Record", "RunEnded", "RunStarted", "TrialEnded", "TrialLost", "TrialStarted"),
@@ -44,6 +44,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AskTell",
     "Callback",
     "FolderTrial",
     "HorovodExecutor",
@@ -54,7 +55,6 @@ __all__ = [
     "Report",
     "RunEnded",
     "RunStarted",
-    "Search",
     "SerialExecutor",
     "TorchrunExecutor",
     "TrialEnded",
@@ -66,7 +66,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Loads a public name on first use (PEP 562)."""
+    """Load a public name on first use (PEP 562)."""
     if name not in _HOME_OF:
         raise AttributeError(f"module 'bohb.runner' has no attribute {name!r}")
     return getattr(importlib.import_module(f"bohb.runner.{_HOME_OF[name]}"), name)

@@ -1,8 +1,8 @@
-"""The directory of a run: which checkpoints to delete, and never anything else.
+"""Delete the checkpoints in the directory of a run that no later trial can need, and nothing else.
 
-`config-<config_id>` holds what the trials of one configuration keep; `output` what they print. A path to delete comes
-from the user's objective or from a study file, so it is deleted only if it lies inside the directory, with every
-symbolic link on the way resolved; a link itself is removed, never followed.
+`config-<config_id>` holds the checkpoints of one configuration, `output` what the trials print. A path comes from the
+user's objective or from a study file. So it is deleted only if it lies inside the directory once every symbolic link on
+the way is resolved. A link is itself removed, and never followed.
 """
 
 import logging
@@ -10,36 +10,36 @@ import shutil
 import time
 from pathlib import Path
 
-from bohb.runner.interface import Search
+from bohb.runner.interface import AskTell
 
 log = logging.getLogger("bohb.runner")
 
-SECONDS_BETWEEN = 1.0
-"""At most so often: looking at every result after every tell would take longer and longer."""
+SECONDS_BETWEEN_DELETIONS = 1.0
+"""The least time between two searches for checkpoints: each one reads every result."""
 
 
-class Keeper:
-    """Deletes what `search.releasable()` names; called after a tell, so after the tell is durable.
+class CheckpointCleaner:
+    """Delete what `search.releasable()` names; called after a tell, when the result is durable.
 
     Args:
         search: The optimizer or study.
         directory: Where deletion is allowed.
     """
 
-    def __init__(self, search: Search, directory: Path) -> None:
+    def __init__(self, search: AskTell, directory: Path) -> None:
         self._search = search
         self._root = directory.resolve()
         self._seen: set[str] = set()
         self._next_at = 0.0
 
     def __call__(self) -> None:
-        """Deletes, unless that was done a moment ago."""
+        """Delete, unless that was done a moment ago."""
         if time.monotonic() >= self._next_at:
             self.release()
-            self._next_at = time.monotonic() + SECONDS_BETWEEN
+            self._next_at = time.monotonic() + SECONDS_BETWEEN_DELETIONS
 
     def release(self) -> None:
-        """Deletes every checkpoint that nothing can need again."""
+        """Delete every checkpoint that no later trial can need."""
         names = [name for name in self._search.releasable() if name not in self._seen]
         if not names:
             return
@@ -59,13 +59,13 @@ class Keeper:
         return [path for path in kept if path is not None]
 
     def _inside(self, name: str) -> Path | None:
-        """Returns the path that a checkpoint names if it lies inside the directory, or None."""
+        """Return the path of a checkpoint, or None if it does not lie inside the directory."""
         path = _located(name)
         return path if path is not None and self._root in path.parents else None
 
 
 def _located(name: str) -> Path | None:
-    """Returns the absolute path with every link on the way to its last part resolved; None if it names no path."""
+    """Return the absolute path with every link but the last part resolved; None if it is not a path."""
     if "\0" in name:
         return None
     path = Path(name).absolute()
@@ -81,5 +81,5 @@ def _delete(path: Path) -> None:
             shutil.rmtree(path)  # removes links, does not follow them
         else:
             path.unlink(missing_ok=True)
-    except OSError as error:  # a checkpoint too many costs space; it must not cost the run
+    except OSError as error:  # a checkpoint that stays costs space only; the run goes on
         log.warning("the checkpoint %s could not be deleted and stays: %s", path, error)

@@ -1,11 +1,11 @@
-"""One call of the objective, wherever it runs, and what came of it as plain data.
+"""One call of the objective, in any process, and its outcome as plain data.
 
-The loop submits an `Evaluation` and a trial to every engine alike. Whatever the objective does (return a number, raise,
-call `sys.exit`, return nonsense) comes back as an `Outcome`, with the traceback as text; so an exception that is in the
-future is always the engine's: a lost worker, a broken pool. That is how the loop tells the two kinds of failure apart,
-and why no engine needs to know how to pickle a user's exception.
+The loop submits an `Evaluation` and a trial to every executor. Whatever the objective does (return a number, raise,
+call `sys.exit`, return nonsense) comes back as an `Outcome`, with the traceback as text. So an exception in the future
+always means that the executor failed: a lost worker, a broken pool. The loop can tell the two kinds of failure apart,
+and no executor needs to pickle a user's exception.
 
-This file is loaded in every worker process; it imports nothing heavy.
+This file is loaded in every worker process, so it imports nothing heavy.
 """
 
 import functools
@@ -26,18 +26,18 @@ Objective = Callable[[Trial], Any]
 """Takes a trial; returns its loss, or a mapping with `"loss"` and, if wanted, `"checkpoint"` and `"info"`."""
 
 MAX_TRACEBACK = 20_000
-"""Characters of a traceback to keep, the last ones: deep recursions are long, and the end says what happened."""
+"""The number of characters of a traceback that are kept, from its end, which says what happened."""
 
 
 @dataclass(frozen=True, slots=True)
 class FolderTrial(Trial):
-    """What the objective gets if `run` was given a directory: the trial, and its configuration's folder.
+    """What the objective gets if `run` has a directory: the trial, with the folder of its configuration.
 
     Attributes:
         folder: `config-<config_id>` in the directory; it exists, and is the same for every trial of the configuration.
-            Write checkpoints here, each trial under a name of its own (`trial.folder / f"{trial.id}.pt"`), so that
-            one that is cut off leaves the one before it whole; return the path, and the next trial of this
-            configuration finds it as `checkpoint`.
+            Write each checkpoint under a name of its own (`trial.folder / f"{trial.id}.pt"`), so that a trial that is
+            interrupted leaves the previous checkpoint intact. Return the path, and the next trial of this configuration
+            finds it as `checkpoint`.
     """
 
     folder: Path
@@ -45,7 +45,7 @@ class FolderTrial(Trial):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one call of the objective.
+    """The outcome of one call of the objective.
 
     Attributes:
         loss: The loss; infinite if there was an error.
@@ -65,14 +65,14 @@ class Outcome:
 
 
 class Evaluation:
-    """The objective with what it needs, callable with a trial in any process.
+    """The objective, callable with a trial in any process.
 
     Args:
         objective: What to call.
-        directory: Where the folders of the configurations are, absolute; None for no folders.
-        seconds: Run the objective in a process of its own, and end that after so many seconds. For engines that
-            cannot end a trial themselves.
-        packed: What `pack` returned, in place of the objective.
+        directory: The absolute path of the directory of the run; None for no folders.
+        seconds: Run the objective in a process of its own, and end it after this many seconds; for executors that
+            cannot end a trial. None to run it in this process.
+        packed: What `pack` returned, if `objective` is None.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Evaluation:
         self.seconds = seconds
 
     def pack(self) -> bytes:
-        """Returns the objective as bytes, made once.
+        """Return the objective as bytes; it is pickled once.
 
         Raises:
             SettingError: If it cannot be pickled.
@@ -102,20 +102,20 @@ class Evaluation:
         return _restore, (self.pack(), self.directory, self.seconds)
 
     def __call__(self, trial: Trial) -> Outcome:
-        """Calls the objective. What it raises is in the outcome; what is raised is the engine's doing.
+        """Call the objective; what it raises is part of the outcome.
 
         Raises:
             WorkerLost: If the process that the objective ran in died.
         """
         if self.seconds is not None:
-            return self._call_in_child(trial, self.seconds)
+            return self._call_in_process(trial, self.seconds)
         try:
             objective = self._load()
         except Exception as error:
             return _failed(error, is_loaded=False)
-        placed = _place(trial, self.directory)
+        given = _with_folder(trial, self.directory)
         with worker_main.output_kept(self.output, f"trial-{trial.id}"):
-            return _call(objective, placed)
+            return _call(objective, given)
 
     @property
     def output(self) -> Path | None:
@@ -124,11 +124,11 @@ class Evaluation:
 
     def _load(self) -> Objective:
         if self._objective is None:
-            assert self._packed is not None, "an evaluation has an objective or a packed one"
+            assert self._packed is not None, "there is an objective or a packed one"
             self._objective = _unpickle(self._packed)
         return self._objective
 
-    def _call_in_child(self, trial: Trial, seconds: float) -> Outcome:
+    def _call_in_process(self, trial: Trial, seconds: float) -> Outcome:
         from bohb.runner.workers.timeout import call
 
         try:
@@ -144,13 +144,13 @@ def _restore(packed: bytes, directory: Path | None, seconds: float | None) -> Ev
 
 @functools.lru_cache(maxsize=1)
 def _unpickle(packed: bytes) -> Objective:
-    """Returns the objective; a worker that is used again has it already. The bytes came from our parent, by a pipe."""
+    """Return the objective, unpickled once per worker. The bytes came from our parent, through a pipe."""
     objective: Objective = pickle.loads(packed)  # noqa: S301
     return objective
 
 
-def _place(trial: Trial, directory: Path | None) -> Trial:
-    """Returns the trial with the folder of its configuration, which then exists."""
+def _with_folder(trial: Trial, directory: Path | None) -> Trial:
+    """Return the trial with the folder of its configuration, after making the folder."""
     if directory is None:
         return trial
     folder = directory / f"config-{trial.config_id}"
@@ -160,15 +160,23 @@ def _place(trial: Trial, directory: Path | None) -> Trial:
 
 def _call(objective: Objective, trial: Trial) -> Outcome:
     try:
-        return _read(objective(trial))
+        return read_returned(objective(trial))
     except WorkerLost:
         raise
-    except (Exception, SystemExit) as error:  # the objective's own failure, whatever it is: data from here on
+    except (Exception, SystemExit) as error:  # a failure of the objective is data from here on
         return _failed(error)
 
 
-def _read(value: Any) -> Outcome:
-    """Returns what an objective returned, checked where it was made; an `Outcome` was checked by whoever made it."""
+def read_returned(value: Any) -> Outcome:
+    """Return what an objective returned as an outcome.
+
+    Args:
+        value: A loss, a mapping with `"loss"` and, if wanted, `"checkpoint"` and `"info"`, or an `Outcome`, which is
+            returned as it is.
+
+    Raises:
+        OutcomeError: If it is anything else.
+    """
     if isinstance(value, Outcome):
         return value
     if not isinstance(value, Mapping):
@@ -184,7 +192,7 @@ def _read(value: Any) -> Outcome:
 
 
 def _failed(error: BaseException, *, is_loaded: bool = True) -> Outcome:
-    frames = error.__traceback__.tb_next if error.__traceback__ is not None else None  # without this file's own
+    frames = error.__traceback__.tb_next if error.__traceback__ is not None else None  # without the frame of this file
     lines = traceback.format_exception(type(error), error, frames)
     text = "".join(lines)[-MAX_TRACEBACK:]
     return Outcome(error=_describe(error), traceback=text, is_loaded=is_loaded)
@@ -193,5 +201,5 @@ def _failed(error: BaseException, *, is_loaded: bool = True) -> Outcome:
 def _describe(error: BaseException) -> str:
     try:
         return f"{type(error).__name__}: {error}"
-    except Exception:  # an exception whose text raises is still a failure, and its type says which
+    except Exception:  # `str(error)` itself raised; the type is left
         return type(error).__name__

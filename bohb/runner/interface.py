@@ -1,7 +1,7 @@
-"""What the runner needs of an optimizer or a study, and how it keeps the trials of a shared study its own.
+"""What the runner needs from an optimizer or a study, and how it keeps its leases of a shared study.
 
-A study that several processes share has three verbs more: `ask(lease=seconds)`, `heartbeat(trial)` and
-`release(trial)`. A trial whose lease runs out is asked again, so the loop says at intervals that its trials still run.
+A study that several processes share also has `ask(lease=seconds)`, `heartbeat(trial)` and `release(trial)`. A trial
+whose lease expires is asked again, so the loop renews the leases of its running trials.
 """
 
 import time
@@ -12,15 +12,15 @@ from bohb.budgets import Ladder
 from bohb.trials import Result, Trial
 
 LEASE_SECONDS = 60.0
-"""How long a trial of a shared study stays ours after the last sign of life, if the study has no lease of its own."""
+"""How long a lease lasts if the study does not say."""
 HEARTBEAT_SECONDS = 15.0
-"""How often the loop gives one; several may fail before the lease runs out."""
+"""The longest time between two heartbeats; several may fail before a lease expires."""
 BEATS_PER_LEASE = 4
-"""How many there are at least in a lease, however short it is."""
+"""The least number of heartbeats in a lease, however short it is."""
 
 
-class Search(Protocol):
-    """What `run` searches with: an `Optimizer`, a `Study`, or anything else with these members."""
+class AskTell(Protocol):
+    """What `run` can search with: an `Optimizer`, a `Study`, or any object with these members."""
 
     @property
     def ladder(self) -> Ladder:
@@ -36,39 +36,39 @@ class Search(Protocol):
 
     @property
     def pending(self) -> Sequence[Trial]:
-        """Every trial that was asked and not settled."""
+        """Every trial that was asked and neither told nor forgotten."""
 
     def ask(self) -> Trial:
-        """Returns the next trial."""
+        """Return the next trial."""
 
     def tell(
         self, trial: Trial, outcome: Any, *, checkpoint: Any = None, info: Mapping[str, Any] | None = None
     ) -> Result:
-        """Records an outcome; when it returns, the result is as durable as the search makes it."""
+        """Record an outcome; a study has written it to disk when this returns."""
 
     def forget(self, trial: Trial) -> None:
-        """Records that a trial never ran."""
+        """Record that a trial never ran."""
 
     def trial(self, trial_id: int) -> Trial:
-        """Returns a trial that was asked."""
+        """Return a trial that was asked."""
 
     def trajectory(self) -> Sequence[Result]:
-        """Returns the results that were the incumbent."""
+        """Return the results that were the incumbent, in order."""
 
     def releasable(self) -> Sequence[str]:
-        """Returns the checkpoints that nothing can need again."""
+        """Return the checkpoints that no later trial can need."""
 
 
-class Leases:
-    """Asks with a lease where there are leases, and keeps them alive.
+class LeaseKeeper:
+    """Ask with a lease if the study has leases, and renew them.
 
     Args:
         search: The optimizer or study.
-        is_blocking: Whether the engine evaluates inside `submit`. Then the loop cannot give signs of life, and asks
-            without a lease.
+        is_blocking: Whether the executor evaluates inside `submit`. Then the loop cannot renew leases, and asks without
+            one.
     """
 
-    def __init__(self, search: Search, *, is_blocking: bool) -> None:
+    def __init__(self, search: AskTell, *, is_blocking: bool) -> None:
         self._search: Any = search
         self._is_leased = hasattr(search, "heartbeat") and not is_blocking
         self._seconds: float = getattr(search, "lease", None) or LEASE_SECONDS
@@ -77,18 +77,18 @@ class Leases:
 
     @property
     def due_at(self) -> float:
-        """When the next sign of life is due, on the monotonic clock; never, without leases."""
+        """When the next heartbeat is due, on the monotonic clock; `inf` without leases."""
         return (
             self._beat_at + min(HEARTBEAT_SECONDS, self._seconds / BEATS_PER_LEASE) if self._is_leased else float("inf")
         )
 
     def ask(self) -> Trial:
-        """Returns the next trial."""
+        """Return the next trial."""
         trial: Trial = self._search.ask(lease=self._seconds) if self._is_leased else self._search.ask()
         return trial
 
     def beat(self, trials: Iterable[Trial]) -> None:
-        """Gives a sign of life for every running trial, if it is time."""
+        """Renew the lease of every running trial, if a heartbeat is due."""
         if time.monotonic() < self.due_at:
             return
         self._beat_at = time.monotonic()
@@ -96,5 +96,5 @@ class Leases:
             self._search.heartbeat(trial)
 
     def give_back(self, trial: Trial) -> None:
-        """Makes a trial that has no result available at once, to whoever asks next."""
+        """Make a trial without a result available to the next ask, of any process."""
         self._give_back(trial)

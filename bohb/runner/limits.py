@@ -1,10 +1,10 @@
-"""When a run starts no more trials, and what a trial costs. Nothing here knows what runs where."""
+"""The limits of a run, and the cost of a trial."""
 
-import math
 from dataclasses import dataclass
 
+from bohb._checks import check_positive
 from bohb.errors import SettingError
-from bohb.runner.interface import Search
+from bohb.runner.interface import AskTell
 from bohb.trials import Trial
 
 
@@ -28,7 +28,7 @@ class Limits:
             check_positive(name, value)
 
     def reached(self, num_trials: int, seconds: float, spent: float) -> str | None:
-        """Returns the name of a limit that is reached, or None."""
+        """Return the name of a limit that is reached, or None."""
         for name, amount in zip(Limits.__slots__, (num_trials, seconds, spent), strict=True):
             limit = getattr(self, name)
             if limit is not None and amount >= limit:
@@ -36,14 +36,8 @@ class Limits:
         return None
 
 
-def check_positive(name: str, value: object) -> None:
-    """Raises `SettingError` if a setting is no positive number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0 or math.isnan(value):
-        raise SettingError(f"expected a positive number as {name}, got {value!r}")
-
-
-def cost(search: Search, trial: Trial) -> float:
-    """Returns what a trial pays, in units of the ladder's costs: its whole budget, or what its checkpoint lacks."""
+def cost(search: AskTell, trial: Trial) -> float:
+    """Return the cost of a trial, in units of the ladder: of its whole budget, or of what its checkpoint lacks."""
     ladder = search.ladder
     full = ladder.costs[ladder.level(trial.budget)]
     if trial.checkpoint is None or trial.previous is None:

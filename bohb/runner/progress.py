@@ -1,7 +1,7 @@
-"""How a run goes, for people: a bar in a terminal, a widget in a notebook, plain lines everywhere else.
+"""The progress display: a bar in a terminal, a widget in a notebook, plain lines everywhere else.
 
-The bar is tqdm's (`pip install 'bohb[progress]'`) and lives in `progress_bar.py`. Without tqdm there are lines in a
-terminal too. What is shown is put together here.
+The bar needs tqdm (`pip install 'bohb[progress]'`) and lives in `progress_bar.py`. Without tqdm a terminal gets plain
+lines too.
 """
 
 import importlib.util
@@ -14,14 +14,14 @@ from bohb.runner.records import Record, RunEnded, RunStarted, TrialEnded
 from bohb.runner.standing import Standing, summary
 from bohb.trials import Result
 
-SECONDS_BETWEEN = 60.0
-"""How often lines say how the run goes if there is no news."""
+SECONDS_BETWEEN_LINES = 60.0
+"""The time between two lines while there is no new incumbent."""
 
 
 class Progress:
-    """Shows how a run goes, on stderr or in the notebook; `run(progress=True)` brings one.
+    """Show the progress of a run, on stderr or in the notebook; `run(progress=True)` adds one.
 
-    A callback: call it with each record of one run.
+    It is a callback: it is called with each record of one run.
     """
 
     def __init__(self, *, file: TextIO | None = None) -> None:
@@ -30,28 +30,28 @@ class Progress:
         self._show: Callable[[Record, Standing], None] | None = None
 
     def __call__(self, record: Record) -> None:
-        """Takes in a record and shows what is new."""
+        """Read a record and show what is new."""
         if self._show is None or isinstance(record, RunStarted):
             self._standing, self._show = Standing(), _display(self._file or sys.stderr)
         self._standing.take(record)
         self._show(record, self._standing)
 
 
-class Lines:
-    """Plain lines: one for each new incumbent, one a minute if there is none, and the report."""
+class PlainLines:
+    """Plain lines: one for each new incumbent, one a minute without news, and one at the end."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
         self._shown: Result | None = None
-        self._next_at = time.monotonic() + SECONDS_BETWEEN
+        self._next_at = time.monotonic() + SECONDS_BETWEEN_LINES
 
     def __call__(self, record: Record, standing: Standing) -> None:
-        """Writes a line if there is something to say."""
+        """Write a line if there is news."""
         match record:
             case RunStarted():
                 self._shown = standing.incumbent
             case TrialEnded() if standing.incumbent != self._shown or time.monotonic() >= self._next_at:
-                self._shown, self._next_at = standing.incumbent, time.monotonic() + SECONDS_BETWEEN
+                self._shown, self._next_at = standing.incumbent, time.monotonic() + SECONDS_BETWEEN_LINES
                 self._write(str(standing))
             case RunEnded(report):
                 self._write(summary(report))
@@ -71,4 +71,4 @@ def _display(file: TextIO) -> Callable[[Record, Standing], None]:
         from bohb.runner.progress_bar import Bar
 
         return Bar(file)
-    return Lines(file)
+    return PlainLines(file)

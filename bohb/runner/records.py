@@ -1,7 +1,7 @@
-"""What a run tells its callbacks: frozen records, one for each thing that happens.
+"""What a run tells its callbacks: one frozen record for each thing that happens.
 
-A callback is anything that can be called with one record; what it returns is ignored, and what it raises is logged and
-costs nothing. `print` is a callback. The usual one is a `match` over the records it cares for.
+A callback is any function of one record, such as `print`. What it returns is ignored. An exception in it is logged, and
+the run goes on. Most callbacks are a `match` over the records that they need.
 """
 
 import logging
@@ -21,9 +21,9 @@ class RunStarted:
 
     Attributes:
         workers: How many trials run at the same time.
-        limits: The limits that were given, by name: `max_trials`, `max_seconds`, `max_budget`.
-        results: What the search knew already, in the order of telling.
-        incumbent: The incumbent, if there is one already.
+        limits: The limits of the run by name: `max_trials`, `max_seconds`, `max_budget`.
+        results: The results that the search already has, in the order in which they were told.
+        incumbent: The incumbent, or None.
     """
 
     workers: int
@@ -34,7 +34,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class TrialStarted:
-    """A trial was handed to the executor; `seconds` since the run began."""
+    """A trial is about to be submitted, `seconds` after the run began."""
 
     trial: Trial
     seconds: float
@@ -42,14 +42,14 @@ class TrialStarted:
 
 @dataclass(frozen=True, slots=True)
 class TrialEnded:
-    """A trial was told; the search keeps the result before any callback sees it.
+    """A trial was told. A study has written the result to disk by then.
 
     Attributes:
         result: The result.
         incumbent: The incumbent after it.
-        cost: What the trial cost, in units of the ladder's costs.
-        spent: What all trials of this run have cost so far.
-        num_trials: How many trials this run has told so far.
+        cost: The cost of the trial, in units of the ladder's costs.
+        spent: The cost of all trials of this run so far.
+        num_trials: The number of trials that this run has told so far.
         trial_seconds: How long the trial took.
         seconds: How long the run has taken so far.
     """
@@ -65,7 +65,7 @@ class TrialEnded:
 
 @dataclass(frozen=True, slots=True)
 class TrialLost:
-    """A trial has no result through no fault of its own, and was given back to be asked again; `reason` says why."""
+    """A trial ended without a result and will be asked again; `reason` says why."""
 
     trial: Trial
     reason: str
@@ -84,7 +84,7 @@ Callback = Callable[[Record], Any]
 
 
 def notify(callbacks: Iterable[Callback], record: Record) -> None:
-    """Shows a record to every callback; an exception is logged, and keeps nothing from going on."""
+    """Call every callback with a record; log what they raise."""
     for callback in callbacks:
         try:
             callback(record)

@@ -1,4 +1,4 @@
-"""What a run did so far, counted, and at its end a record that people can read, in a terminal and in a notebook."""
+"""The totals of a run, and the report at its end, for terminals and notebooks."""
 
 import html
 from collections import Counter
@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bohb.runner.interface import Search
-from bohb.trials import Result, Status
+from bohb._text import visible
+from bohb.runner.interface import AskTell
+from bohb.trials import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +18,17 @@ class Report:
     Attributes:
         incumbent: The best result at the largest budget that has one, or None.
         trajectory: The results that were the incumbent, in order.
-        num_trials: How many trials this run told.
-        num_failures: How many of them failed.
-        num_lost: How many times a trial was lost with its worker and given back.
-        spent: What the told trials cost in units of the ladder, each promotion paying only beyond what it resumes.
-        seconds: How long the run took.
-        busy_seconds: How long the workers were evaluating, summed over them.
-        idle_seconds: How long they were not.
+        num_trials: The number of trials that this run told.
+        num_failures: The number of them that failed.
+        num_lost: How often a worker was lost under a trial.
+        spent: The cost of the told trials, in units of the ladder; a promotion that resumes pays only the difference.
+        seconds: The duration of the run.
+        busy_seconds: How long the workers evaluated, summed over the workers.
+        idle_seconds: How long they did not.
         stopped_by: Why it ended: the name of the limit, `"space exhausted"`, `"interrupted"` or `"terminated"`.
-        first_failure: What the first failed trial said, or None.
+        first_failure: The error of the first trial that failed, or None.
         output: The folder of what the trials printed, `trial-<id>.out` and `trial-<id>.err`, or None if they printed
-            nothing, or to where this program prints. Without a directory it is temporary, and gone when this program
+            nothing, or printed to the terminal. Without a directory it is temporary, and deleted when this program
             ends.
     """
 
@@ -45,11 +46,11 @@ class Report:
     output: Path | None = None
 
     def __str__(self) -> str:
-        """Returns the report as a few lines of text."""
+        """Return the report as a few lines of text."""
         return "\n".join(f"{name + ':':<10} {value}" for name, value in self._rows())
 
     def _repr_html_(self) -> str:
-        """Returns the report as a table, for notebooks; every value is escaped."""
+        """Return the report as a table for notebooks, with every value escaped."""
         cells = (
             f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
             f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
@@ -67,9 +68,9 @@ class Report:
             *self._incumbent_rows(),
         ]
         if self.first_failure is not None:
-            rows.append(("1st failure", _one_line(self.first_failure)))
+            rows.append(("1st failure", visible(self.first_failure)))
         if self.first_failure is not None and self.output is not None:
-            rows.append(("output", _one_line(str(self.output))))
+            rows.append(("output", visible(str(self.output))))
         return rows
 
     def _incumbent_rows(self) -> list[tuple[str, str]]:
@@ -79,20 +80,20 @@ class Report:
         config = ", ".join(f"{name}={value!r}" for name, value in trial.config.items())
         return [
             ("incumbent", f"loss {self.incumbent.loss:.6g} at budget {trial.budget} (trial {trial.id})"),
-            ("", _one_line(config)),
+            ("", visible(config)),
             ("improved", f"{len(self.trajectory)} times"),
         ]
 
 
 @dataclass(slots=True)
-class Tally:
-    """What a run did so far.
+class RunTotals:
+    """The totals of a run so far.
 
     Attributes:
         results: What was told, in order.
-        spent: What that cost.
-        busy_seconds: How long workers were at it, also in vain.
-        losses: How often a configuration lost its worker at a budget, by id and level.
+        spent: What the told trials cost.
+        busy_seconds: How long the workers evaluated, lost trials included.
+        losses: How often a worker was lost, by configuration id and level of the ladder.
     """
 
     results: list[Result] = field(default_factory=list)
@@ -100,9 +101,9 @@ class Tally:
     busy_seconds: float = 0.0
     losses: Counter[tuple[int, int]] = field(default_factory=Counter)
 
-    def report(self, search: Search, *, seconds: float, workers: int, stopped_by: str, output: Path | None) -> Report:
-        """Returns what the run did, in so many seconds with so many workers, and where the trials printed."""
-        failures = [result for result in self.results if result.status not in (Status.OK, Status.LATE)]
+    def report(self, search: AskTell, *, seconds: float, workers: int, stopped_by: str, output: Path | None) -> Report:
+        """Return the report of the run."""
+        failures = [result for result in self.results if result.is_failure]
         return Report(
             incumbent=search.incumbent,
             trajectory=search.trajectory(),
@@ -125,8 +126,3 @@ def _describe(failure: Result) -> str:
 
 def _share(report: Report, total: float) -> str:
     return f"{report.busy_seconds / total:.1%}" if total > 0 else "0%"
-
-
-def _one_line(text: str) -> str:
-    """Returns text with control characters made visible, so that no value can steer the terminal."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

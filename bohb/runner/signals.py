@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM, made to arrive where nothing can be lost.
+"""Delay Ctrl-C and SIGTERM until the loop waits.
 
-An interrupt in the middle of a tell would leave it half done. So while the loop runs, a signal is noted, and raised as
-KeyboardInterrupt only while the loop waits. Signals reach the main thread only; elsewhere nothing is changed.
+An interrupt in the middle of a tell would leave it half done. So while the loop runs, a signal is only noted; it is
+raised as KeyboardInterrupt while the loop waits. Signals reach the main thread only; in others nothing changes.
 """
 
 import signal
@@ -37,7 +37,7 @@ class Interrupts:
 
     @contextmanager
     def allowed(self) -> Iterator[None]:
-        """Lets a signal through, also one that came before."""
+        """Allow a signal to interrupt, also one that came before."""
         self._is_open = True
         try:
             self._raise_noted()
@@ -52,5 +52,5 @@ class Interrupts:
 
     def _raise_noted(self) -> None:
         if self.reason is not None:
-            self._is_open = False  # once is enough: what runs from here on cleans up
+            self._is_open = False  # only once: the code that runs next cleans up
             raise KeyboardInterrupt

@@ -1,24 +1,24 @@
-"""How a run stands, in one line: counted from its records."""
+"""The status of a run in one line, counted from its records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bohb.runner.records import Record, RunEnded, RunStarted, TrialEnded, TrialLost, TrialStarted
 from bohb.runner.report import Report
-from bohb.trials import Result, Status
+from bohb.trials import Result
 
 
 @dataclass(slots=True)
 class Standing:
-    """How a run goes: what the records said so far.
+    """The status of a run, from the records so far.
 
     Attributes:
         limits: The limits of the run, by name.
         incumbent: The incumbent.
-        num_trials: How many trials ended.
-        num_failures: How many of them failed.
-        num_running: How many run now.
-        spent: What the trials that ended have cost.
+        num_trials: The number of trials that ended.
+        num_failures: The number of them that failed.
+        num_running: The number of trials that run now.
+        spent: The cost of the trials that ended.
         seconds: How long the run has taken.
     """
 
@@ -31,7 +31,7 @@ class Standing:
     seconds: float = 0.0
 
     def take(self, record: Record) -> None:
-        """Takes in what a record says."""
+        """Update the status from a record."""
         match record:
             case RunStarted():
                 self.limits, self.incumbent = record.limits, record.incumbent
@@ -41,7 +41,7 @@ class Standing:
                 self.num_running, self.seconds = self.num_running - 1, record.seconds
             case TrialEnded():
                 self.num_running -= 1
-                self.num_failures += record.result.status not in (Status.OK, Status.LATE)
+                self.num_failures += record.result.is_failure
                 self.incumbent, self.num_trials = record.incumbent, record.num_trials
                 self.spent, self.seconds = record.spent, record.seconds
             case RunEnded():
@@ -49,7 +49,7 @@ class Standing:
 
     @property
     def fraction(self) -> float:
-        """How much of the run is done, from 0 to 1: the largest part of any limit that is used up."""
+        """How much of the run is done, from 0 to 1: the largest used share of any limit."""
         used = {"max_trials": self.num_trials, "max_seconds": self.seconds, "max_budget": self.spent}
         return min(1.0, max((used[name] / limit for name, limit in self.limits.items() if name in used), default=0.0))
 
@@ -72,7 +72,7 @@ class Standing:
 
 
 def summary(report: Report) -> str:
-    """Returns a run in one line."""
+    """Return a summary of a run in one line."""
     failed = f" ({report.num_failures} failed)" if report.num_failures else ""
     parts = [f"{report.num_trials} trials{failed}", f"spent {report.spent:g}", _incumbent(report.incumbent)]
     return " | ".join([*parts, _duration(report.seconds), f"stopped by {report.stopped_by}"])
@@ -85,7 +85,7 @@ def _incumbent(incumbent: Result | None) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Returns a length of time as people say it."""
+    """Return a duration as text, such as `2 min 05 s`."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

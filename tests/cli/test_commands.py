@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bohb
+from bohb._text import visible
 from bohb.cli import exits
 from bohb.cli.main import main
-from bohb.cli.output import visible
 from tests.cli.shell import ROOT, environment, lines, make
 from tests.cli.shell import bohb as shell
 
@@ -280,7 +280,7 @@ def test_an_unforeseen_error_is_not_taken_for_an_answer(tmp_path, call):
 
 @given(st.text())
 def test_no_value_steers_the_terminal(text):
-    assert all(character.isprintable() or character == "\n" for character in visible(text))
+    assert all(character.isprintable() or character == "\n" for character in visible(text, keep_lines=True))
 
 
 def test_the_page_lists_every_code_and_every_command():

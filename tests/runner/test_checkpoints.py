@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import bohb
 from bohb.runner import FolderTrial, ProcessExecutor, SerialExecutor, checkpoints
-from bohb.runner.checkpoints import Keeper
+from bohb.runner.checkpoints import CheckpointCleaner
 
 
 def make_optimizer(seed: int = 0) -> bohb.Optimizer:
@@ -44,7 +44,7 @@ def test_without_a_directory_a_trial_is_just_a_trial() -> None:
 
 def test_only_what_is_releasable_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After every tell: each releasable checkpoint is gone, every other one is there, the incumbent's above all."""
-    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN_DELETIONS", 0.0)
     optimizer = make_optimizer()
 
     def check(record):
@@ -112,14 +112,14 @@ def test_nothing_outside_the_directory_is_deleted(place: Path, monkeypatch: pyte
         "bad\0name",
         "s3://bucket/checkpoint",
     ]
-    Keeper(Named(names), place).release()
+    CheckpointCleaner(Named(names), place).release()
     assert (precious / "file").exists()
     assert (place / "config-0" / "deep" / "file").exists()
 
 
 def test_links_are_removed_and_not_followed(place: Path) -> None:
     names = [str(place / "config-0" / "link"), str(place / "config-0" / "deep"), str(place / "config-0" / "never-was")]
-    Keeper(Named(names), place).release()
+    CheckpointCleaner(Named(names), place).release()
     assert [path.name for path in (place / "config-0").iterdir()] == []
     assert (place.parent / "precious" / "file").exists()
 
@@ -127,14 +127,14 @@ def test_links_are_removed_and_not_followed(place: Path) -> None:
 def test_a_folder_that_holds_a_needed_checkpoint_stays(place: Path) -> None:
     """Also if the two are spelt in different ways."""
     needed = str(place / "config-0" / ".." / "config-0" / "deep" / "file")
-    Keeper(Named([str(place / "config-0"), str(place / "config-0" / "deep")], (needed,)), place).release()
+    CheckpointCleaner(Named([str(place / "config-0"), str(place / "config-0" / "deep")], (needed,)), place).release()
     assert (place / "config-0" / "deep" / "file").exists()
 
 
 def test_a_directory_that_is_a_link_itself_is_the_directory(place: Path) -> None:
     alias = place.parent / "alias"
     alias.symlink_to(place)
-    Keeper(Named([str(alias / "config-0" / "deep")]), alias).release()
+    CheckpointCleaner(Named([str(alias / "config-0" / "deep")]), alias).release()
     assert not (place / "config-0" / "deep").exists()
 
 
@@ -145,6 +145,6 @@ def test_a_directory_that_is_a_link_itself_is_the_directory(place: Path) -> None
 def test_no_combination_of_parts_leads_out(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
     top = tmp_path_factory.mktemp("top")
     directory = make_place(top)
-    Keeper(Named([str(directory) + "/" + "/".join(parts)]), directory).release()
+    CheckpointCleaner(Named([str(directory) + "/" + "/".join(parts)]), directory).release()
     assert (top / "precious" / "file").exists()
     assert directory.exists()

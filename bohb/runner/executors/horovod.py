@@ -1,6 +1,6 @@
-"""Each trial as a Horovod job: `horovod.run` with Gloo, on slots of its own, in a driver process of its own.
+"""Run each trial with `horovod.run` and Gloo, on slots of its own, in a driver process of its own.
 
-The only file that knows Horovod, which is imported in the processes of a job alone.
+Horovod is imported only in the processes of a trial.
 """
 
 import importlib
@@ -14,42 +14,42 @@ from pathlib import Path
 
 from bohb.errors import SettingError
 from bohb.runner.executors.hosts import share_slots
-from bohb.runner.executors.multirank import JobExecutor
+from bohb.runner.executors.multirank import MultiRankExecutor
 from bohb.runner.ranks.reports import Rank
-from bohb.runner.workers.temporary import Scratch
+from bohb.runner.workers.temporary import TemporaryFolder
 from bohb.runner.workers.worker import GRACE_SECONDS
 
 
-class HorovodExecutor(JobExecutor):
-    """Runs each trial as a Horovod job of `slots_per_trial` ranks, several jobs side by side.
+class HorovodExecutor(MultiRankExecutor):
+    """Run each trial as a Horovod job of `slots_per_trial` ranks; several jobs can run at the same time.
 
     Every rank calls the objective with the same trial, as in a script under `horovodrun`: it calls `hvd.init()`, wraps
-    its optimizer, and returns the loss; what rank 0 returns counts. Do what only one rank should do (writing the
-    checkpoint) where `hvd.rank() == 0`. Objectives need no `if __name__ == "__main__"`. A job takes some seconds to
+    its optimizer, and returns the loss; what rank 0 returns counts. Where one rank is enough, as for writing the
+    checkpoint, test `hvd.rank() == 0`. Objectives need no `if __name__ == "__main__"`. A job takes some seconds to
     start.
 
     An exception on any rank makes the trial a failure, with the traceback of the rank that raised first. A rank that
-    dies is a lost worker (`WorkerLost`): asked again with `run(retries=...)`, a failure without. A rank that hangs is
-    ended by `run(trial_seconds=...)`. In each case the whole job ends, and its slots are free again.
+    dies is a lost worker (`WorkerLost`): the trial is asked again with `run(retries=...)`, and a failure without. Set
+    `run(trial_seconds=...)` to end a rank that hangs. In each case the whole job ends and its slots are free again.
 
     Args:
-        slots: How many ranks may run at a time in all; by default as many as the hosts have, or the cores of this
+        slots: How many ranks may run at the same time in all; by default the slots of the hosts, or the cores of this
             machine.
-        slots_per_trial: How many ranks a trial gets.
+        slots_per_trial: The number of ranks of a trial.
         hosts: The hosts as Horovod writes them, `"h1:2,h2:4"`; by default this machine. Others are reached by ssh
             without a password, have the same Python at the same path, and can connect to a port of this machine.
         gpus_per_trial: How many GPUs of this machine a job sees, through `CUDA_VISIBLE_DEVICES`; no two running jobs
             see the same. Usually as many as `slots_per_trial`, with `torch.cuda.set_device(hvd.local_rank())` in the
             objective. For this machine only.
         gpus: The devices to share out, as for `ProcessExecutor`.
-        network_interfaces: The network interfaces for Gloo; by default Horovod looks for those that all hosts share.
+        network_interfaces: The network interfaces for Gloo; by default Horovod finds those that all hosts share.
         ssh_port: The port of ssh on the hosts.
         ssh_identity_file: The key for ssh.
         output: The folder for what the ranks print; `run` uses `output` in its directory instead, if it has one.
         grace: Seconds between SIGTERM and SIGKILL when a job is ended.
 
     Raises:
-        SettingError: If Horovod is not installed, a setting makes no sense, or there are too few slots or devices.
+        SettingError: If Horovod is not installed, a setting is not valid, or there are too few slots or devices.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class HorovodExecutor(JobExecutor):
     ) -> None:
         if importlib.util.find_spec("horovod") is None:
             raise SettingError(
-                "expected Horovod to be installed, found none: HOROVOD_WITH_GLOO=1 HOROVOD_WITH_PYTORCH=1 "
+                "expected Horovod, which is not installed; install it with HOROVOD_WITH_GLOO=1 HOROVOD_WITH_PYTORCH=1 "
                 "pip install --no-cache-dir --no-build-isolation 'bohb[horovod]', after PyTorch"
             )
         shared = share_slots(slots, slots_per_trial, hosts)
@@ -79,24 +79,24 @@ class HorovodExecutor(JobExecutor):
             )
         identity = None if ssh_identity_file is None else str(ssh_identity_file)
         interfaces = None if network_interfaces is None else tuple(network_interfaces)
-        scratch = Scratch("bohb-horovod-")
+        temporary = TemporaryFolder("bohb-horovod-")
         super().__init__(
-            HorovodLaunch(scratch.path, interfaces, ssh_port, identity),
+            HorovodLaunch(temporary.path, interfaces, ssh_port, identity),
             shared,
             gpus_per_trial=gpus_per_trial,
             gpus=gpus,
             output=output,
             grace=grace,
-            scratch=scratch,
+            temporary=temporary,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class HorovodLaunch:
-    """Starts a job with `horovod.run`, in the main thread of a driver process.
+    """Start the ranks with `horovod.run`, in the main thread of a driver process.
 
-    Horovod looks whether it has Gloo before every job, and loads the whole of PyTorch for that, some seconds of CPU. A
-    file in `folder` notes that a job ran, and so that the ones after it need not look.
+    Before every job Horovod checks that it has Gloo, and loads all of PyTorch for that, which takes seconds of CPU. A
+    file in `folder` notes that a job has run, so that later jobs skip the check.
     """
 
     folder: Path
@@ -106,8 +106,8 @@ class HorovodLaunch:
     rank_variable: str = "HOROVOD_RANK"
     host_variable: str = "HOROVOD_GLOO_RENDEZVOUS_ADDR"
 
-    def __call__(self, rank: Rank, place: str, size: int) -> None:
-        """Runs the job and waits for its end."""
+    def __call__(self, rank: Rank, hosts: str, size: int) -> None:
+        """Start the ranks and wait for them to end."""
         import horovod
         from horovod.runner import launch
 
@@ -119,12 +119,12 @@ class HorovodLaunch:
             horovod.run(
                 HorovodRank(rank),
                 num_proc=size,
-                hosts=place,
+                hosts=hosts,
                 use_gloo=True,
                 network_interfaces=None if self.network_interfaces is None else list(self.network_interfaces),
                 ssh_port=self.ssh_port,
                 ssh_identity_file=self.ssh_identity_file,
-                disable_cache=True,  # the cache is a file in the home folder that jobs side by side would share
+                disable_cache=True,  # the cache is a file in the home folder, which concurrent jobs would share
             )
         except RuntimeError as error:
             raise RuntimeError(_explain(str(error))) from error
@@ -132,16 +132,16 @@ class HorovodLaunch:
             has_gloo.touch()
         finally:
             for number, handler in handlers.items():
-                signal.signal(number, handler)  # Horovod replaces them for good
+                signal.signal(number, handler)  # Horovod does not put them back
 
 
 def _is_known(verbose: bool = False) -> bool:  # noqa: ARG001
-    """Answers Horovod's own question for Gloo."""
+    """Stand in for Horovod's own check for Gloo."""
     return True
 
 
 def _explain(text: str) -> str:
-    """Returns what Horovod says about the first process to fail in one line, with the signal's name if it was one."""
+    """Return Horovod's message about the first process that failed, in one line and with the name of the signal."""
     found = re.search(r"Process name: (\d+)\s+Exit code: (\d+)", text)
     if found is None:
         return text
@@ -154,13 +154,13 @@ def _explain(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HorovodRank:
-    """A rank whose environment is as `hvd.init()` should find it."""
+    """A rank that repairs its environment before `hvd.init()` reads it."""
 
     rank: Rank
 
     def __call__(self) -> None:
-        """Calls the rank."""
-        # `horovod.run` writes its unset options as the text "(None,)", which Horovod reads as 0: a busy loop.
+        """Call the rank."""
+        # `horovod.run` writes unset options as the text "(None,)"; Horovod reads that as 0, and loops without a pause.
         for name in ("HOROVOD_CYCLE_TIME", "HOROVOD_CACHE_CAPACITY"):
             if "None" in os.environ.get(name, ""):
                 del os.environ[name]

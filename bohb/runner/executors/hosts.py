@@ -1,7 +1,6 @@
-"""Sharing out the slots of a cluster: which hosts each of the jobs that run side by side may use.
+"""Share out the slots of a cluster: which hosts each of the trials that run at the same time may use.
 
-Hosts are written as Horovod writes them, `"h1:2,h2:4"`: a name and how many ranks may run there. Nothing here knows
-what a job is.
+Hosts are written as Horovod writes them, `"h1:2,h2:4"`: a name, and how many ranks may run there.
 """
 
 import re
@@ -9,44 +8,45 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bohb._checks import positive_integer
 from bohb.errors import SettingError
 from bohb.runner.workers import devices
 
 Host = tuple[str, int]
-"""A name, and how many slots it has."""
+"""The name of a host and its number of slots."""
 
 LOCAL = "localhost"
 
 
 @dataclass(frozen=True, slots=True)
-class Slots:
+class SharedSlots:
     """The slots of an executor, shared out.
 
     Attributes:
-        places: For each job that can run at a time, its hosts as Horovod writes them.
-        per_trial: How many ranks a job has.
+        hosts: The hosts of each trial that can run at the same time, as Horovod writes them.
+        per_trial: The number of ranks of a trial.
         is_local: Whether every host is this machine.
     """
 
-    places: Sequence[str]
+    hosts: Sequence[str]
     per_trial: int
     is_local: bool
 
 
-def share_slots(slots: int | None, slots_per_trial: int, hosts: str | None) -> Slots:
-    """Returns who runs where.
+def share_slots(slots: int | None, slots_per_trial: int, hosts: str | None) -> SharedSlots:
+    """Return the slots of each trial that can run at the same time.
 
     Args:
-        slots: How many to use in all; None for all that the hosts have, or one for each core of this machine.
-        slots_per_trial: How many each job takes.
+        slots: How many slots to use in all; None for all slots of the hosts, or one for each core of this machine.
+        slots_per_trial: How many slots each trial takes.
         hosts: The hosts, `"h1:2,h2:4"`; None for this machine.
 
     Raises:
         SettingError: If a number is not positive, the hosts cannot be read, or there are too few slots.
     """
     for name, value in (("slots", slots), ("slots_per_trial", slots_per_trial)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise SettingError(f"expected a positive integer as {name}, got {value!r}")
+        if value is not None:
+            positive_integer(name, value)
     known = [(LOCAL, slots or devices.num_cores())] if hosts is None else parse_hosts(hosts)
     used = _first(known, slots)
     available = sum(number for _, number in used)
@@ -56,14 +56,14 @@ def share_slots(slots: int | None, slots_per_trial: int, hosts: str | None) -> S
             "or more slots for them"
         )
     is_local = all(name in (LOCAL, "127.0.0.1", socket.gethostname()) for name, _ in used)
-    return Slots(_places(used, slots_per_trial), slots_per_trial, is_local)
+    return SharedSlots(_groups(used, slots_per_trial), slots_per_trial, is_local)
 
 
 def parse_hosts(hosts: str) -> list[Host]:
-    """Returns the hosts that a text like `"h1:2,h2:4"` names, each once; without a number a host has one slot.
+    """Return the hosts that a text like `"h1:2,h2:4"` names; a host without a number has one slot.
 
     Raises:
-        SettingError: If it is not such a text, or names a host twice.
+        SettingError: If the text has another form, or names a host twice.
     """
     found = [re.fullmatch(r"\s*([\w.-]+)(?::([1-9]\d*))?\s*", part) for part in str(hosts).split(",")]
     names = [match[1] for match in found if match is not None]
@@ -73,7 +73,7 @@ def parse_hosts(hosts: str) -> list[Host]:
 
 
 def _first(hosts: Sequence[Host], slots: int | None) -> list[Host]:
-    """Returns the hosts that the first so many slots lie on."""
+    """Return the hosts of the first `slots` slots; of all slots if it is None."""
     used, left = [], sum(number for _, number in hosts) if slots is None else slots
     for name, number in hosts:
         if left > 0:
@@ -82,11 +82,11 @@ def _first(hosts: Sequence[Host], slots: int | None) -> list[Host]:
     return used
 
 
-def _places(hosts: Sequence[Host], per_trial: int) -> list[str]:
-    """Puts jobs on one host each while that goes, since ranks talk faster there; the rest span what is left over."""
-    places = [f"{name}:{per_trial}" for name, number in hosts for _ in range(number // per_trial)]
+def _groups(hosts: Sequence[Host], per_trial: int) -> list[str]:
+    """Put each trial on one host as long as one has room, since ranks communicate faster there; others span hosts."""
+    groups = [f"{name}:{per_trial}" for name, number in hosts for _ in range(number // per_trial)]
     rest = [name for name, number in hosts for _ in range(number % per_trial)]
     for start in range(0, len(rest) - per_trial + 1, per_trial):
         group = rest[start : start + per_trial]
-        places.append(",".join(f"{name}:{group.count(name)}" for name in dict.fromkeys(group)))
-    return places
+        groups.append(",".join(f"{name}:{group.count(name)}" for name in dict.fromkeys(group)))
+    return groups

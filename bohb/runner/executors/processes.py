@@ -1,8 +1,8 @@
-"""The default executor: worker processes on this machine, each of which can be lost without loss to any other.
+"""The default executor: worker processes on this machine; losing one costs one trial.
 
-Every worker is served by one thread of the parent, which owns the process, its devices and its threads' share for good:
-it takes a call from the queue, hands it over, waits for the reply or for the death of the process, and only then,
-when nothing of a dead trial is left, takes the next. So a device is never in two hands, whoever dies when.
+One thread of this process serves each worker, and owns its process, its devices and its share of the cores. The thread
+takes a call from the queue, sends it, and waits for the reply or for the death of the process. It takes the next call
+only when nothing of a dead trial is left. So two live trials never share a device, whichever process dies.
 """
 
 import itertools
@@ -14,16 +14,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bohb._checks import positive_integer
 from bohb.errors import SettingError, WorkerLost
 from bohb.runner.workers import devices
 from bohb.runner.workers.pickling import pack
-from bohb.runner.workers.temporary import Scratch
-from bohb.runner.workers.worker import GRACE_SECONDS, Child
+from bohb.runner.workers.temporary import TemporaryFolder
+from bohb.runner.workers.worker import GRACE_SECONDS, WorkerProcess
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """A call that waits for a worker: what is called, under a number that tells it from others, and with what."""
+class QueuedCall:
+    """A call that waits for a worker.
+
+    Attributes:
+        future: The future of the call.
+        token: Identifies the function.
+        packed: The function, pickled.
+        arguments: The arguments, pickled.
+    """
 
     future: Future[Any]
     token: int
@@ -32,54 +40,56 @@ class Job:
 
 
 @dataclass(slots=True)
-class Workshop:
+class PoolState:
     """What the threads of an executor share.
 
     Attributes:
-        jobs: What waits; None tells one thread to go home.
-        lock: Held while a job changes hands.
-        running: The process that each running future runs in.
-        num_open: How many jobs wait or run.
+        is_warm: Whether a process is used for several calls.
+        output: The folder for what trials print.
+        grace: Seconds between SIGTERM and SIGKILL.
+        calls: The calls that wait; None tells one thread to end.
+        lock: Held while a call starts or ends.
+        running: The process of each running future.
+        num_open: The number of calls that wait or run.
     """
 
     is_warm: bool
     output: Path
     grace: float
-    jobs: "queue.SimpleQueue[Job | None]" = field(default_factory=queue.SimpleQueue)
+    calls: "queue.SimpleQueue[QueuedCall | None]" = field(default_factory=queue.SimpleQueue)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    running: dict[Future[Any], Child] = field(default_factory=dict)
+    running: dict[Future[Any], WorkerProcess] = field(default_factory=dict)
     num_open: int = 0
 
 
 class ProcessExecutor(Executor):
-    """A PEP 3148 executor whose workers are processes, each with a process group of its own.
+    """A PEP 3148 executor with worker processes, each with a process group of its own.
 
-    It works from scripts (no `if __name__ == "__main__"` is needed), notebooks and `python -c`: functions of the main
-    module travel by value. A worker that dies costs the call it ran, which ends with `WorkerLost`, and nothing else.
-    `end(future)` ends a call with every process it started: SIGTERM, `grace` seconds, SIGKILL. If this process dies,
-    its workers end at once.
+    It works from scripts (without `if __name__ == "__main__"`), notebooks and `python -c`: functions of the main module
+    travel by value. If a worker dies, only the call that it ran ends, with `WorkerLost`. `end(future)` ends a call with
+    every process it started: SIGTERM, `grace` seconds, SIGKILL. If this process dies, its workers end at once.
 
-    The start of a worker takes as long as the start of Python (some 50 ms of CPU), plus what loading the objective
-    imports (numpy 0.1 s, PyTorch 2 s and more). Warm workers pay that once and are used again; what a trial leaves in
-    the process (caches, global variables, memory of a device) the next one finds. A worker whose trial left processes
-    running is ended with them. Fresh workers pay for every trial, and give back all that a trial held.
+    Starting a worker takes as long as starting Python (about 50 ms of CPU), plus the imports of the objective (numpy
+    0.1 s, PyTorch 2 s and more). A warm worker pays that once and is used again. The next trial then finds what the
+    last one left in the process: caches, global variables, memory of a device. A worker whose trial left processes
+    running is ended with them. A fresh worker pays for every trial, and frees everything that the trial held.
 
     Args:
-        workers: How many; by default one for each core, or as many as there are devices for.
-        gpus_per_trial: How many GPUs a trial sees, through `CUDA_VISIBLE_DEVICES`; no two running trials see the same.
-            0 leaves the variable alone.
-        gpus: The devices to share out, as indices or UUIDs, written as they are to `CUDA_VISIBLE_DEVICES`; by default
-            those that are named there now, or else all that `nvidia-smi` lists.
-        warm: Whether to use a process for several trials; by default if trials have no GPU, whose memory a process
-            seldom gives back before it ends.
-        output: The folder for what trials print, `trial-<id>.out` and `trial-<id>.err`; empty ones are removed. `run`
-            uses `output` in its directory instead, if it has one. By default, a temporary folder, which is deleted when
-            this program ends.
+        workers: The number of workers; by default one for each core, or as many as the devices allow.
+        gpus_per_trial: How many GPUs a trial sees, through `CUDA_VISIBLE_DEVICES`; no two running trials share one.
+            0 leaves the variable as it is.
+        gpus: The devices to share out, as indices or UUIDs for `CUDA_VISIBLE_DEVICES`; by default the devices that the
+            variable names now, or else all that `nvidia-smi` lists.
+        warm: Whether to use a process for several trials; by default only without GPUs, whose memory a process rarely
+            frees before it ends.
+        output: The folder for what trials print, `trial-<id>.out` and `trial-<id>.err`; empty files are removed.
+            `run` uses `output` in its directory instead, if it has one. By default a temporary folder, which is deleted
+            when this program ends.
         grace: Seconds between SIGTERM and SIGKILL.
-        environments: For each worker, environment variables to set beside all others; by default none.
+        environments: Additional environment variables for each worker; by default none.
 
     Raises:
-        SettingError: If a setting makes no sense, or there are too few devices.
+        SettingError: If a setting is not valid, or there are too few devices.
     """
 
     def __init__(
@@ -103,12 +113,12 @@ class ProcessExecutor(Executor):
         if environments is not None:
             for own, more in zip(self._environments, environments, strict=True):
                 own.update(more)
-        self._scratch: Scratch | None = None
+        self._temporary: TemporaryFolder | None = None
         if output is None:
-            self._scratch = Scratch("bohb-output-")
-            output = self._scratch.path
+            self._temporary = TemporaryFolder("bohb-output-")
+            output = self._temporary.path
         is_warm = not gpus_per_trial if warm is None else warm
-        self._shop = Workshop(is_warm, Path(output).absolute(), grace)
+        self._pool = PoolState(is_warm, Path(output).absolute(), grace)
         self._threads: list[threading.Thread] = []
         self._tokens = itertools.count()
         self._called: tuple[Any, int, bytes] = (None, -1, b"")
@@ -117,10 +127,10 @@ class ProcessExecutor(Executor):
     @property
     def output(self) -> Path:
         """The folder for what trials print if the run has no directory."""
-        return self._shop.output
+        return self._pool.output
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Schedules a call. The same `fn` again is not pickled again.
+        """Schedule a call. A function that is submitted repeatedly is pickled once.
 
         Raises:
             SettingError: If the call cannot be pickled.
@@ -128,146 +138,146 @@ class ProcessExecutor(Executor):
         """
         arguments = pack((args, kwargs), "arguments")
         future: Future[Any] = Future()
-        with self._shop.lock:
+        with self._pool.lock:
             if self._is_shut:
                 raise RuntimeError("expected an executor that is open, got one that was shut down; make a new one")
             if fn is not self._called[0]:
                 self._called = (fn, next(self._tokens), pack(fn, "a function"))
-            self._shop.num_open += 1
-            if len(self._threads) < min(self.workers, self._shop.num_open):
-                self._hire()
-            self._shop.jobs.put(Job(future, self._called[1], self._called[2], arguments))
+            self._pool.num_open += 1
+            if len(self._threads) < min(self.workers, self._pool.num_open):
+                self._start_thread()
+            self._pool.calls.put(QueuedCall(future, self._called[1], self._called[2], arguments))
         return future
 
     def end(self, future: Future[Any]) -> None:
-        """Ends a call and every process it started; its future is done soon after. A call that waits is cancelled."""
-        with self._shop.lock:
-            child = self._shop.running.get(future)
-            if child is None:
+        """End a call and every process it started; its future is done soon after. Cancel a call that waits."""
+        with self._pool.lock:
+            process = self._pool.running.get(future)
+            if process is None:
                 future.cancel()
             else:
-                child.interrupt()  # under the lock, so that the process is not at another job by then
+                process.interrupt()  # under the lock: the process cannot have begun another call
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Takes no more calls and lets the workers go when the calls there are have ended."""
-        with self._shop.lock:
+        """Accept no more calls, and end the workers when all calls have ended."""
+        with self._pool.lock:
             is_first, self._is_shut = not self._is_shut, True
         if cancel_futures:
             self._cancel_waiting()
         if is_first:
             for _ in self._threads:
-                self._shop.jobs.put(None)
+                self._pool.calls.put(None)
         if wait:
             for thread in self._threads:
                 thread.join()
-            if self._scratch is not None:
-                self._scratch.drop_if_empty()
+            if self._temporary is not None:
+                self._temporary.delete_if_empty()
 
-    def _hire(self) -> None:
+    def _start_thread(self) -> None:
         environment = self._environments[len(self._threads)]
         # A daemon thread: if the program ends without `shutdown`, the workers end because their pipes close.
-        thread = threading.Thread(target=Worker(self._shop, environment).serve, daemon=True)
+        thread = threading.Thread(target=WorkerThread(self._pool, environment).serve, daemon=True)
         self._threads.append(thread)
         thread.start()
 
     def _cancel_waiting(self) -> None:
-        kept: list[Job | None] = []
+        kept: list[QueuedCall | None] = []
         try:
             while True:
-                job = self._shop.jobs.get_nowait()
-                if job is None:
-                    kept.append(job)
+                call = self._pool.calls.get_nowait()
+                if call is None:
+                    kept.append(call)
                 else:
-                    job.future.cancel()
-                    job.future.set_running_or_notify_cancel()
+                    call.future.cancel()
+                    call.future.set_running_or_notify_cancel()
         except queue.Empty:
-            for job in kept:
-                self._shop.jobs.put(job)
+            for call in kept:
+                self._pool.calls.put(call)
 
 
-class Worker:
-    """One worker: at most one process at any time, with an environment of its own."""
+class WorkerThread:
+    """The thread that serves one worker: at most one process at any time, with an environment of its own."""
 
-    def __init__(self, shop: Workshop, environment: Mapping[str, str]) -> None:
-        self._shop = shop
+    def __init__(self, pool: PoolState, environment: Mapping[str, str]) -> None:
+        self._pool = pool
         self._environment = environment
-        self._child: Child | None = None
+        self._process: WorkerProcess | None = None
 
     def serve(self) -> None:
-        """Takes jobs until there is nothing more to do: the body of a thread."""
-        while (job := self._shop.jobs.get()) is not None:
-            child = self._take(job)
-            if child is not None:
-                self._work(job, child)
-            del job, child  # a future, and a result, may be large: not kept while waiting for the next
-        if self._child is not None:
-            self._child.stop()
+        """Serve calls until the executor is shut down: the body of the thread."""
+        while (call := self._pool.calls.get()) is not None:
+            process = self._take(call)
+            if process is not None:
+                self._work(call, process)
+            del call, process  # a future with its result may be large: do not keep it while waiting
+        if self._process is not None:
+            self._process.stop()
 
-    def _take(self, job: Job) -> Child | None:
-        """Marks a job as running in a process, a new one if need be; returns None if it was cancelled or cannot run."""
-        with self._shop.lock:
-            if not job.future.set_running_or_notify_cancel():
-                self._shop.num_open -= 1
+    def _take(self, call: QueuedCall) -> WorkerProcess | None:
+        """Return the process for a call, a new one if need be; None if the call was cancelled or no process starts."""
+        with self._pool.lock:
+            if not call.future.set_running_or_notify_cancel():
+                self._pool.num_open -= 1
                 return None
             try:
-                child = self._child or self._start()
+                process = self._process or self._start()
             except Exception as error:  # no memory, no more processes: this call is lost, the thread is not
-                self._shop.num_open -= 1
-                job.future.set_exception(WorkerLost(f"no worker process could be started: {error}"))
+                self._pool.num_open -= 1
+                call.future.set_exception(WorkerLost(f"no worker process could be started: {error}"))
                 return None
-            self._shop.running[job.future] = self._child = child
-            return child
+            self._pool.running[call.future] = self._process = process
+            return process
 
-    def _work(self, job: Job, child: Child) -> None:
-        """Has a job done. Its future is settled last, when nothing of the job is left but what is meant to be."""
+    def _work(self, call: QueuedCall, process: WorkerProcess) -> None:
+        """Run a call. Its future is settled last, once the process is idle again or has ended."""
         try:
-            child = self._send(job, child)
-            reply = child.receive()
+            process = self._send(call, process)
+            reply = process.receive()
             assert reply is not None, "without a time limit there is a reply, or WorkerLost"
-        except Exception as error:  # WorkerLost, or a reply that cannot be unpickled here: for the caller to see
+        except Exception as error:  # WorkerLost, or a reply that cannot be unpickled here: the caller sees it
             reply = ("error", error, True)
         kind, value, is_littered = reply
-        self._let_go(job, keep=self._shop.is_warm and not is_littered)
+        self._release(call, keep=self._pool.is_warm and not is_littered)
         if kind == "error":
-            job.future.set_exception(value)
+            call.future.set_exception(value)
         else:
-            job.future.set_result(value)
+            call.future.set_result(value)
 
-    def _send(self, job: Job, child: Child) -> Child:
-        """Sends a job; if the process died while it had nothing to do, to a new one, so that it costs no trial."""
+    def _send(self, call: QueuedCall, process: WorkerProcess) -> WorkerProcess:
+        """Send a call; if the process died while it was idle, start a new one, so that no trial is lost."""
         try:
-            child.send(job.token, job.packed, job.arguments)
+            process.send(call.token, call.packed, call.arguments)
         except WorkerLost:
-            child.kill()
-            with self._shop.lock:
-                if child.is_interrupted:
+            process.kill()
+            with self._pool.lock:
+                if process.is_interrupted:
                     raise
-                child = self._start()
-                self._shop.running[job.future] = self._child = child
-            child.send(job.token, job.packed, job.arguments)
-        return child
+                process = self._start()
+                self._pool.running[call.future] = self._process = process
+            process.send(call.token, call.packed, call.arguments)
+        return process
 
-    def _start(self) -> Child:
-        return Child(environment=self._environment, output=self._shop.output, grace=self._shop.grace)
+    def _start(self) -> WorkerProcess:
+        return WorkerProcess(environment=self._environment, output=self._pool.output, grace=self._pool.grace)
 
-    def _let_go(self, job: Job, *, keep: bool) -> None:
-        """Takes the job off its process, and ends the process with all it started unless it is kept."""
-        with self._shop.lock:
-            child = self._shop.running.pop(job.future)  # from here on nobody interrupts it for this job's sake
-            self._shop.num_open -= 1
-        if child.is_interrupted:
-            child.wait_for_end()
+    def _release(self, call: QueuedCall, *, keep: bool) -> None:
+        """Release the process of a call, and end it with all it started unless it is kept."""
+        with self._pool.lock:
+            process = self._pool.running.pop(call.future)  # from here on `end` cannot interrupt it for this call
+            self._pool.num_open -= 1
+        if process.is_interrupted:
+            process.wait_for_end()
         elif not keep:
-            child.stop()
-        if child.is_interrupted or not keep:
-            self._child = None
+            process.stop()
+        if process.is_interrupted or not keep:
+            self._process = None
 
 
 def _check(workers: Any, gpus_per_trial: Any, gpus: Any) -> None:
-    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
-        raise SettingError(f"expected a positive integer as workers, got {workers!r}")
+    if workers is not None:
+        positive_integer("workers", workers)
     if isinstance(gpus_per_trial, bool) or not isinstance(gpus_per_trial, int) or gpus_per_trial < 0:
-        raise SettingError(f"expected a number of whole GPUs as gpus_per_trial, got {gpus_per_trial!r}")
+        raise SettingError(f"expected a number of whole GPUs, from 0, as gpus_per_trial, got {gpus_per_trial!r}")
     if gpus is not None and (isinstance(gpus, str | bytes) or not isinstance(gpus, Sequence)):
         raise SettingError(f"expected a sequence of indices or UUIDs as gpus, got {gpus!r}")
     if gpus is not None and not gpus_per_trial:

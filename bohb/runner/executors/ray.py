@@ -1,7 +1,7 @@
-"""Each trial as a Ray task, wherever in the cluster its CPUs and GPUs are free. The only file that knows Ray.
+"""Run each trial as a Ray task, on any node of the cluster with free CPUs and GPUs.
 
-The task starts a process for the trial and waits for it. So a trial can be ended with all that it started, which a
-Ray worker alone cannot, and its memory, on a device too, is given back.
+The task starts a process for the trial and waits for it. So a trial can be ended with all it started, which Ray alone
+does not do, and its memory is freed, on devices too.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from typing import Any
 
 from bohb.errors import SettingError, WorkerLost
 from bohb.runner.workers.pickling import pack
-from bohb.runner.workers.worker import Child
+from bohb.runner.workers.worker import WorkerProcess
 
 SECONDS_TO_NOTICE = 0.2
 """How long a cancelled task may take to notice."""
@@ -23,18 +23,18 @@ SECONDS_TO_NOTICE = 0.2
 class RayExecutor(Executor):
     """A PEP 3148 executor over a Ray cluster.
 
-    A worker or a node that dies costs the trials that ran there: `WorkerLost`, asked again with `run(retries=...)`.
-    Ray's own retries are off: the search decides.
+    A worker or a node that dies costs the trials that ran there: they end with `WorkerLost`, and
+    `run(retries=...)` asks them again. Ray's own retries are off.
 
     Args:
         num_cpus: How many CPUs a trial reserves; fractions are allowed, as Ray allows them.
         num_gpus: How many GPUs a trial reserves; it sees them through `CUDA_VISIBLE_DEVICES`.
-        workers: How many trials run at the same time; by default as many as the cluster, as it is now, has room for.
+        workers: How many trials run at the same time; by default as many as the cluster has room for now.
         address: Which cluster to connect to, as for `ray.init`; None for the one of `RAY_ADDRESS`, or else a new one on
-            this machine. Where Ray is connected already, it is used as it is.
+            this machine. If Ray is connected already, that connection is used.
 
     Raises:
-        SettingError: If Ray is not installed, a setting makes no sense, or the cluster has no room for one trial.
+        SettingError: If Ray is not installed, a setting is not valid, or the cluster has no room for one trial.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class RayExecutor(Executor):
         address: str | None = None,
     ) -> None:
         if importlib.util.find_spec("ray") is None:
-            raise SettingError("expected Ray to be installed, found none: pip install 'bohb[ray]'")
+            raise SettingError("expected Ray, which is not installed; install it with pip install 'bohb[ray]'")
         needs = {"CPU": _amount("num_cpus", num_cpus), "GPU": _amount("num_gpus", num_gpus)}
         import ray
 
@@ -62,7 +62,7 @@ class RayExecutor(Executor):
         self._is_shut = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Schedules a call in the cluster.
+        """Schedule a call in the cluster.
 
         Raises:
             SettingError: If the call cannot be pickled.
@@ -71,7 +71,7 @@ class RayExecutor(Executor):
         if self._is_shut:
             raise RuntimeError("expected an executor that is open, got one that was shut down; make a new one")
         future: Future[Any] = Future()
-        # Only Ray knows what runs and what waits. As running, it can be ended and waited for, but not just dropped.
+        # Only Ray knows what runs and what waits. A running future can be ended and waited for, but not cancelled.
         future.set_running_or_notify_cancel()
         reference = self._task.remote(pack((fn, args, kwargs), "a call"))
         self._references[future] = reference
@@ -80,19 +80,19 @@ class RayExecutor(Executor):
         return future
 
     def end(self, future: Future[Any]) -> None:
-        """Ends a call with every process it started; its future is done soon after."""
+        """End a call with every process it started; its future is done soon after."""
         reference = self._references.get(future)
         if reference is not None:
             self._ray.cancel(reference, force=False)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Takes no more calls; ends what there is if asked to, and leaves Ray if it was started here."""
+        """Accept no more calls; with `cancel_futures` end all calls, and shut Ray down if it was started here."""
         self._is_shut = True
         for future in list(self._references) if cancel_futures else []:
             self.end(future)
         if wait:
             for future in list(self._references):
-                with contextlib.suppress(BaseException):  # whatever became of it is the caller's to see
+                with contextlib.suppress(BaseException):  # the caller reads the outcome
                     future.exception()
             if self._is_ours:
                 self._is_ours = False
@@ -100,19 +100,19 @@ class RayExecutor(Executor):
 
 
 def _run(packed: bytes) -> Any:
-    """What a Ray worker runs: a process that makes the call."""
-    child = Child()
+    """Make the call in a process of its own; this runs in a Ray worker."""
+    process = WorkerProcess()
     try:
-        child.send(0, pickle.dumps(_call), pickle.dumps(((packed,), {})))
-        # Ray cancels by an interrupt that does not wake a system call, so this one must end by itself now and then.
-        while (reply := child.receive(timeout=SECONDS_TO_NOTICE)) is None:
+        process.send(0, pickle.dumps(_call), pickle.dumps(((packed,), {})))
+        # Ray cancels by an interrupt that does not wake a system call, so the wait returns regularly.
+        while (reply := process.receive(timeout=SECONDS_TO_NOTICE)) is None:
             pass
     except KeyboardInterrupt:
-        child.interrupt()
-        child.wait_for_end()
+        process.interrupt()
+        process.wait_for_end()
         raise
     finally:
-        child.kill()
+        process.kill()
     kind, value, _ = reply
     if kind == "error":
         raise value
@@ -125,7 +125,7 @@ def _call(packed: bytes) -> Any:
 
 
 def _pass_on(theirs: Future[Any], ours: Future[Any]) -> None:
-    """Settles our future as Ray's is."""
+    """Copy the outcome of Ray's future to ours."""
     from ray.exceptions import RayError, RayTaskError
 
     error = theirs.exception()
@@ -146,11 +146,11 @@ def _amount(name: str, value: Any) -> float:
 
 
 def _room(needs: dict[str, float], resources: dict[str, float]) -> int:
-    """Returns how many trials the cluster has room for."""
+    """Return how many trials the cluster has room for."""
     rooms = [int(resources.get(name, 0) / amount) for name, amount in needs.items() if amount > 0]
     if rooms and min(rooms) < 1:
         has = {name: resources.get(name, 0) for name in needs}
         raise SettingError(
-            f"expected room for a trial that needs {needs}, the cluster has {has}; say workers= if it grows"
+            f"expected room for a trial that needs {needs}, got a cluster with {has}; pass workers= if it will grow"
         )
     return min(rooms, default=1)

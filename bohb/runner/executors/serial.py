@@ -1,4 +1,4 @@
-"""The reference executor: evaluates in this process, at once, one after the other."""
+"""The reference executor: evaluate in this process, one trial after the other."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -6,12 +6,12 @@ from typing import Any
 
 
 class SerialExecutor(Executor):
-    """A PEP 3148 executor that runs what is submitted before `submit` returns.
+    """A PEP 3148 executor that makes each call before `submit` returns.
 
     Attributes:
         workers: One.
-        in_process: What is submitted need not be picklable.
-        is_blocking: `submit` returns when the call has ended.
+        in_process: True; nothing is pickled.
+        is_blocking: True; `submit` returns when the call has ended.
     """
 
     workers = 1
@@ -19,7 +19,7 @@ class SerialExecutor(Executor):
     is_blocking = True
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Returns a future that is done. What the call raised is in it; KeyboardInterrupt and the like pass through."""
+        """Make the call and return its future, which is done. KeyboardInterrupt and SystemExit are raised here."""
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
         try:

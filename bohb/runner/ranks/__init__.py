@@ -1,1 +1,1 @@
-"""Several ranks that evaluate one trial together: how they find each other, vote and report."""
+"""Several ranks that evaluate one trial together: how they connect, vote and report."""

@@ -1,8 +1,8 @@
-"""Lines between ranks and whoever leads them: one connection for each rank, which says that the other end lives.
+"""Authenticated connections between ranks and their leader, one for each rank.
 
-Both ends prove that they know a key, which travels with what the launcher carries. What is said on a line is the
-business of those who use it. A connection may come from anyone, so nothing is read from it, and no thread waits for
-it, before it has proved the key.
+An open connection also shows that the process at the other end is alive. Both ends prove that they know a key, which
+the launcher hands to the ranks. Any process can connect to the port. So nothing is read from a connection before it has
+proved the key, and no other rank waits for it. What the ranks and the leader send each other is up to the caller.
 """
 
 import contextlib
@@ -12,32 +12,33 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
-from multiprocessing import AuthenticationError, connection
+from multiprocessing import AuthenticationError
+from multiprocessing import connection as connections
 from multiprocessing.connection import Connection
 from typing import Any
 
 MAX_BACKLOG = 1024
 
 
-class Lines:
-    """The leader's ends.
+class Connections:
+    """The leader's ends of the connections.
 
     Args:
-        serve: Called with the number of a rank and its line, in a thread for each rank; the line is over when it
-            returns or the rank is gone.
-        is_local: Whether all ranks are on this machine; the port is open to others only if they are not.
+        serve: Called with the number of a rank and its connection, in a thread for each rank. The connection has ended
+            when `serve` returns or the rank is gone.
+        is_local: Whether all ranks are on this machine. Only if they are not, other machines can reach the port.
     """
 
     def __init__(self, serve: Callable[[int, Connection], None], *, is_local: bool) -> None:
         self.key = secrets.token_bytes(32)
         self._serve = serve
         address = "127.0.0.1" if is_local else "0.0.0.0"  # noqa: S104
-        self._listener = connection.Listener((address, 0), backlog=MAX_BACKLOG)
+        self._listener = connections.Listener((address, 0), backlog=MAX_BACKLOG)
         self._lock = threading.Lock()
-        self._lines: list[Connection] = []
+        self._open: list[Connection] = []
         self._threads: list[threading.Thread] = []
         self._is_over = False
-        os.register_at_fork(after_in_child=self._forget)
+        os.register_at_fork(after_in_child=self._close_in_fork)
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -47,20 +48,20 @@ class Lines:
         return port
 
     def wait(self, seconds: float) -> None:
-        """Waits until every line that there is now is over, but for no line longer than that."""
+        """Wait until the connections of this moment have ended, for each at most this many seconds."""
         for thread in list(self._threads):
             thread.join(seconds)
 
-    def hang_up(self) -> None:
-        """Ends all lines, and those that come later."""
+    def disconnect(self) -> None:
+        """End all connections, and every one that is made later."""
         with self._lock:
             self._is_over = True
-            for line in self._lines:
-                _shut(line)
+            for each in self._open:
+                _shut(each)
 
     def close(self) -> None:
-        """Ends all lines and gives up the port."""
-        self.hang_up()
+        """End all connections and close the port."""
+        self.disconnect()
         self._listener.close()
 
     def _accept(self) -> None:
@@ -68,57 +69,57 @@ class Lines:
             while True:
                 self._add(self._listener.accept())
 
-    def _add(self, line: Connection) -> None:
-        thread = threading.Thread(target=self._greet, args=(line,), daemon=True)
+    def _add(self, new: Connection) -> None:
+        thread = threading.Thread(target=self._authenticate, args=(new,), daemon=True)
         with self._lock:
-            self._lines.append(line)
+            self._open.append(new)
             self._threads.append(thread)
             if self._is_over:
-                _shut(line)
+                _shut(new)
         thread.start()
 
-    def _greet(self, line: Connection) -> None:
-        try:  # as `Listener.accept` does with a key, but not in the one thread that a stranger could keep waiting
-            connection.deliver_challenge(line, self.key)
-            connection.answer_challenge(line, self.key)
-            rank = int(line.recv())
+    def _authenticate(self, new: Connection) -> None:
+        try:  # `Listener.accept` can do this, but in the one thread that a silent stranger would block
+            connections.deliver_challenge(new, self.key)
+            connections.answer_challenge(new, self.key)
+            rank = int(new.recv())
         except (OSError, EOFError, AuthenticationError):
-            return  # a stranger, or a rank that died before it was one
-        self._serve(rank, line)
+            return  # a stranger, or a rank that died early
+        self._serve(rank, new)
 
-    def _forget(self) -> None:
-        """Closes what a forked process must not hold open."""
-        for line in self._lines:
-            line.close()
+    def _close_in_fork(self) -> None:
+        """Close the connections in a forked process, which must not keep them open."""
+        for each in self._open:
+            each.close()
 
 
 def connect(host: str, port: int, key: bytes, rank: int) -> Connection:
-    """Returns a rank's end of its line.
+    """Return a rank's end of its connection to the leader.
 
     Raises:
-        OSError: If nobody listens there.
-        multiprocessing.AuthenticationError: If whoever listens does not know the key.
+        OSError: If no process listens at that address.
+        multiprocessing.AuthenticationError: If the process that listens does not know the key.
     """
-    line = connection.Client((host, port), authkey=key)
-    os.register_at_fork(after_in_child=line.close)  # what is forked here must not keep the line open
-    line.send(rank)
-    return line
+    new = connections.Client((host, port), authkey=key)
+    os.register_at_fork(after_in_child=new.close)  # a forked process must not keep the connection open
+    new.send(rank)
+    return new
 
 
-def receive(line: Connection) -> Any:
-    """Returns what the other end sent; None if it is gone.
+def receive(connection: Connection) -> Any:
+    """Return what the other end sent; None if it is gone.
 
     Raises:
-        Exception: If what was sent cannot be made here.
+        Exception: If what was sent cannot be unpickled here.
     """
     try:
-        packed = line.recv_bytes()
+        packed = connection.recv_bytes()
     except (OSError, EOFError):
         return None
-    return pickle.loads(packed)  # noqa: S301  (the other end proved that it is ours)
+    return pickle.loads(packed)  # noqa: S301  (the other end proved the key)
 
 
-def _shut(line: Connection) -> None:
-    """Ends a connection also for a thread that reads from it, which `close` does not."""
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(line.fileno())) as same:
+def _shut(connection: Connection) -> None:
+    """End a connection also for a thread that reads from it; `close` would leave that thread waiting."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as same:
         same.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Horovod: the ranks of a program under `horovodrun`, for `bohb.runner.spmd`."""
+"""The ranks of a program under `horovodrun`, for `bohb.runner.spmd`."""
 
 import importlib
 import sys
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class HorovodGroup:
-    """The ranks of a program under `horovodrun`, for `bohb.runner.spmd`."""
+    """The ranks of Horovod."""
 
     def __init__(self) -> None:
         names = ("horovod.torch", "horovod.tensorflow", "horovod.keras", "horovod.mxnet")
@@ -19,8 +19,8 @@ class HorovodGroup:
         self.size: int = self._horovod.size()
 
     def broadcast(self, value: Any, name: str) -> Any:
-        """Returns rank 0's value on every rank."""
+        """Return rank 0's value on every rank."""
         return self._horovod.broadcast_object(value, root_rank=0, name=name)
 
     def close(self) -> None:
-        """Does nothing: Horovod ends with the process."""
+        """Do nothing: Horovod ends with the process."""

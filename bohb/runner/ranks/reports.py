@@ -1,25 +1,23 @@
-"""The ranks of a job and the line that each keeps to its driver: what came of it, and whether the other end lives.
+"""What each rank of a trial reports to its driver, and how neither outlives the other.
 
-Launchers hand back what the ranks of a successful job returned, and of a failed one an exit status at best. So every
-rank connects to the driver, says who it is, and sends one report. The line carries one thing more, by being there:
+A launcher hands back what the ranks returned if all of them succeed; otherwise an exit status at best. So every rank
+connects to the driver, sends its number and then one report. The open connection itself is the third message:
 
-    driver (`Reports`)                              rank (`Rank`)
-    key -- inside what the launcher carries ----->  connect, prove the key, say the number
-        <------------------------------ report ---  ("result" or "error", value, failed?), then exit with 0 or 1
-    a rank's line ends without a report: it died
-    a rank failed or died, or the driver died -->   the line ends: end, with everything that was started here
+    driver (`ReportCollector`)                      rank (`Rank`)
+    key -- inside what the launcher carries ----->  connect, prove the key, send the number
+        <------------------------------ report ---  ("result" or "error", value), then exit with 0 or 1
+    a connection closes without a report: the rank died
+    a rank failed or died, or the driver died -->   the connection closes: end, with every process started here
 
-So no rank outlives its driver or waits for a rank that is gone, on whatever host, whatever the launcher does.
+So no rank outlives its driver or waits for a rank that is gone, on any host and with any launcher.
 """
 
-import contextlib
 import os
 import pickle
 import signal
 import sys
 import threading
 import time
-import traceback
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from types import FrameType
@@ -27,35 +25,41 @@ from typing import Any, NamedTuple
 
 from bohb.errors import WorkerLost
 from bohb.runner.evaluation import Outcome
-from bohb.runner.ranks.connections import Lines, connect, receive
+from bohb.runner.ranks.connections import Connections, connect, receive
 from bohb.runner.workers import process_tree
+from bohb.runner.workers.pickling import pack_reply
+from bohb.runner.workers.watchdog import call_when_closed
 
-GRACE_SECONDS = 2.0
-"""Between SIGTERM and SIGKILL, for a rank whose job has failed."""
+RANK_GRACE_SECONDS = 2.0
+"""Between SIGTERM and SIGKILL for a rank whose trial has failed; shorter than the grace of its driver."""
 SECONDS_TO_READ = 5.0
-"""How long to wait for the rest of a report, once the job has ended."""
+"""How long to wait for the rest of a report once the launcher has returned."""
 
 
-class Report(NamedTuple):
-    """What a rank said: `kind` is `"result"`, `"error"`, or `"lost"` if it ended without a word."""
+class RankReport(NamedTuple):
+    """What a rank reported: `kind` is `"result"`, `"error"`, or `"lost"` if it ended without a report."""
 
     rank: int
     kind: str
     value: Any
-    is_failure: bool
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the call failed on this rank."""
+        return _is_failure(self.kind, self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """What every rank runs: the call, with its report.
+    """What every rank runs: make the call and report what came of it.
 
     Attributes:
-        host: Where the driver listens; None for where the environment variable `host_variable` says.
-        port: The port there.
-        key: What proves to the driver that this is one of its ranks, and to the rank that it is its driver.
+        host: The host of the driver; None to read it from the environment variable `host_variable`.
+        port: The port of the driver.
+        key: Proves to the driver that this is one of its ranks, and to the rank that this is its driver.
         packed: The call: function, arguments and keyword arguments, pickled.
-        rank_variable: The environment variable in which the launcher says which rank this is.
-        host_variable: The one in which it says where the driver is.
+        rank_variable: The environment variable in which the launcher gives the number of the rank.
+        host_variable: The environment variable in which the launcher gives the host of the driver.
     """
 
     host: str | None
@@ -66,69 +70,69 @@ class Rank:
     host_variable: str = "MASTER_ADDR"
 
     def __call__(self) -> None:
-        """Makes the call and reports; after a failure, leaves at once with status 1, and the launcher ends the job."""
+        """Make the call and report; after a failure exit at once with status 1, so that the launcher ends the rest."""
         host = self.host or os.environ[self.host_variable]
-        line = connect(host, self.port, self.key, int(os.environ[self.rank_variable]))
-        threading.Thread(target=_watch, args=(line,), daemon=True).start()
-        signal.signal(signal.SIGTERM, _leave)
+        connection = connect(host, self.port, self.key, int(os.environ[self.rank_variable]))
+        call_when_closed(connection.fileno(), _end_with_descendants, is_silent=True)
+        signal.signal(signal.SIGTERM, _exit_on_signal)
         packed, is_failure = _call(self.packed)
-        line.send_bytes(packed)
+        connection.send_bytes(packed)
         if is_failure:
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(1)  # not `sys.exit`: what runs at exit may wait for the other ranks
+            os._exit(1)  # not `sys.exit`: exit handlers may wait for the other ranks
 
 
-class Reports:
-    """The driver's end of the lines: a context in which ranks can connect.
+class ReportCollector:
+    """The driver's side: a context in which ranks can connect and report.
 
     Args:
-        size: How many ranks there are.
-        is_local: Whether all of them are on this machine; the port is open to others only if they are not.
+        size: The number of ranks.
+        is_local: Whether all of them are on this machine. Only if they are not, other machines can reach the port.
     """
 
     def __init__(self, size: int, *, is_local: bool) -> None:
         self._size = size
         self._is_local = is_local
-        self._lines = Lines(self._listen, is_local=is_local)
+        self._connections = Connections(self._listen, is_local=is_local)
         self._lock = threading.Lock()
-        self._reports: list[Report] = []
+        self._reports: list[RankReport] = []
         self._is_over = False
 
-    def __enter__(self) -> "Reports":
+    def __enter__(self) -> "ReportCollector":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lines.close()
+        self._connections.close()
 
     def rank(self, packed: bytes, *, rank_variable: str, host_variable: str) -> Rank:
-        """Returns what each rank is to run."""
+        """Return what each rank has to run."""
         host = "127.0.0.1" if self._is_local else None
-        return Rank(host, self._lines.port, self._lines.key, packed, rank_variable, host_variable)
+        return Rank(host, self._connections.port, self._connections.key, packed, rank_variable, host_variable)
 
     def verdict(self, error: Exception | None) -> Any:
-        """Returns the result of rank 0 if all went well, else what the first rank to fail returned or raised.
+        """Return the result of rank 0 if every rank succeeded, else what the first rank to fail returned or raised.
 
         Args:
             error: What the launcher raised, or None.
 
         Raises:
-            WorkerLost: If a rank ended without a word, or the job never started.
+            WorkerLost: If a rank ended without a report, or the ranks never started.
         """
-        self._lines.wait(SECONDS_TO_READ)
+        self._connections.wait(SECONDS_TO_READ)
         failure = next((report for report in self._reports if report.is_failure), None)
         results = {report.rank: report.value for report in self._reports if report.kind == "result"}
         if failure is not None:
             return self._failed(failure, error)
         if error is not None or 0 not in results:
             seen = f"{len(results)} of {self._size} ranks had a result"
-            raise WorkerLost(f"the job failed, {seen}; {type(error).__name__}: {error}")
+            raise WorkerLost(f"the ranks failed: {seen}; {type(error).__name__}: {error}")
         return results[0]
 
-    def _failed(self, failure: Report, error: Exception | None) -> Any:
+    def _failed(self, failure: RankReport, error: Exception | None) -> Any:
         if failure.kind == "lost":
-            place = f"rank {failure.rank} of {self._size}"
-            raise WorkerLost(f"{place} died before the trial had a result; {' '.join(str(error).split())}")
+            rank = f"rank {failure.rank} of {self._size}"
+            raise WorkerLost(f"{rank} died before the trial had a result; {' '.join(str(error).split())}")
         if failure.kind == "error":
             raise failure.value
         outcome: Outcome = failure.value
@@ -136,65 +140,57 @@ class Reports:
             return outcome
         return on_rank(failure.rank, self._size, outcome)
 
-    def _listen(self, rank: int, line: Connection) -> None:
-        """Listens to one rank until it has reported, or is gone."""
+    def _listen(self, rank: int, connection: Connection) -> None:
+        """Listen to one rank until it has reported or is gone."""
         try:
-            said = receive(line)
-            report = Report(rank, "lost", None, is_failure=True) if said is None else Report(rank, *said)
-        except Exception as error:  # what was sent cannot be made again here
-            report = Report(rank, "error", error, is_failure=True)
+            message = receive(connection)
+            report = RankReport(rank, "lost", None) if message is None else RankReport(rank, *message)
+        except Exception as error:  # what was sent cannot be unpickled here
+            report = RankReport(rank, "error", error)
         with self._lock:
             if self._is_over:
-                return  # a consequence
+                return  # this failure follows from the first one
             self._reports.append(report)
             self._is_over = report.is_failure
         if report.is_failure:
-            self._lines.hang_up()  # so that the other ranks end
+            self._connections.disconnect()  # so that the other ranks end
 
 
 def on_rank(rank: int, size: int, outcome: Outcome) -> Outcome:
-    """Returns the outcome of a failed rank with a traceback that says which it was."""
+    """Return the outcome of a failed rank, with a traceback that names the rank."""
     return replace(outcome, traceback=f"On rank {rank} of {size}:\n{outcome.traceback}")
 
 
+def _is_failure(kind: str, value: Any) -> bool:
+    return kind != "result" or (isinstance(value, Outcome) and value.error is not None)
+
+
 def _call(packed: bytes) -> tuple[bytes, bool]:
-    """Makes the call; returns what to report, and whether it failed."""
+    """Make the call; return the report as bytes, and whether it reports a failure."""
     try:
         fn, args, kwargs = pickle.loads(packed)  # noqa: S301  (from our driver, by the launcher)
-        value = fn(*args, **kwargs)
-        is_failure = isinstance(value, Outcome) and value.error is not None
-        return pickle.dumps(("result", value, is_failure)), is_failure
-    except BaseException as error:
-        return _pack(error), True
+        kind, value = "result", fn(*args, **kwargs)
+    except BaseException as error:  # also SystemExit: the driver must hear of it
+        kind, value = "error", error
+    sent, report = pack_reply(kind, value)
+    return report, _is_failure(sent, value)
 
 
-def _pack(error: BaseException) -> bytes:
-    try:
-        packed = pickle.dumps(("error", error, True))
-        pickle.loads(packed)  # noqa: S301  (many exceptions can be pickled but not made again)
-    except Exception:
-        text = "".join(traceback.format_exception(error))
-        packed = pickle.dumps(("error", RuntimeError(f"the call failed, or its result cannot be sent:\n{text}"), True))
-    return packed
-
-
-def _watch(line: Connection) -> None:
-    """Ends this process and all it started, once the driver's end of the line is gone."""
-    with contextlib.suppress(OSError, EOFError):
-        line.recv_bytes()  # the driver never says anything
-    family = process_tree.descendants(os.getpid())
+def _end_with_descendants() -> None:
+    """End this process and everything it started: the driver is gone, or another rank failed."""
+    descendants = process_tree.descendants(os.getpid())
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(2 * GRACE_SECONDS)
-    process_tree.signal_processes(family, signal.SIGKILL)  # the main thread did not get to it
+    time.sleep(2 * RANK_GRACE_SECONDS)
+    process_tree.signal_processes(descendants, signal.SIGKILL)  # the main thread did not get to it
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _leave(number: int, _: FrameType | None) -> None:
-    """On SIGTERM, ends what this process started, then itself; launchers end the ranks alone."""
-    family = process_tree.descendants(os.getpid())
-    process_tree.signal_processes(family, signal.SIGTERM)
-    until = time.monotonic() + GRACE_SECONDS
-    while any(process_tree.is_alive(process) for process in family) and time.monotonic() < until:
+def _exit_on_signal(number: int, _: FrameType | None) -> None:
+    """On SIGTERM, end what this process started, then this process; launchers signal the ranks alone."""
+    descendants = process_tree.descendants(os.getpid())
+    process_tree.signal_processes(descendants, signal.SIGTERM)
+    until = time.monotonic() + RANK_GRACE_SECONDS
+    while any(process_tree.is_alive(process) for process in descendants) and time.monotonic() < until:
         time.sleep(0.05)
-    process_tree.signal_processes(family, signal.SIGKILL)
+    process_tree.signal_processes(descendants, signal.SIGKILL)
     os._exit(128 + number)

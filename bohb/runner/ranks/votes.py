@@ -1,6 +1,6 @@
-"""The votes of the ranks of one program on how a trial went, and the end of all if one of them falls out.
+"""How the ranks of one program vote on a trial, and end together if one of them is lost.
 
-Rank 0 holds the lines (`Chair`), the others one end each (`Member`). Neither knows what a trial is.
+Rank 0 leads (`VoteLeader`) and holds a connection to every other rank (`VoteMember`). Neither knows what a trial is.
 """
 
 import os
@@ -12,47 +12,48 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, NoReturn
 
-from bohb.runner.ranks.connections import Lines, connect, receive
+from bohb.runner.ranks.connections import Connections, connect, receive
+from bohb.runner.workers.watchdog import call_when_closed
 
 
-class Place(NamedTuple):
-    """Where rank 0 listens, and what proves that one belongs."""
+class Address(NamedTuple):
+    """Where rank 0 listens, and the key that a rank must prove."""
 
     host: str
     port: int
     key: bytes
 
 
-class Chair:
-    """Rank 0's side: collects one vote from every other rank, each round.
+class VoteLeader:
+    """Rank 0's side: collect one vote from every other rank in each round.
 
     Args:
-        size: How many ranks there are, this one included.
-        patience: Once a rank has failed, how many seconds the others have to finish. They may be waiting, inside a
-            collective, for the rank that failed, and nothing else would ever end that.
+        size: The number of ranks, rank 0 included.
+        patience: Seconds that the other ranks have to finish once a rank has failed. They may wait inside a collective
+            operation for the rank that failed, which nothing else would end.
     """
 
     def __init__(self, size: int, *, patience: float) -> None:
         self._size = size
         self._patience = patience
-        self._lines = Lines(self._listen, is_local=False)
+        self._connections = Connections(self._listen, is_local=False)
         self._votes: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._timers: list[threading.Timer] = []
         self._is_over = False
 
     @property
-    def place(self) -> Place:
-        """What the other ranks need to take part."""
-        return Place(socket.gethostname(), self._lines.port, self._lines.key)
+    def address(self) -> Address:
+        """What the other ranks need to connect."""
+        return Address(socket.gethostname(), self._connections.port, self._connections.key)
 
     def begin(self, seconds: float | None) -> None:
-        """Begins a round that may take so many seconds."""
+        """Begin a round; end the program if the round takes longer than `seconds`."""
         if seconds is not None:
             self._limit(seconds, f"a trial took longer than {seconds} s")
 
     def collect(self, own_failed: bool) -> list[tuple[int, Any]]:
-        """Ends a round; returns the number and the vote of every other rank, in the order of their numbers."""
+        """End a round and return (rank, vote) of every other rank, in the order of the ranks."""
         if own_failed:
             self._limit(self._patience, _stuck(0, self._patience))
         votes = [self._votes.get() for _ in range(self._size - 1)]
@@ -63,14 +64,14 @@ class Chair:
         return sorted(votes, key=lambda vote: vote[0])
 
     def close(self) -> None:
-        """Lets the ranks go: from here on, nobody's end is an error."""
+        """Release the ranks: a rank that ends from now on is not an error."""
         with self._lock:
             self._is_over = True
-        self._lines.wait(self._patience)
-        self._lines.close()
+        self._connections.wait(self._patience)
+        self._connections.close()
 
-    def _listen(self, rank: int, line: Connection) -> None:
-        while (vote := receive(line)) is not None:
+    def _listen(self, rank: int, connection: Connection) -> None:
+        while (vote := receive(connection)) is not None:
             has_failed, value = vote
             if has_failed:
                 self._limit(self._patience, _stuck(rank, self._patience))
@@ -86,36 +87,35 @@ class Chair:
         timer.start()
 
     def _end(self, reason: str) -> NoReturn:
-        end(f"{reason}; every rank ends, start the program again")
+        end_program(f"{reason}; every rank ends, start the program again")
 
 
-class Member:
-    """Another rank's side: votes, and ends if rank 0 does."""
+class VoteMember:
+    """The side of every other rank: vote, and end the program if rank 0 is lost."""
 
-    def __init__(self, place: Place, rank: int) -> None:
-        host = "127.0.0.1" if place.host == socket.gethostname() else place.host
+    def __init__(self, address: Address, rank: int) -> None:
+        host = "127.0.0.1" if address.host == socket.gethostname() else address.host
         self._rank = rank
-        self._line = connect(host, place.port, place.key, rank)
+        self._connection = connect(host, address.port, address.key, rank)
         self._is_over = False
-        threading.Thread(target=self._watch, daemon=True).start()
+        call_when_closed(self._connection.fileno(), self._leader_gone, is_silent=True)
 
     def vote(self, value: Any, *, has_failed: bool) -> None:
-        """Says how a round went on this rank."""
-        self._line.send_bytes(pickle.dumps((has_failed, value)))
+        """Send the vote of this rank in this round."""
+        self._connection.send_bytes(pickle.dumps((has_failed, value)))
 
     def close(self) -> None:
-        """Leaves in peace."""
+        """Leave; that rank 0 ends is not an error from now on."""
         self._is_over = True
-        self._line.close()
+        self._connection.close()
 
-    def _watch(self) -> None:
-        receive(self._line)  # rank 0 never says anything on a line
+    def _leader_gone(self) -> None:
         if not self._is_over:
-            end(f"rank {self._rank} lost rank 0, and ends")
+            end_program(f"rank {self._rank} lost rank 0, and ends")
 
 
-def end(reason: str) -> NoReturn:
-    """Ends this process at once, whatever its main thread waits for."""
+def end_program(reason: str) -> NoReturn:
+    """End this process at once, whatever its main thread waits for."""
     print(f"bohb.runner.spmd: {reason}", file=sys.stderr, flush=True)
     os._exit(1)
 

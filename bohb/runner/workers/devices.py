@@ -1,6 +1,6 @@
-"""Sharing out a machine: which GPUs a worker sees, and how many threads its numeric libraries start.
+"""Share out a machine: which GPUs a worker sees, and how many threads its numeric libraries start.
 
-Both are settled by environment variables that must be set before the libraries are loaded.
+Environment variables control both; they must be set before the libraries are loaded.
 """
 
 import os
@@ -20,36 +20,36 @@ THREAD_VARIABLES = (
 
 
 def num_cores() -> int:
-    """Returns how many cores this process may use."""
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def share_threads(workers: int) -> dict[str, str]:
-    """Returns the variables that give each worker its share of the cores; those that the user set stay."""
+    """Return the variables that give each worker its share of the cores; those that the user set stay as they are."""
     share = str(max(1, num_cores() // workers))
     return {name: share for name in THREAD_VARIABLES if name not in os.environ}
 
 
 def visible_gpus() -> list[str]:
-    """Returns what CUDA would see: what `CUDA_VISIBLE_DEVICES` names if it is set, else what `nvidia-smi` lists."""
+    """Return the devices in `CUDA_VISIBLE_DEVICES` if it is set, else those that `nvidia-smi` lists."""
     variable = os.environ.get("CUDA_VISIBLE_DEVICES")
     if variable is None:
         return _listed_gpus()
     names = [name.strip() for name in variable.split(",")]
-    # CUDA reads the list up to the first entry that is no device.
+    # CUDA reads the list up to the first entry that is not a device.
     end = next((i for i, name in enumerate(names) if name in ("", "-1", "NoDevFiles")), len(names))
     return names[:end]
 
 
 def share_gpus(workers: int | None, gpus_per_trial: int, gpus: Sequence[int | str] | None) -> list[str]:
-    """Returns the value of `CUDA_VISIBLE_DEVICES` for each worker; no device is in two of them.
+    """Return the value of `CUDA_VISIBLE_DEVICES` for each worker; no device is in two of them.
 
     Args:
-        workers: How many; None for as many as there are devices for.
-        gpus_per_trial: How many devices each gets, at least 1.
-        gpus: The devices, as indices or UUIDs; None for those that CUDA would see.
+        workers: The number of workers; None for as many as the devices allow.
+        gpus_per_trial: The number of devices of each worker, at least 1.
+        gpus: The devices, as indices or UUIDs; None for those that CUDA sees now.
 
     Raises:
         SettingError: If there are too few devices, or one is named twice.
@@ -60,8 +60,8 @@ def share_gpus(workers: int | None, gpus_per_trial: int, gpus: Sequence[int | st
     number = len(names) // gpus_per_trial if workers is None else workers
     if number < 1 or number * gpus_per_trial > len(names):
         raise SettingError(
-            f"expected {max(number, 1)} x {gpus_per_trial} GPUs for as many trials at a time, found {len(names)}: "
-            f"{names}; use fewer workers, or name the devices with gpus="
+            f"expected {max(number, 1)} x {gpus_per_trial} GPUs, for {max(number, 1)} trials at a time, got "
+            f"{len(names)}: {names}; use fewer workers, or name the devices with gpus="
         )
     return [",".join(names[i * gpus_per_trial : (i + 1) * gpus_per_trial]) for i in range(number)]
 

@@ -1,6 +1,8 @@
-"""Pickling what goes to a worker, by a pipe and never to a file; what cannot go is refused with advice."""
+"""Pickle what goes to a worker and back, through a pipe and never to a file."""
 
 import io
+import pickle
+import traceback
 from functools import cache
 from types import CodeType
 from typing import Any
@@ -9,11 +11,11 @@ from bohb.errors import SettingError
 
 
 def pack(value: Any, what: str) -> bytes:
-    """Returns a value as bytes; functions and classes of the main module, and lambdas, travel by value.
+    """Return a value as bytes. Lambdas, and functions and classes of the main module, travel by value.
 
     Args:
         value: What to pickle.
-        what: What it is, for the message.
+        what: What it is, for the error message.
 
     Raises:
         SettingError: If it cannot be pickled.
@@ -21,8 +23,8 @@ def pack(value: Any, what: str) -> bytes:
     try:
         return _dumps(value)
     except SettingError:
-        raise  # what is inside has said so already
-    except Exception as error:  # whatever a user's __reduce__ raises
+        raise  # a part of the value has explained it already
+    except Exception as error:  # a user's __reduce__ may raise anything
         raise SettingError(
             f"expected {what} that can be sent to another process, got {value!r:.200}, which cannot be pickled "
             f"({type(error).__name__}: {error}); create locks, open files and connections inside it, or stay in this "
@@ -30,8 +32,28 @@ def pack(value: Any, what: str) -> bytes:
         ) from error
 
 
+def pack_reply(kind: str, value: Any, *more: Any) -> tuple[str, bytes]:
+    """Return the kind of a reply, and the reply `(kind, value, *more)` as bytes.
+
+    A value that cannot be sent is replaced by an error that says so; the kind returned is `"error"` then.
+
+    Args:
+        kind: `"result"` or `"error"`.
+        value: What the call returned or raised.
+        more: What else to send.
+    """
+    try:
+        packed = pickle.dumps((kind, value, *more))
+        if kind == "error":
+            pickle.loads(packed)  # noqa: S301  (many exceptions can be pickled but not unpickled)
+    except Exception:
+        text = traceback.format_exc() if kind == "result" else "".join(traceback.format_exception(value))
+        error = RuntimeError(f"the {kind} of the call cannot be pickled:\n{text}")
+        return "error", pickle.dumps(("error", error, *more))
+    return kind, packed
+
+
 def _dumps(value: Any) -> bytes:
-    """Returns the pickle of a value."""
     buffer = io.BytesIO()
     _pickler()(buffer).dump(value)
     return buffer.getvalue()
@@ -39,9 +61,9 @@ def _dumps(value: Any) -> bytes:
 
 @cache
 def _pickler() -> Any:
-    """Returns cloudpickle's pickler, but every function remembers its file, so that tracebacks show its lines.
+    """Return cloudpickle's pickler, with functions that remember their file, so that tracebacks show their lines.
 
-    cloudpickle forgets it from 3.1.3 on. It is a class made here because cloudpickle loads on first use.
+    cloudpickle forgets the file from 3.1.3 on. The class is made here because cloudpickle loads on first use.
     """
     import cloudpickle
 

@@ -1,7 +1,7 @@
-"""Process trees: who descends from whom, who is still alive, and how to signal them all.
+"""The descendants of a process: which of them are alive, and how to signal them all.
 
-A process group covers what a trial starts in the usual way. Descendants that left the group (`setsid`) are found
-through Linux's /proc while their parents live; elsewhere only the group is. A daemon that detached itself twice is not.
+A process group covers what a trial usually starts. Descendants that left the group (`setsid`) are found through Linux's
+/proc while their parents live; other systems have the group only. A daemon that detached itself twice is not found.
 """
 
 import os
@@ -15,8 +15,8 @@ PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
-    """A process at a moment; `started` tells it from a later one under the same number."""
+class ProcessInfo:
+    """A process at one moment; `started` distinguishes it from a later one with the same id."""
 
     pid: int
     parent: int
@@ -25,17 +25,17 @@ class Process:
     is_zombie: bool
 
 
-def processes() -> list[Process]:
-    """Returns every process that can be seen; none where there is no /proc."""
+def processes() -> list[ProcessInfo]:
+    """Return every visible process; an empty list on systems without /proc."""
     if not (PROC / "self" / "stat").exists():
         return []
     found = (_read(int(path.name)) for path in PROC.iterdir() if path.name.isdecimal())
     return [process for process in found if process is not None]
 
 
-def descendants(pid: int) -> list[Process]:
-    """Returns the children of a process, their children, and so on."""
-    by_parent: dict[int, list[Process]] = {}
+def descendants(pid: int) -> list[ProcessInfo]:
+    """Return the children of a process, their children, and so on."""
+    by_parent: dict[int, list[ProcessInfo]] = {}
     for process in processes():
         by_parent.setdefault(process.parent, []).append(process)
     found, front = [], [pid]
@@ -47,27 +47,27 @@ def descendants(pid: int) -> list[Process]:
 
 
 def signal_group(group: int, number: signal.Signals) -> None:
-    """Signals every process of a group, if there is one."""
+    """Signal every process of a group, if there is one."""
     with suppress(ProcessLookupError, PermissionError):  # PermissionError: on macOS, a group of zombies
         os.killpg(group, number)
 
 
-def signal_processes(known: Iterable[Process], number: signal.Signals) -> None:
-    """Signals processes that were seen before, if they are still the same ones."""
+def signal_processes(known: Iterable[ProcessInfo], number: signal.Signals) -> None:
+    """Signal processes that were seen before and are still alive."""
     for process in known:
         if is_alive(process):
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(process.pid, number)
 
 
-def is_alive(known: Process) -> bool:
+def is_alive(known: ProcessInfo) -> bool:
     """Whether a process that was seen before still runs."""
     now = _read(known.pid)
     return now is not None and now.started == known.started and not now.is_zombie
 
 
 def is_group_alive(group: int) -> bool:
-    """Whether a process of the group still runs. A zombie does not, and nobody may be there to reap it."""
+    """Whether a process of the group still runs. A zombie does not, and may never be reaped."""
     try:
         os.killpg(group, 0)
     except (ProcessLookupError, PermissionError):
@@ -76,11 +76,11 @@ def is_group_alive(group: int) -> bool:
     return not visible or any(process.group == group and not process.is_zombie for process in visible)
 
 
-def _read(pid: int) -> Process | None:
+def _read(pid: int) -> ProcessInfo | None:
     try:
         text = (PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:  # it ended in the meantime
         return None
     # The name, in parentheses, may hold anything; the fields after it are numbered as in proc(5), from 3 = state.
     fields = text.rpartition(")")[2].split()
-    return Process(pid, int(fields[1]), int(fields[2]), int(fields[19]), fields[0] in "ZX")
+    return ProcessInfo(pid, int(fields[1]), int(fields[2]), int(fields[19]), fields[0] in "ZX")

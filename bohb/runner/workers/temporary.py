@@ -1,7 +1,7 @@
-"""Temporary folders: kept while this program runs, gone when it ends.
+"""Temporary folders, which are deleted when this program ends.
 
-What trials print is wanted after the run, most of all when a worker died without an exception, so the folder outlives
-the executor. A program that is killed leaves it behind.
+Users read what trials printed after the run, above all when a worker died without an exception. So a folder outlives
+the executor that made it. A program that is killed leaves it behind.
 """
 
 import atexit
@@ -12,26 +12,26 @@ import tempfile
 from pathlib import Path
 
 
-class Scratch:
-    """A new folder that is deleted with all that is in it, at the latest when this process ends.
+class TemporaryFolder:
+    """A new folder that is deleted with its contents, at the latest when this process ends.
 
     Attributes:
-        path: Where it is.
+        path: The path of the folder.
     """
 
     def __init__(self, prefix: str) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=prefix))
         self._owner = os.getpid()
-        atexit.register(self.drop)
+        atexit.register(self.delete)
 
-    def drop(self) -> None:
-        """Deletes the folder."""
-        if os.getpid() == self._owner:  # and not a fork of it, which ends earlier
+    def delete(self) -> None:
+        """Delete the folder."""
+        if os.getpid() == self._owner:  # not in a fork, which ends earlier
             shutil.rmtree(self.path, ignore_errors=True)
-            atexit.unregister(self.drop)
+            atexit.unregister(self.delete)
 
-    def drop_if_empty(self) -> None:
-        """Deletes the folder at once if nothing was ever put in it."""
+    def delete_if_empty(self) -> None:
+        """Delete the folder now if it is empty."""
         with contextlib.suppress(OSError):  # not empty, or gone
             self.path.rmdir()
-            atexit.unregister(self.drop)
+            atexit.unregister(self.delete)

@@ -1,21 +1,21 @@
-"""A call in a process of its own with a time limit, for engines whose own workers cannot be ended.
+"""A call in a process of its own with a time limit, for executors that cannot end their own workers.
 
-It runs inside a worker of any engine: a thread, a pool's process, a daemon. The start of the process is its price.
+It works inside a worker of any executor: a thread, a process of a pool, a daemon. It takes the time to start a process.
 """
 
 import pickle
 from collections.abc import Callable
 from typing import Any
 
-from bohb.runner.workers.worker import GRACE_SECONDS, Child
+from bohb.runner.workers.worker import GRACE_SECONDS, WorkerProcess
 
 
 def call(fn: Callable[..., Any], *args: Any, seconds: float, grace: float = GRACE_SECONDS) -> Any:
-    """Returns what the call returns, or raises what it raises.
+    """Make a call in a new process; return what it returns, or raise what it raises.
 
     Args:
-        fn: What to call; it is pickled.
-        args: With what.
+        fn: The function; it is pickled.
+        args: Its arguments.
         seconds: After how many seconds to end the call and every process it started.
         grace: Seconds between SIGTERM and SIGKILL.
 
@@ -23,16 +23,16 @@ def call(fn: Callable[..., Any], *args: Any, seconds: float, grace: float = GRAC
         TimeoutError: If it took longer.
         WorkerLost: If the process died.
     """
-    child = Child(grace=grace)
+    process = WorkerProcess(grace=grace)
     try:
-        child.send(0, pickle.dumps(fn), pickle.dumps((args, {})))
-        reply = child.receive(timeout=seconds)
+        process.send(0, pickle.dumps(fn), pickle.dumps((args, {})))
+        reply = process.receive(timeout=seconds)
         if reply is None:
-            child.interrupt()
-            child.wait_for_end()
+            process.interrupt()
+            process.wait_for_end()
             raise TimeoutError(f"the trial took longer than {seconds} s")
     finally:
-        child.kill()
+        process.kill()
     kind, value, _ = reply
     if kind == "error":
         raise value

@@ -1,12 +1,12 @@
-"""A worker process as its parent sees it: start it, hand it a call, wait for the reply, end it with all it started.
+"""A worker process as its parent sees it: start it, send it a call, wait for the reply, end it with all it started.
 
-The process is started with `subprocess` and spoken to over `multiprocessing.connection`. `multiprocessing.Process`
-would import the user's main script again, hence needs a guard in it and fails in `python -c` and notebooks; it may not
-be used in a worker that is itself a daemon; and it can give a process neither an environment nor a group of its own
-before Python starts, which is when BLAS, CUDA and process groups need them.
+The process is started with `subprocess` and talks over `multiprocessing.connection`. `multiprocessing.Process` does not
+fit. It imports the user's main script again, so it needs `if __name__ == "__main__"` and fails in `python -c` and in
+notebooks. It does not work in a worker that is a daemon. And it sets neither the environment nor the process group
+before Python starts, which is when BLAS and CUDA read them.
 
-A group, and not a session: Linux shares the processor out by sessions first, so on a busy machine a worker in a session
-of its own would wait for its turn between any two trials, and most of a short trial would be that.
+The process has a group of its own but not a session: Linux divides the processor by sessions first, so on a busy
+machine a worker in its own session would wait for its turn between any two trials.
 """
 
 import json
@@ -32,21 +32,21 @@ from bohb.runner.workers import process_tree
 GRACE_SECONDS = 3.0
 """Between SIGTERM and SIGKILL."""
 SECONDS_TO_VANISH = 5.0
-"""How long to wait for killed processes to be gone; the kernel may be busy freeing a device."""
-START = (
+"""How long to wait for killed processes to disappear; the kernel may be busy freeing a device."""
+BOOTSTRAP = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[3]); from bohb.runner.workers.worker_main import main; "
     "main(int(sys.argv[1]), sys.argv[2] or None)"
 )
 
 
-class Child:
+class WorkerProcess:
     """One worker process, the leader of a process group.
 
-    `interrupt` may be called from any thread; everything else from the one that owns the child.
+    Call `interrupt` from any thread, and everything else from one thread.
 
     Args:
-        environment: What to set beyond the parent's own environment.
-        output: Where the output of calls is kept that say nothing else.
+        environment: Variables to set in addition to the parent's environment.
+        output: The folder for the output of calls that name no other.
         grace: Seconds between SIGTERM and SIGKILL.
 
     Raises:
@@ -63,8 +63,8 @@ class Child:
             )
         self._pipe, theirs = Pipe()
         arguments = [str(theirs.fileno()), "" if output is None else str(output), json.dumps(sys.path)]
-        self._process = subprocess.Popen(  # noqa: S603  (this interpreter, our own code)
-            [sys.executable, "-c", START, *arguments],
+        self._process = subprocess.Popen(  # noqa: S603  (this interpreter and our own code)
+            [sys.executable, "-c", BOOTSTRAP, *arguments],
             pass_fds=[theirs.fileno()],
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
@@ -79,18 +79,18 @@ class Child:
         self._grace = grace
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
-        self._outsiders: list[process_tree.Process] = []
+        self._outsiders: list[process_tree.ProcessInfo] = []
         self._is_gone = False
         self._token: int | None = None
         self.is_interrupted = False
 
     @property
     def pid(self) -> int:
-        """The number of the process, and of its group."""
+        """The id of the process and of its group."""
         return self._process.pid
 
     def send(self, token: int, packed: bytes, arguments: bytes) -> None:
-        """Sends a call; what is called is sent once per token.
+        """Send a call; the function is sent once per token.
 
         Raises:
             WorkerLost: If the process is dead.
@@ -103,7 +103,7 @@ class Child:
         self._token = token
 
     def receive(self, *, timeout: float | None = None) -> tuple[str, Any, bool] | None:
-        """Returns the reply: its kind, its value, and whether the call left processes behind; None if it takes longer.
+        """Return the reply: its kind, its value, and whether the call left processes running; None after the timeout.
 
         Raises:
             WorkerLost: If the process died instead.
@@ -113,42 +113,42 @@ class Child:
         try:
             if not self._pipe.poll():
                 raise self._lost()
-            reply: tuple[str, Any, bool] = pickle.loads(self._pipe.recv_bytes())  # noqa: S301  (our own child)
+            reply: tuple[str, Any, bool] = pickle.loads(self._pipe.recv_bytes())  # noqa: S301  (our own worker)
         except (EOFError, OSError) as error:
             raise self._lost() from error
         return reply
 
     def interrupt(self) -> None:
-        """Asks the process and all it started to end, and leaves them no choice after the grace; does not wait."""
+        """Send SIGTERM to the process and all it started, and SIGKILL after the grace; do not wait."""
         with self._lock:
             if self._is_gone or self.is_interrupted:
                 return
             self.is_interrupted = True
-            # Those who left the group are found while their parents live, so now.
+            # Descendants that left the group can be found only while their parents live.
             self._outsiders = [process for process in process_tree.descendants(self.pid) if process.group != self.pid]
             self._signal(signal.SIGTERM)
-            self._timer = threading.Timer(self._grace, self._lose_patience)
+            self._timer = threading.Timer(self._grace, self._kill_late)
             self._timer.daemon = True
             self._timer.start()
 
     def wait_for_end(self) -> None:
-        """Waits until an interrupted process is dead, and ends what it left behind."""
+        """Wait until an interrupted process is dead, and kill what it left behind."""
         self._is_dead(timeout=self._grace)
         self.kill()
 
     def stop(self) -> None:
-        """Lets an idle process leave in its own time, and ends what it leaves behind."""
+        """Let an idle process exit by itself, and kill what it left behind."""
         with suppress(OSError):
             self._pipe.send_bytes(pickle.dumps(None))
         self._is_dead(timeout=self._grace)
         self.kill()
 
     def kill(self) -> None:
-        """Ends the process and all that is known of what it started, at once; returns when they are gone."""
+        """Kill the process and everything it is known to have started; return when they are gone."""
         with self._lock:
             if self._is_gone:
                 return
-            # The group is signalled before its leader is reaped: until then nobody else can have its number.
+            # The group is signalled before its leader is reaped: until then no other process can have its id.
             self._signal(signal.SIGKILL)
             self._is_gone = True
             self._process.wait()
@@ -161,7 +161,7 @@ class Child:
         if self._ended is not None:
             os.close(self._ended)
 
-    def _lose_patience(self) -> None:
+    def _kill_late(self) -> None:
         with self._lock:
             if not self._is_gone:
                 self._signal(signal.SIGKILL)
@@ -176,7 +176,7 @@ class Child:
         )
 
     def _wait(self, timeout: float | None) -> bool:
-        """Waits for a reply or for the end of the process; returns whether there was either."""
+        """Wait for a reply or for the end of the process; return whether either came."""
         if self._ended is not None:
             return bool(self._poll.poll(None if timeout is None else math.ceil(timeout * 1000)))
         until = None if timeout is None else time.monotonic() + timeout
@@ -188,7 +188,7 @@ class Child:
         return True
 
     def _is_dead(self, *, timeout: float) -> bool:
-        """Whether the process ends in time; it is not reaped, so that its number stays its own."""
+        """Whether the process ends in time. It is not reaped, so that its id is not used again."""
         if self._ended is not None:
             return bool(wait([self._ended], timeout))
         until = time.monotonic() + timeout

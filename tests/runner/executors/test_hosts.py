@@ -22,7 +22,7 @@ def test_no_slot_is_given_twice_and_none_is_left_that_a_job_could_use(numbers: l
         return
     shared = share_slots(None, per_trial, text)
     used: Counter[str] = Counter()
-    for place in shared.places:
+    for place in shared.hosts:
         assert sum(number for _, number in parse_hosts(place)) == per_trial
         used.update(dict(parse_hosts(place)))
     assert all(used[f"h{i}"] <= number for i, number in enumerate(numbers))
@@ -31,9 +31,9 @@ def test_no_slot_is_given_twice_and_none_is_left_that_a_job_could_use(numbers: l
 
 def test_jobs_stay_on_one_host_where_they_can() -> None:
     """Only what is left over spans hosts."""
-    assert share_slots(None, 2, "h1:3, h2:4,h3").places == ["h1:2", "h2:2", "h2:2", "h1:1,h3:1"]
-    assert share_slots(4, 2, "h1:2,h2:4").places == ["h1:2", "h2:2"]
-    assert share_slots(8, 2, None).places == ["localhost:2"] * 4
+    assert share_slots(None, 2, "h1:3, h2:4,h3").hosts == ["h1:2", "h2:2", "h2:2", "h1:1,h3:1"]
+    assert share_slots(4, 2, "h1:2,h2:4").hosts == ["h1:2", "h2:2"]
+    assert share_slots(8, 2, None).hosts == ["localhost:2"] * 4
     assert share_slots(2, 1, None).is_local
     assert not share_slots(None, 1, "elsewhere:2").is_local
 

@@ -12,8 +12,8 @@ import pytest
 
 import bohb
 from bohb.runner.executors.hosts import share_slots
-from bohb.runner.executors.multirank import JobExecutor
-from bohb.runner.ranks.connections import Lines, connect, receive
+from bohb.runner.executors.multirank import MultiRankExecutor
+from bohb.runner.ranks.connections import Connections, connect, receive
 from tests.runner.contract import *  # noqa: F403
 from tests.runner.contract import HOUR, is_running, make_optimizer, pids
 from tests.runner.engines import Engine
@@ -22,9 +22,9 @@ from tests.runner.plain_launch import PlainLaunch
 pytestmark = pytest.mark.slow
 
 
-def make_executor(workers: int, ranks: int = 1) -> JobExecutor:
+def make_executor(workers: int, ranks: int = 1) -> MultiRankExecutor:
     slots = share_slots(workers * ranks, ranks, None)
-    return JobExecutor(PlainLaunch(), slots, gpus_per_trial=0, gpus=None, output=None, grace=3.0)
+    return MultiRankExecutor(PlainLaunch(), slots, gpus_per_trial=0, gpus=None, output=None, grace=3.0)
 
 
 @pytest.fixture
@@ -107,13 +107,13 @@ def test_any_call_travels() -> None:
 def test_a_stranger_on_the_port_is_not_listened_to() -> None:
     """Nothing that comes without the key is read, and it keeps nobody waiting."""
     heard = []
-    lines = Lines(lambda rank, line: heard.append((rank, receive(line))), is_local=True)
-    silent = socket.create_connection(("127.0.0.1", lines.port))  # says nothing, for ever
-    rude = socket.create_connection(("127.0.0.1", lines.port))
+    connections = Connections(lambda rank, line: heard.append((rank, receive(line))), is_local=True)
+    silent = socket.create_connection(("127.0.0.1", connections.port))  # says nothing, for ever
+    rude = socket.create_connection(("127.0.0.1", connections.port))
     rude.sendall(b"\0\0\0\4evil")
     with pytest.raises((AuthenticationError, OSError, EOFError)):
-        connect("127.0.0.1", lines.port, b"another key", 0)
-    line = connect("127.0.0.1", lines.port, lines.key, 5)
+        connect("127.0.0.1", connections.port, b"another key", 0)
+    line = connect("127.0.0.1", connections.port, connections.key, 5)
     line.send_bytes(pickle.dumps("hello"))
     until = time.monotonic() + 10
     while not heard and time.monotonic() < until:
@@ -121,4 +121,4 @@ def test_a_stranger_on_the_port_is_not_listened_to() -> None:
     assert heard == [(5, "hello")]
     for end in (silent, rude, line):
         end.close()
-    lines.close()
+    connections.close()

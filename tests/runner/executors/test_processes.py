@@ -342,7 +342,7 @@ def test_the_devices_are_those_that_cuda_would_see(monkeypatch: pytest.MonkeyPat
     assert devices.visible_gpus() == ["3", "GPU-1"]
     assert ProcessExecutor(gpus_per_trial=2).workers == 1
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    with pytest.raises(bohb.SettingError, match=r"expected 1 x 1 GPUs .*, found 0"):
+    with pytest.raises(bohb.SettingError, match=r"expected 1 x 1 GPUs, .*got 0"):
         ProcessExecutor(gpus_per_trial=1)
 
 
