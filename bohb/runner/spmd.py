@@ -181,6 +181,7 @@ class _LeadRank:
                 future.set_result(self._evaluate(evaluation, trial))
         error = self._ended.exception()
         last = _Stop(self._ended.result(), "") if error is None else _Stop(None, f"{type(error).__name__}: {error}")
+        self._leader.finish()  # before the broadcast, after which the other ranks may end at any time
         self._broadcast(last)
         self._leader.close()
         self._group.close()

@@ -57,7 +57,7 @@ class Connections:
         with self._lock:
             self._is_over = True
             for each in self._open:
-                _shut(each)
+                shut(each)
 
     def close(self) -> None:
         """End all connections and close the port."""
@@ -75,7 +75,7 @@ class Connections:
             self._open.append(new)
             self._threads.append(thread)
             if self._is_over:
-                _shut(new)
+                shut(new)
         thread.start()
 
     def _authenticate(self, new: Connection) -> None:
@@ -119,7 +119,7 @@ def receive(connection: Connection) -> Any:
     return pickle.loads(packed)  # noqa: S301  (the other end proved the key)
 
 
-def _shut(connection: Connection) -> None:
-    """End a connection also for a thread that reads from it; `close` would leave that thread waiting."""
+def shut(connection: Connection) -> None:
+    """End a connection at once; `close` alone has no effect while a thread waits for it."""
     with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as same:
         same.shutdown(socket.SHUT_RDWR)

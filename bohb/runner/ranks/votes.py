@@ -12,7 +12,7 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, NoReturn
 
-from bohb.runner.ranks.connections import Connections, connect, receive
+from bohb.runner.ranks.connections import Connections, connect, receive, shut
 from bohb.runner.workers.watchdog import call_when_closed
 
 
@@ -63,10 +63,13 @@ class VoteLeader:
             self._timers.clear()
         return sorted(votes, key=lambda vote: vote[0])
 
-    def close(self) -> None:
-        """Release the ranks: a rank that ends from now on is not an error."""
+    def finish(self) -> None:
+        """Expect no more votes: a rank that ends from now on is not an error."""
         with self._lock:
             self._is_over = True
+
+    def close(self) -> None:
+        """Wait for the other ranks to close their ends, then close ours."""
         self._connections.wait(self._patience)
         self._connections.close()
 
@@ -107,6 +110,7 @@ class VoteMember:
     def close(self) -> None:
         """Leave; that rank 0 ends is not an error from now on."""
         self._is_over = True
+        shut(self._connection)
         self._connection.close()
 
     def _leader_gone(self) -> None:
