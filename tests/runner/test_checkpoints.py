@@ -1,4 +1,4 @@
-"""The directory of a run: folders that survive promotion, checkpoints that resume, and what may be deleted."""
+"""The directory of a run: folders of configurations, and which checkpoints are deleted."""
 
 from pathlib import Path
 
@@ -23,11 +23,11 @@ def train(trial: FolderTrial) -> dict[str, object]:
     return {"loss": trial.config["x"] + 1 / trial.budget, "checkpoint": path, "info": {"paid": trial.budget - seen}}
 
 
-@pytest.mark.parametrize("engine", [SerialExecutor, lambda: ProcessExecutor(2)])
-def test_a_promoted_configuration_resumes_in_the_same_folder(tmp_path: Path, engine) -> None:
-    """The folder is the configuration's; what was paid is what the run says it spent."""
+@pytest.mark.parametrize("make", [SerialExecutor, lambda: ProcessExecutor(2)])
+def test_a_promoted_configuration_resumes_in_the_same_folder(tmp_path: Path, make) -> None:
+    """The epochs that were trained are what the run says it spent."""
     optimizer = make_optimizer()
-    with engine() as executor:
+    with make() as executor:
         report = bohb.run(train, optimizer, executor=executor, max_trials=40, directory=tmp_path, progress=False)
     assert report.num_failures == 0
     assert sum(result.info["paid"] for result in optimizer.results) == report.spent
@@ -36,14 +36,14 @@ def test_a_promoted_configuration_resumes_in_the_same_folder(tmp_path: Path, eng
         assert Path(result.checkpoint).parent == tmp_path / f"config-{result.trial.config_id}"
 
 
-def test_without_a_directory_a_trial_is_just_a_trial() -> None:
+def test_without_a_directory_a_trial_has_no_folder() -> None:
     kinds = set()
     bohb.run(lambda trial: kinds.add(type(trial)) or 0.5, make_optimizer(), max_trials=2, progress=False)
     assert kinds == {bohb.Trial}
 
 
-def test_only_what_is_releasable_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After every tell: each releasable checkpoint is gone, every other one is there, the incumbent's above all."""
+def test_exactly_the_releasable_checkpoints_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After every tell, releasable checkpoints are gone and all others exist, that of the incumbent included."""
     monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN_DELETIONS", 0.0)
     optimizer = make_optimizer()
 
@@ -73,7 +73,7 @@ class Named:
         return self.names
 
 
-def make_place(tmp_path: Path) -> Path:
+def make_directories(tmp_path: Path) -> Path:
     """Returns a directory with a checkpoint, next to precious things, with links between them."""
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").touch()
@@ -86,25 +86,25 @@ def make_place(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return make_place(tmp_path)
+def root(tmp_path: Path) -> Path:
+    return make_directories(tmp_path)
 
 
-def test_nothing_outside_the_directory_is_deleted(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a checkpoint is called: outside, above, through a link, the directory itself."""
-    monkeypatch.chdir(place)
-    precious = place.parent / "precious"
+def test_nothing_outside_the_directory_is_deleted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by a path outside, above, through a link, nor to the directory itself."""
+    monkeypatch.chdir(root)
+    precious = root.parent / "precious"
     names = [
         str(precious),
         str(precious / "file"),
-        str(place / ".." / "precious" / "file"),
+        str(root / ".." / "precious" / "file"),
         "../precious/file",
-        str(place / "config-0" / "link" / "file"),
-        str(place / "config-0" / "link" / ".." / "precious"),
-        str(place),
-        str(place / "config-0" / ".."),
-        str(place / "."),
-        str(place.parent),
+        str(root / "config-0" / "link" / "file"),
+        str(root / "config-0" / "link" / ".." / "precious"),
+        str(root),
+        str(root / "config-0" / ".."),
+        str(root / "."),
+        str(root.parent),
         "/",
         "",
         ".",
@@ -112,39 +112,39 @@ def test_nothing_outside_the_directory_is_deleted(place: Path, monkeypatch: pyte
         "bad\0name",
         "s3://bucket/checkpoint",
     ]
-    CheckpointCleaner(Named(names), place).release()
+    CheckpointCleaner(Named(names), root).release()
     assert (precious / "file").exists()
-    assert (place / "config-0" / "deep" / "file").exists()
+    assert (root / "config-0" / "deep" / "file").exists()
 
 
-def test_links_are_removed_and_not_followed(place: Path) -> None:
-    names = [str(place / "config-0" / "link"), str(place / "config-0" / "deep"), str(place / "config-0" / "never-was")]
-    CheckpointCleaner(Named(names), place).release()
-    assert [path.name for path in (place / "config-0").iterdir()] == []
-    assert (place.parent / "precious" / "file").exists()
+def test_links_are_removed_not_followed(root: Path) -> None:
+    names = [str(root / "config-0" / "link"), str(root / "config-0" / "deep"), str(root / "config-0" / "never-was")]
+    CheckpointCleaner(Named(names), root).release()
+    assert [path.name for path in (root / "config-0").iterdir()] == []
+    assert (root.parent / "precious" / "file").exists()
 
 
-def test_a_folder_that_holds_a_needed_checkpoint_stays(place: Path) -> None:
-    """Also if the two are spelt in different ways."""
-    needed = str(place / "config-0" / ".." / "config-0" / "deep" / "file")
-    CheckpointCleaner(Named([str(place / "config-0"), str(place / "config-0" / "deep")], (needed,)), place).release()
-    assert (place / "config-0" / "deep" / "file").exists()
+def test_a_folder_with_a_needed_checkpoint_stays(root: Path) -> None:
+    """Also if the two paths are written differently."""
+    needed = str(root / "config-0" / ".." / "config-0" / "deep" / "file")
+    CheckpointCleaner(Named([str(root / "config-0"), str(root / "config-0" / "deep")], (needed,)), root).release()
+    assert (root / "config-0" / "deep" / "file").exists()
 
 
-def test_a_directory_that_is_a_link_itself_is_the_directory(place: Path) -> None:
-    alias = place.parent / "alias"
-    alias.symlink_to(place)
+def test_the_directory_may_be_a_link(root: Path) -> None:
+    alias = root.parent / "alias"
+    alias.symlink_to(root)
     CheckpointCleaner(Named([str(alias / "config-0" / "deep")]), alias).release()
-    assert not (place / "config-0" / "deep").exists()
+    assert not (root / "config-0" / "deep").exists()
 
 
 @settings(max_examples=200, deadline=None)
 @given(
     parts=st.lists(st.sampled_from(["config-0", "deep", "link", "..", ".", "", "run", "precious", "file"]), max_size=7)
 )
-def test_no_combination_of_parts_leads_out(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
+def test_no_path_leads_out_of_the_directory(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
     top = tmp_path_factory.mktemp("top")
-    directory = make_place(top)
+    directory = make_directories(top)
     CheckpointCleaner(Named([str(directory) + "/" + "/".join(parts)]), directory).release()
     assert (top / "precious" / "file").exists()
     assert directory.exists()

@@ -1,4 +1,4 @@
-"""What a run shows: lines where there is no terminal, a bar in a real one, a widget class in a notebook."""
+"""The progress display: plain lines, or a bar in a terminal."""
 
 import io
 import os
@@ -33,7 +33,7 @@ def make_optimizer() -> bohb.Optimizer:
     return bohb.Optimizer({"x": (0.0, 1.0)}, budgets=[1, 3, 9], seed=0, preset="hyperband")
 
 
-def test_without_a_terminal_there_are_plain_lines() -> None:
+def test_a_file_gets_plain_lines() -> None:
     """One for each new incumbent and one at the end; no control characters."""
     file, optimizer = io.StringIO(), make_optimizer()
     bohb.run(lambda trial: trial.config["x"], optimizer, max_trials=12, callbacks=[Progress(file=file)], progress=False)
@@ -48,7 +48,7 @@ def test_without_a_terminal_there_are_plain_lines() -> None:
 
 
 def test_a_terminal_gets_a_live_bar(tmp_path: Path) -> None:
-    """In a real pseudo-terminal: one line that is drawn over, full at the end, with the facts beside it."""
+    """One line that is redrawn, full at the end, with the status beside it."""
     pytest.importorskip("tqdm")
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 160))
@@ -68,8 +68,7 @@ def test_a_terminal_gets_a_live_bar(tmp_path: Path) -> None:
     assert "stopped by max_trials" in text
 
 
-def test_a_notebook_is_told_from_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a notebook's shell counts; IPython in a terminal does not."""
+def test_only_the_shell_of_a_notebook_is_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, expected in (("ZMQInteractiveShell", True), ("TerminalInteractiveShell", False)):
         module = types.SimpleNamespace(get_ipython=type(name, (), {}))
         monkeypatch.setitem(sys.modules, "IPython", module)
@@ -79,7 +78,7 @@ def test_a_notebook_is_told_from_a_shell(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @given(st.integers(0, 50), st.integers(1, 50), st.floats(0, 100), st.floats(0.1, 100), st.floats(0, 10))
-def test_the_share_done_is_that_of_the_limit_that_ends_the_run(
+def test_the_fraction_is_that_of_the_nearest_limit(
     trials: int, max_trials: int, spent: float, max_budget: float, seconds: float
 ) -> None:
     """It lies in [0, 1], and is 1 exactly when a limit is reached."""
@@ -90,8 +89,7 @@ def test_the_share_done_is_that_of_the_limit_that_ends_the_run(
     assert ("left" in str(standing)) == (0 < standing.fraction < 1)
 
 
-def test_what_was_known_before_is_no_news() -> None:
-    """A run that goes on does not announce the incumbent it started with."""
+def test_a_resumed_run_does_not_announce_the_old_incumbent() -> None:
     optimizer, file = make_optimizer(), io.StringIO()
     trial = optimizer.ask()
     result = optimizer.tell(trial, 0.0)

@@ -2,14 +2,15 @@
 
 import pytest
 
-from tests.runner.contract import *  # noqa: F403
-from tests.runner.engines import Engine
+from bohb.testing.executors import ExecutorContract
 
 pytestmark = pytest.mark.filterwarnings("default")
 
 
-@pytest.fixture
-def engine() -> Engine:
-    from mpi4py.futures import MPIPoolExecutor
+class TestMpi(ExecutorContract):
+    is_permanent = True
 
-    return Engine(lambda workers: MPIPoolExecutor(workers), is_permanent=True)
+    def make(self, workers):
+        from mpi4py.futures import MPIPoolExecutor
+
+        return MPIPoolExecutor(workers)

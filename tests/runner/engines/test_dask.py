@@ -6,9 +6,8 @@ from contextlib import contextmanager
 import pytest
 
 import bohb
-from tests.runner.contract import *  # noqa: F403
-from tests.runner.contract import make_optimizer
-from tests.runner.engines import Engine, requires
+from bohb.testing.executors import ExecutorContract, make_optimizer
+from tests.runner.engines import requires
 from tests.runner.engines.examples import run_example
 
 pytestmark = [
@@ -34,10 +33,13 @@ def dask_executor(workers: int) -> Iterator[object]:
         yield executor
 
 
-@pytest.fixture
-def engine() -> Engine:
-    # A trial whose worker died is run again by the scheduler itself (three times), before the loop hears of it.
-    return Engine(dask_executor, survives=True, is_slow=True, reruns=True)
+class TestDask(ExecutorContract):
+    survives = True
+    reruns = True  # the scheduler runs a trial again whose worker died, three times, before the loop hears of it
+    is_slow = True
+
+    def make(self, workers):
+        return dask_executor(workers)
 
 
 def test_pure_functions_would_not_be_evaluated_again() -> None:

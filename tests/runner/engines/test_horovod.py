@@ -10,17 +10,19 @@ import pytest
 import bohb
 from bohb import Status
 from bohb.runner import HorovodExecutor
-from tests.runner.contract import *  # noqa: F403
-from tests.runner.contract import HOUR, is_running, make_optimizer, pids
-from tests.runner.engines import Engine, requires
+from bohb.testing.executors import HOUR, ExecutorContract, is_running, make_optimizer, pids
+from tests.runner.engines import requires
 from tests.runner.engines.examples import run_example
 
 pytestmark = [*requires("horovod", "horovod", "torch"), pytest.mark.slow]
 
 
-@pytest.fixture
-def engine() -> Engine:
-    return Engine(lambda workers: HorovodExecutor(slots=workers), survives=True, can_end=True, is_slow=True)
+class TestHorovodExecutor(ExecutorContract):
+    survives = True
+    is_slow = True
+
+    def make(self, workers):
+        return HorovodExecutor(slots=workers)
 
 
 def test_ranks_train_one_model_while_one_of_them_is_killed(tmp_path: Path) -> None:

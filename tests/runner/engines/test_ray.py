@@ -12,9 +12,8 @@ import pytest
 
 import bohb
 from bohb.runner import RayExecutor
-from tests.runner.contract import *  # noqa: F403
-from tests.runner.contract import make_optimizer
-from tests.runner.engines import Engine, requires
+from bohb.testing.executors import ExecutorContract, make_optimizer
+from tests.runner.engines import requires
 from tests.runner.engines.examples import run_example
 
 pytestmark = [
@@ -36,9 +35,12 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-@pytest.fixture
-def engine(cluster: None) -> Engine:
-    return Engine(lambda workers: RayExecutor(workers=workers), survives=True, can_end=True)
+@pytest.mark.usefixtures("cluster")
+class TestRayExecutor(ExecutorContract):
+    survives = True
+
+    def make(self, workers):
+        return RayExecutor(workers=workers)
 
 
 def test_trials_that_run_together_never_share_a_gpu(cluster: None) -> None:

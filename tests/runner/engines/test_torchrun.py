@@ -8,17 +8,19 @@ import pytest
 
 import bohb
 from bohb.runner import TorchrunExecutor
-from tests.runner.contract import *  # noqa: F403
-from tests.runner.contract import is_running, make_optimizer, pids
-from tests.runner.engines import Engine, requires
+from bohb.testing.executors import ExecutorContract, is_running, make_optimizer, pids
+from tests.runner.engines import requires
 from tests.runner.engines.examples import run_example
 
 pytestmark = [*requires("torchrun", "torch"), pytest.mark.slow]
 
 
-@pytest.fixture
-def engine() -> Engine:
-    return Engine(lambda workers: TorchrunExecutor(slots=workers), survives=True, can_end=True, is_slow=True)
+class TestTorchrunExecutor(ExecutorContract):
+    survives = True
+    is_slow = True
+
+    def make(self, workers):
+        return TorchrunExecutor(slots=workers)
 
 
 def test_ranks_train_one_model_while_one_of_them_is_killed(tmp_path: Path) -> None:

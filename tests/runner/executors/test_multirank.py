@@ -1,11 +1,9 @@
-"""The contract on jobs of plain processes, and what becomes of a job when one of its ranks fails."""
+"""The contract on ranks that are plain processes, and what a failing rank does to its trial."""
 
 import os
-import pickle
 import signal
 import socket
 import time
-from multiprocessing import AuthenticationError
 from pathlib import Path
 
 import pytest
@@ -13,11 +11,8 @@ import pytest
 import bohb
 from bohb.runner.executors.hosts import share_slots
 from bohb.runner.executors.multirank import MultiRankExecutor
-from bohb.runner.ranks.connections import Connections, connect, receive
-from tests.runner.contract import *  # noqa: F403
-from tests.runner.contract import HOUR, is_running, make_optimizer, pids
-from tests.runner.engines import Engine
-from tests.runner.plain_launch import PlainLaunch
+from bohb.testing.executors import HOUR, ExecutorContract, is_running, make_optimizer, pids
+from tests.runner.executors.plain_launch import PlainLaunch
 
 pytestmark = pytest.mark.slow
 
@@ -27,9 +22,12 @@ def make_executor(workers: int, ranks: int = 1) -> MultiRankExecutor:
     return MultiRankExecutor(PlainLaunch(), slots, gpus_per_trial=0, gpus=None, output=None, grace=3.0)
 
 
-@pytest.fixture
-def engine() -> Engine:
-    return Engine(make_executor, survives=True, can_end=True, is_slow=True)
+class TestMultiRankExecutor(ExecutorContract):
+    survives = True
+    is_slow = True
+
+    def make(self, workers):
+        return make_executor(workers)
 
 
 def run_pair(objective, *, retries: int = 0, max_trials: int = 1):
@@ -39,7 +37,7 @@ def run_pair(objective, *, retries: int = 0, max_trials: int = 1):
         return bohb.run(objective, optimizer, **arguments), optimizer.results
 
 
-def test_what_rank_0_returns_counts() -> None:
+def test_the_outcome_of_rank_0_is_told() -> None:
     """Every rank is called; one result is told."""
 
     def objective(trial):
@@ -71,8 +69,8 @@ def test_a_rank_that_raises_ends_the_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["os.kill(os.getpid(), 9)", "os._exit(0)", "os._exit(7)"])
-def test_a_rank_that_leaves_without_a_word_is_lost(how: str) -> None:
-    """Also with status 0: without its report there is no result to believe."""
+def test_a_rank_that_exits_early_is_a_lost_worker(how: str) -> None:
+    """Also with status 0: without its report there is no result."""
 
     def objective(trial):
         if os.environ["RANK"] == "1":
@@ -84,8 +82,8 @@ def test_a_rank_that_leaves_without_a_word_is_lost(how: str) -> None:
     assert results[0].info["error"].startswith("WorkerLost: rank 1 of 2 died")
 
 
-def test_any_call_travels() -> None:
-    """It is an executor like others: results and exceptions of plain calls, and errors that cannot be pickled."""
+def test_results_and_exceptions_of_plain_calls() -> None:
+    """It is a general executor; an exception that cannot be pickled arrives as a RuntimeError."""
 
     class Odd(Exception):
         def __init__(self, one: int, two: int) -> None:
@@ -102,23 +100,3 @@ def test_any_call_travels() -> None:
             executor.submit(fail).result()
         with socket.socket() as open_socket, pytest.raises(bohb.SettingError, match="cannot be pickled"):
             executor.submit(print, open_socket)
-
-
-def test_a_stranger_on_the_port_is_not_listened_to() -> None:
-    """Nothing that comes without the key is read, and it keeps nobody waiting."""
-    heard = []
-    connections = Connections(lambda rank, line: heard.append((rank, receive(line))), is_local=True)
-    silent = socket.create_connection(("127.0.0.1", connections.port))  # says nothing, for ever
-    rude = socket.create_connection(("127.0.0.1", connections.port))
-    rude.sendall(b"\0\0\0\4evil")
-    with pytest.raises((AuthenticationError, OSError, EOFError)):
-        connect("127.0.0.1", connections.port, b"another key", 0)
-    line = connect("127.0.0.1", connections.port, connections.key, 5)
-    line.send_bytes(pickle.dumps("hello"))
-    until = time.monotonic() + 10
-    while not heard and time.monotonic() < until:
-        time.sleep(0.01)
-    assert heard == [(5, "hello")]
-    for end in (silent, rude, line):
-        end.close()
-    connections.close()

@@ -1,4 +1,4 @@
-"""What `ProcessExecutor` promises beyond the contract: devices, threads, reuse, and nothing left behind."""
+"""The contract on `ProcessExecutor`, and its own promises: reuse, devices, threads, and no process left behind."""
 
 import fcntl
 import os
@@ -20,19 +20,11 @@ import pytest
 import bohb
 from bohb.runner import ProcessExecutor
 from bohb.runner.workers import devices
-
-HOUR = 3600
+from bohb.testing.executors import HOUR, ExecutorContract, is_running
 
 
 def make_optimizer(seed: int = 0) -> bohb.Optimizer:
     return bohb.Optimizer({"x": (0.0, 1.0)}, budgets=bohb.geometric(1, 9, eta=3), seed=seed, preset="hyperband")
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def wait_until(condition) -> None:
@@ -42,29 +34,43 @@ def wait_until(condition) -> None:
         time.sleep(0.01)
 
 
+class TestProcessExecutor(ExecutorContract):
+    survives = True
+
+    def make(self, workers):
+        return ProcessExecutor(workers)
+
+
+class TestFreshProcesses(ExecutorContract):
+    survives = True
+
+    def make(self, workers):
+        return ProcessExecutor(workers, warm=False)
+
+
 # Reuse.
 
 
-def test_warm_workers_are_used_again() -> None:
-    """One warm worker is one process for all calls, and loads what it calls once."""
+def test_a_warm_worker_is_one_process() -> None:
+    """All calls of one warm worker run in one process."""
     with ProcessExecutor(1) as executor:
         assert len({executor.submit(lambda: os.getpid()).result() for _ in range(5)}) == 1
 
 
-def test_fresh_workers_are_not() -> None:
+def test_every_call_of_a_fresh_worker_has_a_new_process() -> None:
     with ProcessExecutor(1, warm=False) as executor:
         found = [executor.submit(lambda: os.getpid()).result() for _ in range(3)]
         assert len(set(found)) == 3
         assert not any(is_running(pid) for pid in found)
 
 
-def test_trials_with_gpus_get_fresh_workers() -> None:
-    """A process seldom gives back the memory of a device before it ends."""
+def test_workers_with_gpus_are_fresh() -> None:
+    """A process rarely frees the memory of a device before it ends."""
     with ProcessExecutor(gpus_per_trial=1, gpus=[0]) as executor:
         assert len({executor.submit(lambda: os.getpid()).result() for _ in range(2)}) == 2
 
 
-def test_a_worker_whose_call_left_processes_behind_is_ended_with_them() -> None:
+def test_processes_that_a_call_left_running_are_ended_with_the_worker() -> None:
     def litter():
         return os.getpid(), subprocess.Popen(["sleep", "3600"]).pid
 
@@ -75,12 +81,12 @@ def test_a_worker_whose_call_left_processes_behind_is_ended_with_them() -> None:
         assert executor.submit(lambda: os.getpid()).result() != worker
 
 
-def test_a_worker_that_dies_idle_costs_nothing() -> None:
+def test_a_worker_that_dies_while_idle_loses_no_call() -> None:
     with ProcessExecutor(1) as executor:
         pid = executor.submit(lambda: os.getpid()).result()
         end = os.pidfd_open(pid)
         os.kill(pid, signal.SIGKILL)
-        select.select([end], [], [])  # not before all its threads are gone, too
+        select.select([end], [], [])  # wait for all its threads, too
         os.close(end)
         assert executor.submit(lambda: os.getpid()).result() != pid
 
@@ -88,8 +94,8 @@ def test_a_worker_that_dies_idle_costs_nothing() -> None:
 # Calls.
 
 
-def test_what_a_call_raises_is_in_its_future() -> None:
-    """Also what cannot be pickled, neither as an exception nor as a result."""
+def test_exceptions_arrive() -> None:
+    """Also for exceptions, results and arguments that cannot be pickled."""
 
     class Awkward(Exception):
         def __init__(self, one, two):
@@ -110,13 +116,13 @@ def test_what_a_call_raises_is_in_its_future() -> None:
         assert executor.submit(sum, [1, 2], start=3).result() == 6
 
 
-def test_a_large_call_and_a_large_result_pass() -> None:
+def test_large_arguments_and_results_arrive() -> None:
     with ProcessExecutor(1) as executor:
         assert executor.submit(lambda data: data * 2, b"x" * 5_000_000).result() == b"x" * 10_000_000
 
 
-def test_the_same_function_is_sent_once_per_worker() -> None:
-    """An objective that carries data is pickled once, and loaded once in each worker."""
+def test_a_function_is_pickled_once() -> None:
+    """An objective that carries data is pickled once for all calls."""
 
     class Heavy:
         def __init__(self):
@@ -132,7 +138,7 @@ def test_the_same_function_is_sent_once_per_worker() -> None:
     assert heavy.pickled == 1
 
 
-def test_what_waits_can_be_cancelled_and_what_runs_ended() -> None:
+def test_waiting_calls_are_cancelled_and_running_ones_ended() -> None:
     with ProcessExecutor(1) as executor:
         running: Future[None] = executor.submit(time.sleep, HOUR)
         waiting = [executor.submit(time.sleep, HOUR) for _ in range(3)]
@@ -151,7 +157,7 @@ def test_what_waits_can_be_cancelled_and_what_runs_ended() -> None:
         executor.submit(print)
 
 
-def test_a_dead_worker_is_described() -> None:
+def test_a_lost_worker_says_how_it_ended() -> None:
     with ProcessExecutor(1) as executor:
         with pytest.raises(bohb.WorkerLost, match="exited with status 7"):
             executor.submit(os._exit, 7).result()
@@ -159,12 +165,12 @@ def test_a_dead_worker_is_described() -> None:
             executor.submit(lambda: os.kill(os.getpid(), signal.SIGSEGV)).result()
 
 
-# Nothing is left behind.
+# No process is left.
 
 
 @pytest.mark.slow
-def test_a_time_out_also_ends_processes_that_left_the_group(tmp_path: Path) -> None:
-    """A child in a session of its own that ignores SIGTERM is found, and ended."""
+def test_a_time_limit_also_ends_processes_in_other_sessions(tmp_path: Path) -> None:
+    """A child process in a session of its own that ignores SIGTERM is found and ended."""
 
     def objective(trial):
         code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(3600)"
@@ -202,8 +208,8 @@ SCRIPT = """
 
 
 @pytest.mark.parametrize("how", ["script", "command", "stdin"])
-def test_it_works_from_everywhere(tmp_path: Path, how: str) -> None:
-    """An objective of the main module, without a guard, in a script, in `python -c`, and read from stdin."""
+def test_objectives_of_the_main_module_work(tmp_path: Path, how: str) -> None:
+    """Without `if __name__ == "__main__"`, in a script, in `python -c`, and read from stdin."""
     code = textwrap.dedent(SCRIPT).format(body="pass")
     (tmp_path / "script.py").write_text(code)
     arguments = {"script": ["script.py"], "command": ["-c", code], "stdin": ["-"]}[how]
@@ -228,8 +234,8 @@ NOTEBOOK = """
 
 
 @pytest.mark.slow
-def test_it_works_from_a_notebook(tmp_path: Path) -> None:
-    """An objective of one cell that needs a global of another, in a real kernel; the report is shown as a table."""
+def test_objectives_of_a_notebook_work(tmp_path: Path) -> None:
+    """In a real kernel, with a global of another cell; the report is shown as a table."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(NOTEBOOK)],
         cwd=tmp_path,
@@ -241,7 +247,7 @@ def test_it_works_from_a_notebook(tmp_path: Path) -> None:
 
 
 def start_script(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
-    """Starts a script whose trials run for an hour and ignore SIGTERM; returns it and the processes of two trials."""
+    """Start a script whose trials run for an hour and ignore SIGTERM; return it, and the process ids of two trials."""
     body = (
         "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
         f"os.fork(); pathlib.Path({str(folder)!r}, f'pid.{{os.getpid()}}').touch(); time.sleep(3600)"
@@ -255,8 +261,8 @@ def start_script(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_program_that_is_interrupted_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
-    """Also if the signal comes twice, goes to the whole group, and the trials fork and ignore it."""
+def test_an_interrupted_program_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+    """Also if the signal comes twice and to the whole group, and the trials fork and ignore it."""
     process, trials = start_script(tmp_path)
     for _ in range(2):
         os.killpg(process.pid, number)
@@ -267,8 +273,8 @@ def test_a_program_that_is_interrupted_leaves_no_process(tmp_path: Path, number:
 
 
 @pytest.mark.slow
-def test_workers_end_when_the_program_is_killed(tmp_path: Path) -> None:
-    """SIGKILL leaves nobody to clean up: the workers notice by themselves."""
+def test_workers_of_a_killed_program_end(tmp_path: Path) -> None:
+    """After SIGKILL the workers themselves notice that the program is gone."""
     process, trials = start_script(tmp_path)
     process.kill()
     process.communicate()
@@ -276,8 +282,8 @@ def test_workers_end_when_the_program_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_signal_at_any_moment_loses_nothing(tmp_path: Path) -> None:
-    """Interrupted again and again while short trials run: every trial asked is told or given back."""
+def test_a_signal_at_any_moment_loses_no_trial(tmp_path: Path) -> None:
+    """Every trial that was asked is told or given back."""
     script = tmp_path / "script.py"
     script.write_text(
         textwrap.dedent("""
@@ -310,8 +316,8 @@ def test_a_signal_at_any_moment_loses_nothing(tmp_path: Path) -> None:
 # Devices and threads.
 
 
-def test_threads_are_shared_out_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers get their share of the cores; what the user set stays; numpy is not loaded by us."""
+def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables are set before numpy is loaded; those that the user set stay."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "17")
 
@@ -324,7 +330,7 @@ def test_threads_are_shared_out_before_anything_is_loaded(monkeypatch: pytest.Mo
         assert executor.submit(look).result()[0] == "1"
 
 
-def test_the_devices_of_a_worker_are_the_users_own_names() -> None:
+def test_a_worker_sees_the_devices_by_the_users_names() -> None:
     uuids = ["GPU-8f1c", "GPU-77aa", "MIG-0b"]
 
     def look():
@@ -335,15 +341,6 @@ def test_the_devices_of_a_worker_are_the_users_own_names() -> None:
         assert executor.submit(look).result() in uuids
     with ProcessExecutor(1, gpus_per_trial=2, gpus=[4, 6, 7]) as executor:
         assert executor.submit(look).result() == "4,6"
-
-
-def test_the_devices_are_those_that_cuda_would_see(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-1,-1,5")
-    assert devices.visible_gpus() == ["3", "GPU-1"]
-    assert ProcessExecutor(gpus_per_trial=2).workers == 1
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    with pytest.raises(bohb.SettingError, match=r"expected 1 x 1 GPUs, .*got 0"):
-        ProcessExecutor(gpus_per_trial=1)
 
 
 @pytest.mark.parametrize(
@@ -360,7 +357,7 @@ def test_the_devices_are_those_that_cuda_would_see(monkeypatch: pytest.MonkeyPat
         {"workers": 2, "gpus_per_trial": 2, "gpus": [0, 1, 2]},
     ],
 )
-def test_a_setting_that_makes_no_sense_is_refused(arguments: dict[str, object]) -> None:
+def test_invalid_settings_are_refused(arguments: dict[str, object]) -> None:
     with pytest.raises(bohb.SettingError, match="expected"):
         ProcessExecutor(**arguments)
 
@@ -368,7 +365,7 @@ def test_a_setting_that_makes_no_sense_is_refused(arguments: dict[str, object]) 
 @pytest.mark.slow
 @pytest.mark.parametrize("warm", [True, False])
 def test_no_two_live_trials_share_a_device(tmp_path: Path, warm: bool) -> None:
-    """Also while workers are killed, and while what a killed trial forked still holds the device."""
+    """Also while workers are killed, and while a fork of a killed trial still holds the device."""
     folder = str(tmp_path)
 
     def objective(trial):
@@ -409,8 +406,8 @@ def test_no_two_live_trials_share_a_device(tmp_path: Path, warm: bool) -> None:
 # The terminal.
 
 
-def test_a_trial_that_asks_at_the_terminal_fails_and_does_not_stand_still() -> None:
-    """As `ssh` does for a password: a process in the background of a terminal would be stopped by that, for ever."""
+def test_a_trial_that_reads_the_terminal_fails() -> None:
+    """It does not hang: a background process that reads its terminal, as `ssh` does for a password, is stopped."""
     text = """
 import bohb
 

@@ -1,4 +1,4 @@
-"""What trials print: kept by trial, found through the report, and no folder left behind."""
+"""What trials print is kept, and no temporary folder is left."""
 
 import os
 import signal
@@ -16,8 +16,8 @@ def make_optimizer() -> bohb.Optimizer:
     return bohb.Optimizer({"x": (0.0, 1.0)}, budgets=bohb.geometric(1, 9, eta=3), seed=0, preset="hyperband")
 
 
-def test_what_a_trial_prints_is_kept_by_trial(tmp_path: Path) -> None:
-    """Also what its children and C code write, and what it wrote before it was killed; empty files are not."""
+def test_output_is_kept_for_each_trial(tmp_path: Path) -> None:
+    """Also of its child processes, and what it printed before it was killed; empty files are removed."""
 
     def objective(trial):
         if trial.id == 1:
@@ -39,7 +39,7 @@ def test_what_a_trial_prints_is_kept_by_trial(tmp_path: Path) -> None:
     }
 
 
-def test_without_a_directory_output_is_kept_too(tmp_path: Path) -> None:
+def test_output_goes_to_the_folder_of_the_executor(tmp_path: Path) -> None:
     with ProcessExecutor(1, output=tmp_path / "here") as executor:
         bohb.run(
             lambda trial: print(trial.id) or 0.5, make_optimizer(), executor=executor, max_trials=2, progress=False
@@ -48,8 +48,8 @@ def test_without_a_directory_output_is_kept_too(tmp_path: Path) -> None:
     assert (tmp_path / "here" / "trial-1.out").read_text() == "1\n"
 
 
-def test_without_a_directory_output_can_be_read_after_the_run_and_goes_with_the_program(tmp_path: Path) -> None:
-    """The report says where it is. Nothing is left behind, and a fork that ends earlier takes nothing along."""
+def test_temporary_output_is_deleted_when_the_program_ends(tmp_path: Path) -> None:
+    """It can be read after the run, and a fork that ends earlier does not delete it."""
     text = """
 import os, sys, bohb
 
@@ -75,18 +75,9 @@ print([(path.name, path.read_text()) for path in report.output.glob("*.out")])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_temporary_folder_without_output_goes_with_the_executor() -> None:
+def test_an_empty_temporary_folder_is_deleted_with_the_executor() -> None:
     with ProcessExecutor(1) as executor:
         report = bohb.run(lambda _: 0.5, make_optimizer(), executor=executor, max_trials=2, progress=False)
         assert report.output == executor.output
     assert not executor.output.exists()
     assert bohb.run(lambda _: 0.5, make_optimizer(), workers=2, max_trials=2, progress=False).output is None
-
-
-def test_the_report_says_where_the_output_is(tmp_path: Path) -> None:
-    """In the directory, if there is one; nowhere, if trials print where this program does."""
-    arguments = {"max_trials": 2, "directory": tmp_path, "progress": False}
-    assert bohb.run(lambda _: print("here") or 0.5, make_optimizer(), workers=2, **arguments).output == (
-        tmp_path / "output"
-    )
-    assert bohb.run(lambda _: 0.5, make_optimizer(), max_trials=2, progress=False).output is None

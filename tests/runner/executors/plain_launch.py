@@ -1,4 +1,4 @@
-"""The smallest launcher of ranks: plain processes on this machine, no collectives. For tests of what jobs share."""
+"""The smallest launcher of ranks: plain processes on this machine, without collectives."""
 
 import os
 import pickle
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bohb.runner.ranks.reports import Rank
 
-START = "import pickle, sys; pickle.load(sys.stdin.buffer)()"
+PROGRAM = "import pickle, sys; pickle.load(sys.stdin.buffer)()"
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class PlainLaunch:
     rank_variable: str = "RANK"
     host_variable: str = "MASTER_ADDR"
 
-    def __call__(self, rank: Rank, place: str, size: int) -> None:
+    def __call__(self, rank: Rank, hosts: str, size: int) -> None:
         ranks = [
             subprocess.Popen(
-                [sys.executable, "-c", START], stdin=subprocess.PIPE, env={**os.environ, "RANK": str(number)}
+                [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, env={**os.environ, "RANK": str(number)}
             )
             for number in range(size)
         ]
@@ -30,4 +30,4 @@ class PlainLaunch:
         statuses = [process.wait() for process in ranks]
         if any(statuses):
             names = [signal.Signals(-status).name if status < 0 else str(status) for status in statuses]
-            raise RuntimeError(f"the ranks at {place} ended with {', '.join(names)}")
+            raise RuntimeError(f"the ranks at {hosts} ended with {', '.join(names)}")

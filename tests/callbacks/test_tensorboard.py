@@ -1,0 +1,42 @@
+"""Searches in TensorBoard, read back by its own reader."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.callbacks.resumed import needs, plain, run_killed_and_resumed, run_script_of_the_documentation
+
+pytestmark = [
+    needs("tensorboard", "tensorboardX", "tensorboard"),
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("default"),  # its deprecations are not ours
+]
+
+
+def test_every_trial_is_there_once_after_kills(tmp_path: Path) -> None:
+    """Loss by budget and hyperparameters of each configuration."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    target = tmp_path / "events"
+    run_killed_and_resumed(tmp_path, str(target), "TensorBoardCallback", "target")
+    results = plain().results
+    for config_id in {result.trial.config_id for result in results}:
+        mine = [result for result in results if result.trial.config_id == config_id and result.trial.id != 4]
+        if not mine:
+            assert not (target / f"config-{config_id}").exists()
+            continue
+        events = EventAccumulator(str(target / f"config-{config_id}")).Reload()
+        read = [(event.step, event.value) for event in events.Scalars("loss")]
+        assert sorted(read) == [(result.trial.budget, pytest.approx(result.loss)) for result in mine]
+        packed = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+        values = plugin_data_pb2.HParamsPluginData.FromString(packed).session_start_info.hparams
+        assert values["x"].number_value == mine[0].trial.config["x"]
+        assert values["kind"].string_value == mine[0].trial.config["kind"]
+    search = EventAccumulator(str(target)).Reload()
+    steps = [event.step for event in search.Scalars("loss/budget_1")]
+    assert sorted(steps) == [result.trial.id for result in results if result.trial.budget == 1 and result.trial.id != 4]
+
+
+def test_the_script_of_the_documentation_runs(tmp_path: Path) -> None:
+    run_script_of_the_documentation("tensorboard", tmp_path)
