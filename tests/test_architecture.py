@@ -31,7 +31,7 @@ LAYERS = [
     ["bohb.cli"],
     ["bohb.__main__", "bohb.testing"],
 ]
-CORE = 5
+CORE = 6
 """Nothing up to this layer knows files, clocks, threads, processes or networks."""
 
 WORLD = {
