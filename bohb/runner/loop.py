@@ -137,7 +137,7 @@ class Loop:
         for future, entry in self.running.items():
             if self.features.end is not None and time.monotonic() >= entry.deadline and not entry.is_overdue:
                 entry.is_overdue = True
-                self.executor.end(future)  # type: ignore[attr-defined]  # there are deadlines only if the executor can
+                self.features.end(future)
 
     def finish(self, future: Future[Outcome]) -> None:
         """Tell the outcome of a future, or give its trial back."""

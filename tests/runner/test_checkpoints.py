@@ -16,7 +16,7 @@ def make_optimizer(seed: int = 0) -> bohb.Optimizer:
 
 
 def train(trial: FolderTrial) -> dict[str, object]:
-    """Counts epochs in a checkpoint; the loss says how good the configuration is."""
+    """Count the trained epochs in a checkpoint."""
     seen = 0 if trial.checkpoint is None else int(Path(trial.checkpoint).read_text())
     path = trial.folder / f"{trial.id}.epochs"
     path.write_text(str(trial.budget))
@@ -62,7 +62,7 @@ def test_exactly_the_releasable_checkpoints_are_deleted(tmp_path: Path, monkeypa
 
 
 class Named:
-    """Stands for a search that names checkpoints to delete, and some that are needed."""
+    """A search with checkpoints to delete, and some that are needed."""
 
     def __init__(self, releasable: list[str], needed: tuple[str, ...] = ()) -> None:
         self.names, self.pending = releasable, ()
@@ -74,7 +74,7 @@ class Named:
 
 
 def make_directories(tmp_path: Path) -> Path:
-    """Returns a directory with a checkpoint, next to precious things, with links between them."""
+    """Return a directory with checkpoints, beside files that must stay, with links between them."""
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").touch()
     directory = tmp_path / "run"

@@ -1,4 +1,4 @@
-"""Runs the scripts that the documentation shows."""
+"""Run the scripts that the documentation shows."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parents[3] / "docs" / "examples" / "engines"
 
 
 def run_example(name: str, *launcher: str) -> str:
-    """Returns what a script prints; it runs from another folder, and must end by itself, and well."""
+    """Run a script from another folder; return what it prints. It must succeed."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     command = [*(launcher or (sys.executable,)), str(FOLDER / f"on_{name}.py")]

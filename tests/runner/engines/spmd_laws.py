@@ -1,4 +1,4 @@
-"""What holds for a program on several ranks, whatever started it; each launcher's test file runs it."""
+"""What holds for a program on several ranks, under any launcher; the test file of each launcher imports it."""
 
 import json
 import os
@@ -21,7 +21,7 @@ Start = Callable[[list[str]], list[str]]
 
 
 def run(start: Start, wrong: str, folder: Path, *study: str, num_trials: int = 6) -> subprocess.CompletedProcess[str]:
-    """Runs the program on two ranks; it ends by itself, or this fails."""
+    """Run the program on two ranks; it must end by itself."""
     paths = [str(Path(bohb.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     command = start([sys.executable, str(PROGRAM), wrong, str(folder), str(num_trials), *study])
@@ -33,8 +33,8 @@ def run(start: Start, wrong: str, folder: Path, *study: str, num_trials: int = 6
     return ended
 
 
-def test_all_ranks_evaluate_the_trials_that_one_worker_would(start: Start, tmp_path: Path) -> None:
-    """The same trials in the same order as the plain loop; the report is the same on every rank."""
+def test_the_ranks_evaluate_the_trials_of_a_plain_loop(start: Start, tmp_path: Path) -> None:
+    """In the same order; every rank gets the same report."""
     ended = run(start, "nothing", tmp_path)
     assert ended.returncode == 0, ended.stderr
     facts = json.loads((tmp_path / "facts").read_text())
@@ -43,8 +43,8 @@ def test_all_ranks_evaluate_the_trials_that_one_worker_would(start: Start, tmp_p
     assert (tmp_path / "report-0").read_text() == (tmp_path / "report-1").read_text() != "None"
 
 
-def test_a_program_that_was_killed_goes_on_with_its_study(start: Start, tmp_path: Path) -> None:
-    """Rank 0, which owns the study, is killed in a trial: that trial is asked again, and nothing else."""
+def test_a_killed_program_resumes_its_study(start: Start, tmp_path: Path) -> None:
+    """Rank 0, which owns the study, is killed in a trial: only that trial is asked again."""
     study = str(tmp_path / "study.db")
     assert run(start, "kill-0", tmp_path, study).returncode != 0
     with bohb.Study.open(study) as opened:
@@ -58,7 +58,7 @@ def test_a_program_that_was_killed_goes_on_with_its_study(start: Start, tmp_path
 
 
 def plain_configs(cut_off: int | None = None) -> list[float]:
-    """Returns the configurations that the plain loop of ask and tell evaluates, in its order, one trial in vain."""
+    """Return the configurations of a plain loop of ask and tell, in order; the trial `cut_off` is forgotten."""
     plain = bohb.Optimizer({"x": (0.0, 1.0)}, budgets=[1, 3, 9], seed=5)
     while len(plain.results) < 6:
         trial = plain.ask()
@@ -69,8 +69,8 @@ def plain_configs(cut_off: int | None = None) -> list[float]:
     return [result.trial.config["x"] for result in plain.results]
 
 
-def test_an_exception_on_every_rank_fails_the_trial_alone(start: Start, tmp_path: Path) -> None:
-    """All ranks go on together with the next trial."""
+def test_an_exception_on_every_rank_fails_one_trial(start: Start, tmp_path: Path) -> None:
+    """All ranks continue with the next trial."""
     ended = run(start, "all", tmp_path)
     assert ended.returncode == 0, ended.stderr
     facts = json.loads((tmp_path / "facts").read_text())
@@ -87,11 +87,11 @@ def test_an_exception_on_every_rank_fails_the_trial_alone(start: Start, tmp_path
         ("search", "OSError: no such database"),
     ],
 )
-def test_what_cannot_be_saved_ends_on_every_rank(start: Start, tmp_path: Path, wrong: str, said: str) -> None:
-    """Ranks out of step, a dead rank, a rank that hangs, a search that cannot be made: an error, never a hang."""
+def test_the_program_ends_on_every_rank(start: Start, tmp_path: Path, wrong: str, said: str) -> None:
+    """If one rank fails alone, dies or hangs, or the search cannot be made: an error, never a hang."""
     ended = run(start, wrong, tmp_path)
     assert ended.returncode != 0
-    # `mpirun` may end the other ranks before they can say why; its own words name the signal then.
+    # `mpirun` may end the other ranks before they print the reason; then it names the signal itself.
     assert said in ended.stderr + ended.stdout or (wrong == "kill" and "KILL" in (ended.stderr + ended.stdout).upper())
 
 

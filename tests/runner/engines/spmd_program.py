@@ -1,7 +1,7 @@
 """A program for several ranks, started by the tests under `horovodrun`, `torchrun` or `mpirun`.
 
 Arguments: what goes wrong in trial 1 (`nothing`, `all`, `one`, `kill`, `kill-0`, `hang`) or before (`search`), a folder
-for what the tests look at, how many trials to run, and the file of a study if the search is one.
+for what the tests read, the number of trials, and the file of a study if there is one.
 """
 
 import json
@@ -21,7 +21,7 @@ RANK = int(next(os.environ[name] for name in VARIABLES if name in os.environ))
 
 
 def sum_over_ranks(value: float) -> float:
-    """Waits for all ranks, as an objective does that averages gradients."""
+    """Wait for all ranks, as an objective that averages gradients does."""
     if "HOROVOD_RANK" in os.environ:
         import horovod.torch as hvd
         import torch

@@ -1,4 +1,4 @@
-"""The contract on a Dask cluster on this machine: `client.get_executor(pure=False)` is an executor as it is."""
+"""The contract on the executor of a Dask cluster on this machine, `client.get_executor(pure=False)`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +22,8 @@ def dask_executor(workers: int) -> Iterator[object]:
     import dask
     from distributed import Client, LocalCluster
 
-    # A local cluster looks 15 s after a death whether the worker is back, and gives its place up for good if it just
-    # died again; a storm of kills leaves no place in the end, and Dask waits for ever.
+    # 15 s after a worker died, a local cluster checks whether it is back, and removes it for good if it has just
+    # died again. With many kills no worker would be left, and Dask would wait forever.
     with (
         dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"}),
         LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
@@ -42,8 +42,8 @@ class TestDask(ExecutorContract):
         return dask_executor(workers)
 
 
-def test_pure_functions_would_not_be_evaluated_again() -> None:
-    """Why `pure=False`: equal calls of an executor that thinks them pure get one and the same value."""
+def test_equal_calls_are_evaluated_separately() -> None:
+    """The reason for `pure=False`: otherwise equal calls share one value."""
     import random
 
     with dask_executor(1) as executor:
@@ -52,7 +52,7 @@ def test_pure_functions_would_not_be_evaluated_again() -> None:
 
 
 def test_a_configuration_that_kills_its_workers_is_given_up() -> None:
-    """Dask gives up on a call whose workers keep dying; the loop tells that as a failure, and goes on."""
+    """Dask gives up on a call whose workers keep dying; the trial is a failure, and the run continues."""
     import os
     import signal
 

@@ -26,7 +26,7 @@ class TestHorovodExecutor(ExecutorContract):
 
 
 def test_ranks_train_one_model_while_one_of_them_is_killed(tmp_path: Path) -> None:
-    """2 jobs of 2 ranks side by side, 20 trials: gradients averaged by allreduce; a killed rank costs one trial."""
+    """2 jobs of 2 ranks at a time, 20 trials: gradients averaged by allreduce; a killed rank costs one trial."""
     folder = str(tmp_path)
 
     def objective(trial):
@@ -72,7 +72,7 @@ def test_ranks_train_one_model_while_one_of_them_is_killed(tmp_path: Path) -> No
 
 
 def test_the_rank_that_raised_is_told_with_its_traceback() -> None:
-    """An exception on rank 1 fails the trial while rank 0 waits for it, and says where it was."""
+    """An exception on rank 1 fails the trial while rank 0 waits for it, and names the rank."""
 
     def objective(trial):
         import horovod.torch as hvd
@@ -92,7 +92,7 @@ def test_the_rank_that_raised_is_told_with_its_traceback() -> None:
 
 
 def test_a_rank_that_hangs_ends_with_the_trial_and_frees_its_slots(tmp_path: Path) -> None:
-    """A hung rank is a time-out; nothing of the job is left, and the next trial has the slots."""
+    """The time limit ends all its processes, and the next trial gets the slots."""
     folder = str(tmp_path)
 
     def objective(trial):
@@ -140,7 +140,7 @@ def test_a_killed_driver_takes_its_ranks_along(tmp_path: Path) -> None:
 
 
 def test_jobs_side_by_side_never_share_a_gpu() -> None:
-    """Each job sees its own devices on all its ranks; the same device is never in two jobs that run."""
+    """All ranks of a job see its devices, and two running jobs never share one."""
 
     def objective(trial):
         begin = time.time()
@@ -161,5 +161,5 @@ def test_jobs_side_by_side_never_share_a_gpu() -> None:
 
 
 def test_the_script_of_the_documentation_runs() -> None:
-    """As a program of its own."""
+    """In a process of its own."""
     assert "6 (0 failed, 0 lost with their worker)" in run_example("horovod")

@@ -1,4 +1,4 @@
-"""The contract on `mpi4py.futures`: the processes that `mpirun` starts evaluate one trial each."""
+"""The contract on `mpi4py.futures`: each process that `mpirun` starts evaluates one trial at a time."""
 
 import shutil
 import subprocess
@@ -20,7 +20,7 @@ def mpirun() -> str:
 
 
 def test_the_contract_holds_on_mpi_processes() -> None:
-    """The whole suite, in rank 0 of five processes. (A worker's death ends them all, so nobody kills a worker.)"""
+    """In rank 0 of five processes. No worker is killed alone, since that ends all of them."""
     suite = Path(__file__).with_name("mpi_contract.py")
     command = [mpirun(), "-n", "5", sys.executable, "-m", "mpi4py.futures"]
     ended = subprocess.run(

@@ -67,7 +67,7 @@ def test_trials_that_run_together_never_share_a_gpu(cluster: None) -> None:
 
 
 def test_a_cluster_without_room_is_refused(cluster: None) -> None:
-    """Before anything runs, with what the cluster has."""
+    """Before the first trial; the error names the resources of the cluster."""
     with pytest.raises(bohb.SettingError, match=r"expected room for a trial that needs .*16"):
         RayExecutor(num_gpus=16)
 
@@ -88,7 +88,7 @@ def two_nodes() -> Iterator[object]:
 
 
 def test_a_lost_node_is_a_lost_worker(tmp_path: Path) -> None:
-    """The trial on a node that is gone is asked again, and is no failure of its configuration."""
+    """A trial on a node that is gone is asked again and is not a failure."""
     folder = str(tmp_path)
 
     def objective(trial):
@@ -119,5 +119,5 @@ def test_a_lost_node_is_a_lost_worker(tmp_path: Path) -> None:
 
 
 def test_the_script_of_the_documentation_runs() -> None:
-    """As a program of its own."""
+    """In a process of its own."""
     assert "6 (0 failed, 0 lost with their worker)" in run_example("ray")
