@@ -338,7 +338,6 @@ def test_there_is_no_global_random_state() -> None:
 NOT_YET_ONE_VALUE = {
     "MANY",
     "PATIENCE",
-    "FORMAT",
     "COLUMNS",
     "UNAVAILABLE",
     "ENDINGS",
