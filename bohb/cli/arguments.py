@@ -1,70 +1,21 @@
-"""What several commands need of a study: its description, its clock, and values of budgets as words."""
+"""What several commands need: the study, and configurations and budgets given as words."""
 
 import json
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from bohb.budgets import Ladder
 from bohb.cli.parser import number
-from bohb.errors import BudgetError, ConfigError, StudyUnavailable
-from bohb.study.stores.header import read_header
-from bohb.study.stores.protocol import Log
-from bohb.study.stores.registry import canonical, open_log
-from bohb.study.stores.rows import read_facts
+from bohb.errors import BudgetError, ConfigError
+
+if TYPE_CHECKING:
+    from bohb.study.study import Study
 
 
-class Description(NamedTuple):
-    """What a study is made of.
+def open_study(target: str) -> "Study":
+    """Open an existing study."""
+    from bohb.study.study import Study
 
-    Attributes:
-        names: The names of all parameters.
-        preset: The name of the preset.
-        space: The space as ConfigSpace's own JSON.
-    """
-
-    names: tuple[str, ...]
-    preset: str
-    space: dict[str, Any]
-
-
-def find_log(target: str) -> Log:
-    """Returns the log at a target.
-
-    Raises:
-        StudyUnavailable: If there is none.
-    """
-    name = canonical(target)
-    log = open_log(name)
-    if log is None:
-        place = name.rpartition("@")[2]  # without the password of a URL
-        raise StudyUnavailable(f"expected a study at {place}, got nothing; check the path, or create it")
-    return log
-
-
-def describe(target: str) -> Description:
-    """Returns what a study is made of, without replaying it."""
-    from bohb.space.configspace import parameter_names
-
-    log = find_log(target)
-    try:
-        with log.transaction(write=False):
-            header = read_header(next(iter(log.read_after(0, limit=1))))
-    finally:
-        log.close()
-    space = header["space"]
-    return Description(parameter_names(space), header["preset"], space)
-
-
-def read_times(target: str) -> dict[tuple[str, int], float]:
-    """Returns when each trial was last asked and first told, seconds since 1970 by the clock of the store."""
-    log, times = find_log(target), {}
-    try:
-        with log.transaction(write=False):
-            for row in log.read_after(0):
-                if row.kind in ("asked", "told"):
-                    times[row.kind, int(read_facts(row)["id"])] = row.at
-    finally:
-        log.close()
-    return times
+    return Study.open(target)
 
 
 def read_config(text: str) -> dict[str, Any]:

@@ -1,23 +1,13 @@
 """The commands that change a study and need its optimizer: ask, heartbeat, release, enqueue, observe."""
 
 from argparse import Namespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bohb.cli import exits
-from bohb.cli.arguments import read_budget, read_config
+from bohb.cli.arguments import open_study, read_budget, read_config
 from bohb.cli.output import print_json, print_text, result_text
 from bohb.exchange.records import result_facts, trial_facts
 from bohb.trials import Failure
-
-if TYPE_CHECKING:
-    from bohb.study.study import Study
-
-
-def open_study(target: str) -> "Study":
-    """Opens a study that is there."""
-    from bohb.study.study import Study
-
-    return Study.open(target)
 
 
 def ask(options: Namespace) -> int:

@@ -5,8 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from bohb.cli import exits
-from bohb.cli.arguments import describe, read_times
-from bohb.cli.ask import open_study
+from bohb.cli.arguments import open_study
 from bohb.cli.output import note, print_json, print_text
 from bohb.trials import Failure
 
@@ -25,18 +24,17 @@ def report(options: Namespace) -> int:
 def export(options: Namespace) -> int:
     """Writes the results for another program."""
     with open_study(options.study) as study:
-        results, ladder = study.results, study.ladder
+        now = study.snapshot()
+    results = now.results
     if options.hpbandster is not None:
         from bohb.exchange import hpbandster
 
-        serialised = describe(options.study).space
-        hpbandster.write(Path(options.hpbandster), results, ladder, read_times(options.study), serialised)
+        hpbandster.write(Path(options.hpbandster), results, now.ladder, now.times, now.space.to_json())
     elif options.optuna is not None:
         from bohb.exchange import optuna
         from bohb.space import Space
 
-        space = Space.from_json(describe(options.study).space)
-        optuna.write(Path(options.optuna), results, ladder, space)
+        optuna.write(Path(options.optuna), results, now.ladder, now.space.to_json())
     else:
         from bohb.exchange import tables
 

@@ -6,30 +6,30 @@ from collections import Counter
 from typing import Any
 
 from bohb.cli import exits
-from bohb.cli.arguments import describe
-from bohb.cli.ask import open_study
+from bohb.cli.arguments import open_study
 from bohb.cli.output import note, print_json, print_text, result_text
 from bohb.exchange.records import result_facts
+from bohb.study.stores.registry import shown
 
 
 def status(options: Namespace) -> int:
     """Prints what the study is made of and how far it is."""
-    description = describe(options.study)
     with open_study(options.study) as study:
-        results, pending, best = study.results, study.pending, study.incumbent
-        levels = Counter(study.ladder.level(result.trial.budget) for result in results)
-        facts: dict[str, Any] = {
-            "study": study.target.rpartition("@")[2],  # without the password of a URL
-            "preset": description.preset,
-            "seed": study.seed,
-            "parameters": list(description.names),
-            "budgets": list(study.ladder),
-            "results": len(results),
-            "results_by_budget": [levels[level] for level in range(len(study.ladder))],
-            "failures": sum(result.status != "ok" for result in results),
-            "pending": [trial.id for trial in pending],
-            "incumbent": None if best is None else result_facts(best),
-        }
+        name, now = shown(study.target), study.snapshot()
+    best, ladder = now.incumbent, now.ladder
+    num_results = Counter(ladder.level(result.trial.budget) for result in now.results)
+    facts: dict[str, Any] = {
+        "study": name,
+        "preset": now.preset,
+        "seed": now.seed,
+        "parameters": list(now.space.names),
+        "budgets": list(ladder),
+        "results": len(now.results),
+        "results_by_budget": [num_results[level] for level in range(len(ladder))],
+        "failures": sum(result.status != "ok" for result in now.results),
+        "pending": [trial.id for trial in now.pending],
+        "incumbent": None if best is None else result_facts(best),
+    }
     if options.json:
         print_json(facts)
         return exits.OK
@@ -38,7 +38,7 @@ def status(options: Namespace) -> int:
     )
     print_text(f"study:     {facts['study']} (preset {facts['preset']}, seed {facts['seed']})")
     print_text(f"results:   {facts['results']} ({counts}), {facts['failures']} of them failures")
-    print_text(f"pending:   {len(pending)}")
+    print_text(f"pending:   {len(now.pending)}")
     print_text(f"incumbent: {'none yet' if best is None else result_text(best)}")
     return exits.OK
 

@@ -4,13 +4,13 @@ import contextlib
 import shutil
 import tempfile
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from bohb._checks import positive_integer
 from bohb.cli import exits
-from bohb.cli.arguments import describe
 from bohb.cli.command_objective import Command
 from bohb.cli.loading import load
 from bohb.cli.output import note, print_json, print_text, result_text
@@ -59,8 +59,8 @@ def run(options: Namespace) -> int:
     """Evaluates trials until a limit is reached."""
     from bohb.study.study import Study
 
-    objective = _objective(options)
     with Study.open(options.study, lease=options.lease) as study:
+        objective = _objective(options, study.space.names)
         search = (
             study
             if options.total_trials is None
@@ -74,7 +74,7 @@ def run(options: Namespace) -> int:
     return ENDS.get(report.stopped_by, exits.OK)
 
 
-def _objective(options: Namespace) -> "Objective":
+def _objective(options: Namespace, names: Sequence[str]) -> "Objective":
     if options.words is None:
         objective = load(options.objective, "an objective")
         if not callable(objective):
@@ -82,7 +82,7 @@ def _objective(options: Namespace) -> "Objective":
                 f"expected an objective that can be called at {options.objective}, got {objective!r:.100}"
             )
         return cast("Objective", objective)
-    check_words(options.words, describe(options.study).names)
+    check_words(options.words, names)
     if "{" not in options.words[0] and shutil.which(options.words[0]) is None:
         raise SettingError(f"expected a command that can be run, got {options.words[0]!r}, which is not found")
     return Command(tuple(options.words))

@@ -1,85 +1,83 @@
-"""`verify`: is every event whole, and is every ask what the optimizer answers to the events before it.
+"""`verify`: check that every event is whole, and that every ask is what the optimizer answers to the events before it.
 
-Opening a study checks the chain of its events, and replays them without computing anything. Here each ask is computed
-again, so that a study shows by itself that nobody but its optimizer chose the trials. Floating-point results may differ
-in the last bit between platforms and versions of numpy; on the platform that wrote the study, they do not.
+Opening a study checks the chain of its events and replays them without computing anything. Here each ask is computed
+again. This shows that the optimizer of the study chose every trial. Floating-point results may differ in the last bit
+between platforms and versions of numpy; on the platform that wrote the study they are equal.
 """
 
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bohb.cli import exits
-from bohb.cli.ask import open_study
+from bohb.cli.arguments import open_study
 from bohb.cli.output import print_json, print_text
 from bohb.errors import SpaceExhausted
 from bohb.optimizer import Optimizer
 from bohb.optimizer.events import Asked, Event, Joined
 
+if TYPE_CHECKING:
+    from bohb.study.snapshot import Snapshot
+
 MAX_DIFFERENCES = 10
-"""After so many there is little to learn from more, and each takes a replay."""
+"""Each difference takes a replay, and more of them would say little."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """An ask that comes out otherwise; `place` counts the events of the search from 0."""
+    """An ask that comes out differently; `index` counts the events of the search from 0."""
 
-    place: int
+    index: int
     kept: Event
     computed: Event | None
 
     def __str__(self) -> str:
-        """Returns the difference for people."""
-        return f"event {self.place}: the study has {self.kept}, computed again it is {self.computed}"
+        """Return the difference for people."""
+        return f"event {self.index}: the study has {self.kept}, computed again it is {self.computed}"
 
 
 def verify(options: Namespace) -> int:
-    """Checks a study."""
+    """Check a study."""
     with open_study(options.study) as study:
-        state = study.to_state()
-    events = Optimizer.from_state(state).events
-    found = list(differences(state, events))
-    num_asked = sum(isinstance(event, Asked) for event in events)
+        snapshot = study.snapshot()
+    found = list(differences(snapshot))
+    num_events, num_asked = len(snapshot.events), sum(isinstance(event, Asked) for event in snapshot.events)
     if options.json:
-        places = [{"event": one.place, "text": str(one)} for one in found]
-        print_json({"events": len(events), "asks": num_asked, "differences": places})
+        listed = [{"event": one.index, "text": str(one)} for one in found]
+        print_json({"events": num_events, "asks": num_asked, "differences": listed})
     else:
-        print_text(f"{len(events)} events are whole; {num_asked} asks computed again, {len(found)} came out otherwise")
+        print_text(f"{num_events} events are whole; {num_asked} asks computed again, {len(found)} came out differently")
         for one in found:
             print_text(str(one))
     return exits.NO if found else exits.OK
 
 
-def differences(state: dict[str, Any], events: Sequence[Event]) -> Iterator[Difference]:
-    """Yields where computing differs from what is kept, `MAX_DIFFERENCES` at most.
-
-    Args:
-        state: What `to_state` returned.
-        events: All of its events.
-    """
-    optimizer, place, num_found = _fresh(state, events[:0]), 0, 0
-    while place < len(events) and num_found < MAX_DIFFERENCES:
-        if not isinstance(events[place], Asked | Joined):
-            optimizer.apply(events[place])
-            place += 1
+def differences(snapshot: "Snapshot") -> Iterator[Difference]:
+    """Yield where a computed ask differs from the recorded one, at most `MAX_DIFFERENCES` times."""
+    events = snapshot.events
+    optimizer, index, num_found = _replay(snapshot, 0), 0, 0
+    while index < len(events) and num_found < MAX_DIFFERENCES:
+        if not isinstance(events[index], Asked | Joined):
+            optimizer.apply(events[index])
+            index += 1
             continue
-        computed = _ask(optimizer, place)
-        kept = events[place : place + len(computed)]
+        computed = _ask(optimizer, index)
+        kept = events[index : index + len(computed)]
         if computed and list(kept) == list(computed):
-            place += len(computed)
+            index += len(computed)
             continue
-        at = next((i for i, (one, other) in enumerate(zip(kept, computed, strict=False)) if one != other), len(kept))
-        yield Difference(
-            place + at, events[min(place + at, len(events) - 1)], computed[at] if at < len(computed) else None
-        )
+        pairs = enumerate(zip(kept, computed, strict=False))
+        first = next((i for i, (one, other) in pairs if one != other), len(kept))
+        last = min(index + first, len(events) - 1)
+        yield Difference(index + first, events[last], computed[first] if first < len(computed) else None)
         num_found += 1
-        place = _next_ask(events, place)
-        optimizer = _fresh(state, events[:place])
+        index = _after_ask(events, index)
+        optimizer = _replay(snapshot, index)
 
 
 def _ask(optimizer: Optimizer, num_before: int) -> Sequence[Event]:
-    """Returns the events that one ask adds, none if there is nothing to ask."""
+    """Return the events that one ask adds; empty if there is nothing to ask."""
     try:
         optimizer.ask()
     except SpaceExhausted:
@@ -87,15 +85,16 @@ def _ask(optimizer: Optimizer, num_before: int) -> Sequence[Event]:
     return optimizer.events[num_before:]
 
 
-def _next_ask(events: Sequence[Event], place: int) -> int:
-    """Returns the place after the ask that begins at a place."""
-    while not isinstance(events[place], Asked) and place + 1 < len(events):
-        place += 1
-    return place + 1
+def _after_ask(events: Sequence[Event], index: int) -> int:
+    """Return the index after the ask that begins at `index`."""
+    while not isinstance(events[index], Asked) and index + 1 < len(events):
+        index += 1
+    return index + 1
 
 
-def _fresh(state: dict[str, Any], events: Sequence[Event]) -> Optimizer:
-    optimizer = Optimizer.from_state({**state, "events": []})
-    for event in events:
+def _replay(snapshot: "Snapshot", num_events: int) -> Optimizer:
+    """Return an optimizer that has seen the first events."""
+    optimizer = Optimizer(snapshot.space, snapshot.ladder, seed=snapshot.seed, preset=snapshot.preset)
+    for event in snapshot.events[:num_events]:
         optimizer.apply(event)
     return optimizer

@@ -19,6 +19,7 @@ from bohb.errors import BudgetError, ConfigError, SettingError, StateError, Tell
 from bohb.trials import Failure, Origin, Result
 
 if TYPE_CHECKING:
+    from bohb.study.snapshot import TrialTimes
     from bohb.study.study import Study
 
 FILES = ("configs.json", "results.json")
@@ -132,7 +133,7 @@ def write(
     directory: Path,
     results: Sequence[Result],
     ladder: Ladder,
-    times: Mapping[tuple[str, int], float],
+    times: "Mapping[int, TrialTimes]",
     space: Mapping[str, Any],
 ) -> None:
     """Writes the results so that HpBandSter's and DeepCAVE's readers load them.
@@ -144,7 +145,7 @@ def write(
         directory: Where; it is made if need be.
         results: What to write.
         ladder: The ladder; a budget is written as its cost.
-        times: When each trial was asked and told, by ("asked" or "told", id).
+        times: When each trial was asked and told, by its id.
         space: The space as ConfigSpace's own JSON.
 
     Raises:
@@ -157,7 +158,7 @@ def write(
     if not results:
         raise SettingError("expected at least one result to write, got none; HpBandSter's reader needs one")
     keys = _keys(results)
-    start = min(times.values(), default=0.0)
+    start = min((one.asked for one in times.values()), default=0.0)
     configs: dict[int, list[Any]] = {}
     for result in results:
         config_id = result.trial.config_id
@@ -188,13 +189,12 @@ def _line(
     result: Result,
     keys: Mapping[int, list[int]],
     ladder: Ladder,
-    times: Mapping[tuple[str, int], float],
+    times: "Mapping[int, TrialTimes]",
     start: float,
 ) -> list[Any]:
     trial = result.trial
-    asked = times.get(("asked", trial.id), start)
-    told = times.get(("told", trial.id), asked)
-    stamps = {"submitted": asked, "started": asked, "finished": told}
+    asked, told = times.get(trial.id, (start, None))
+    stamps = {"submitted": asked, "started": asked, "finished": asked if told is None else told}
     budget = float(ladder.costs[ladder.level(trial.budget)])
     is_ok = result.status == "ok"
     answer = {"loss": result.loss, "info": dict(result.info)} if is_ok else None

@@ -202,6 +202,16 @@ class Optimizer:
         return self._seed
 
     @property
+    def space(self) -> Space:
+        """The search space."""
+        return self._space
+
+    @property
+    def preset(self) -> str:
+        """The name of the preset, for the parts that are not the user's own."""
+        return self._preset
+
+    @property
     def ladder(self) -> Ladder:
         """The ladder of budgets."""
         return self._ladder

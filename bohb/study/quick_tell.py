@@ -17,7 +17,7 @@ from bohb.optimizer.events import Told, told_from_json, told_to_json
 from bohb.optimizer.outcomes import conflict, is_same_outcome, read_checkpoint, read_outcome
 from bohb.study.stores.header import read_header
 from bohb.study.stores.protocol import Log, Moment
-from bohb.study.stores.registry import canonical, open_log
+from bohb.study.stores.registry import canonical, open_log, shown
 from bohb.study.stores.rows import Row, checksum, read_facts, seal, verify
 
 
@@ -50,7 +50,7 @@ def tell(
     name = canonical(target)
     log = open_log(name)
     if log is None:
-        raise StudyUnavailable(f"expected a study at {name}, got nothing; check the path, or create it")
+        raise StudyUnavailable(f"expected a study at {shown(name)}, got nothing; check the path, or create the study")
 
     def read(number: int) -> Told:
         loss, status, facts = read_outcome(outcome, info)

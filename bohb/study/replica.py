@@ -14,6 +14,7 @@ from bohb.errors import BohbError, StudyCorrupt
 from bohb.optimizer import Optimizer, events
 from bohb.space import Space
 from bohb.study import leases
+from bohb.study.snapshot import Snapshot, TimeRecord
 from bohb.study.stores.rows import Row, checksum, read_facts, seal, verify
 from bohb.trials import Status
 
@@ -48,15 +49,11 @@ class Replica:
     def __init__(self, optimizer: Optimizer, space: Space, first: Row) -> None:
         self.optimizer = optimizer
         self.leases = leases.Leases()
+        self.times = TimeRecord()
         self.last = first
         self._space = space
         self._num_known = 0
         self._drafts: list[tuple[str, Mapping[str, Any]]] = []
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether everything in memory is in rows."""
-        return not self._drafts and len(self.optimizer.events) == self._num_known
 
     # From rows.
 
@@ -88,8 +85,7 @@ class Replica:
                 event = events.from_json(facts, self._space, self.optimizer.ladder)
                 _check_types(event)
                 self.optimizer.apply(event)
-            if row.kind in leases.KINDS or row.kind in leases.ENDINGS:
-                self.leases.take(row.kind, facts, row.at)
+            self._follow(row.kind, facts, row.at)
         except _DAMAGE as error:
             raise StudyCorrupt(
                 f"expected an event that can follow the {row.seq - 1} before, got {str(row)[:200]}: {error!r}; "
@@ -130,9 +126,30 @@ class Replica:
             facts = events.to_json(event, self._space)
             kind = facts.pop("kind")
             self._drafts.append((kind, facts))
-            if kind in leases.ENDINGS:
-                self.leases.take(kind, facts, at)
+            self._follow(kind, facts, at)
         self._num_known = len(self.optimizer.events)
+
+    def _follow(self, kind: str, facts: Mapping[str, Any], at: float) -> None:
+        """Update what is known of a row beside the optimizer."""
+        self.leases.take(kind, facts, at)
+        self.times.take(kind, facts, at)
+
+    # What it shows.
+
+    def snapshot(self) -> Snapshot:
+        """Return a record of everything, which later rows do not change."""
+        optimizer = self.optimizer
+        return Snapshot(
+            optimizer.space,
+            optimizer.ladder,
+            optimizer.preset,
+            optimizer.seed,
+            tuple(optimizer.events),
+            optimizer.results,
+            optimizer.pending,
+            optimizer.incumbent,
+            self.times.by_trial(),
+        )
 
 
 def _check_types(event: events.Event) -> None:

@@ -5,18 +5,20 @@ the rules of the search are the optimizer's, and none of them is here.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from bohb.budgets import Ladder, ladder
 from bohb.errors import StudyUnavailable
 from bohb.optimizer import Optimizer
+from bohb.optimizer.events import Event
 from bohb.space import Space
 from bohb.study import leases
 from bohb.study.replica import Replica
+from bohb.study.snapshot import Snapshot, TrialTimes
 from bohb.study.stores import header
 from bohb.study.stores.protocol import Log
-from bohb.study.stores.registry import canonical, create, open_log
+from bohb.study.stores.registry import canonical, create, open_log, shown
 from bohb.study.stores.rows import seal
 from bohb.study.transaction import Session
 from bohb.trials import Result, Trial
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from bohb.optimizer.diagnostics import Explanation, Health
     from bohb.optimizer.plan import Plan
     from bohb.schedules import Schedule
+
+T = TypeVar("T")
 
 
 class Study:
@@ -105,7 +109,10 @@ class Study:
             create(name, lambda at: seal(None, header.KIND, facts, at))
             log = open_log(name)
         if log is None:
-            raise StudyUnavailable(f"expected a study at {name}, got nothing; give a space and budgets to create one")
+            raise StudyUnavailable(
+                f"expected a study at {shown(name)}, got nothing; "
+                "check the path, or give a space and budgets to create one"
+            )
         study = cls(name, log, schedule=schedule, model=model, lease=lease)
         given: dict[str, Any] = {"preset": preset, "seed": None if seed is None else seed.__index__()}
         given["space"] = None if space is None else space.to_json()
@@ -132,7 +139,7 @@ class Study:
         return _again, (self.target, self._schedule, self._model, self._lease)
 
     def __repr__(self) -> str:
-        return f"<bohb.Study {self.target.rpartition('@')[2]}>"
+        return f"<bohb.Study {shown(self.target)}>"
 
     # Ask and tell.
 
@@ -246,30 +253,58 @@ class Study:
 
     # Facts.
 
+    def snapshot(self) -> Snapshot:
+        """Return the whole study as of one moment, as a frozen record.
+
+        Properties that are read one after the other may be of different moments, because other processes add to the
+        study in between.
+        """
+        return self._session.read(lambda replica: replica.snapshot())
+
+    @property
+    def space(self) -> Space:
+        """The search space."""
+        return self._see(lambda optimizer: optimizer.space)
+
+    @property
+    def preset(self) -> str:
+        """The name of the preset, for the parts that are not the user's own."""
+        return self._see(lambda optimizer: optimizer.preset)
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """Everything that happened in the search, in order; leases are not part of it."""
+        return self._see(lambda optimizer: tuple(optimizer.events))
+
+    @property
+    def times(self) -> Mapping[int, TrialTimes]:
+        """When each trial was asked and told, by the id of the trial, in seconds since 1970 by the store's clock."""
+        return self._session.read(lambda replica: replica.times.by_trial())
+
     @property
     def seed(self) -> int:
         """The seed, given or drawn."""
-        return self._session.read(lambda optimizer: optimizer.seed)
+        return self._see(lambda optimizer: optimizer.seed)
 
     @property
     def ladder(self) -> Ladder:
         """The ladder of budgets."""
-        return self._session.read(lambda optimizer: optimizer.ladder)
+        return self._see(lambda optimizer: optimizer.ladder)
 
     @property
     def incumbent(self) -> Result | None:
         """The lowest finite loss at the largest budget that has one; None before there is any."""
-        return self._session.read(lambda optimizer: optimizer.incumbent)
+        return self._see(lambda optimizer: optimizer.incumbent)
 
     @property
     def results(self) -> Sequence[Result]:
         """Every result that counts, in the order of telling."""
-        return self._session.read(lambda optimizer: optimizer.results)
+        return self._see(lambda optimizer: optimizer.results)
 
     @property
     def pending(self) -> Sequence[Trial]:
         """Every trial that was asked and not settled, in the order of asking."""
-        return self._session.read(lambda optimizer: optimizer.pending)
+        return self._see(lambda optimizer: optimizer.pending)
 
     def trial(self, trial_id: int) -> Trial:
         """Returns the trial with this id.
@@ -277,11 +312,11 @@ class Study:
         Raises:
             UnknownTrial: If the study never asked it.
         """
-        return self._session.read(lambda optimizer: optimizer.trial(trial_id))
+        return self._see(lambda optimizer: optimizer.trial(trial_id))
 
     def trajectory(self) -> Sequence[Result]:
         """Returns the results that were the incumbent, in order."""
-        return self._session.read(lambda optimizer: optimizer.trajectory())
+        return self._see(lambda optimizer: optimizer.trajectory())
 
     def plan(self, num_workers: int = 1, cycles: int = 1) -> "Plan":
         """Returns what so many cycles over all brackets take on so many workers, before anything is spent.
@@ -289,11 +324,11 @@ class Study:
         Raises:
             SettingError: If a number is not a positive integer.
         """
-        return self._session.read(lambda optimizer: optimizer.plan(num_workers, cycles))
+        return self._see(lambda optimizer: optimizer.plan(num_workers, cycles))
 
     def health(self) -> "Health":
         """Returns how the search is doing, as `Optimizer.health` does."""
-        return self._session.read(lambda optimizer: optimizer.health())
+        return self._see(lambda optimizer: optimizer.health())
 
     def explain(self, trial: Trial | int) -> "Explanation":
         """Returns why a trial is what it is.
@@ -301,15 +336,19 @@ class Study:
         Raises:
             UnknownTrial: If the study never asked the trial.
         """
-        return self._session.read(lambda optimizer: optimizer.explain(trial))
+        return self._see(lambda optimizer: optimizer.explain(trial))
 
     def releasable(self) -> Sequence[str]:
         """Returns the checkpoints that no promotion can ever need again, in the order of telling."""
-        return self._session.read(lambda optimizer: optimizer.releasable())
+        return self._see(lambda optimizer: optimizer.releasable())
 
     def to_state(self) -> dict[str, Any]:
         """Returns the search as plain JSON-able data, without leases; `Optimizer.from_state` continues it alone."""
-        return self._session.read(lambda optimizer: optimizer.to_state())
+        return self._see(lambda optimizer: optimizer.to_state())
+
+    def _see(self, look: Callable[[Optimizer], T]) -> T:
+        """Return what `look` sees in the newest state of the search."""
+        return self._session.read(lambda replica: look(replica.optimizer))
 
 
 def _again(target: str, schedule: Any, model: Any, lease: float | None) -> Study:

@@ -76,12 +76,12 @@ class Session:
             raise refusal
         return answer
 
-    def read(self, look: Callable[[Optimizer], T]) -> T:
+    def read(self, look: Callable[[Replica], T]) -> T:
         """Lets `look` see the newest state; nobody waits for it."""
         with self._guard:
             with self._log.transaction(write=False) as moment:
                 replica = self._newest(moment)
-            return look(replica.optimizer)
+            return look(replica)
 
     def check_same(self, given: Mapping[str, Any]) -> None:
         """Compares what is given, by the names of the header, with what the study is made of.

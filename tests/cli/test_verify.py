@@ -72,7 +72,7 @@ def test_a_forged_configuration_is_found(study, capsys):
     assert 1 <= len(found["differences"]) <= MAX_DIFFERENCES
     assert "0.123" in found["differences"][0]["text"]
     assert main(["verify", study]) == exits.NO
-    assert "came out otherwise" in capsys.readouterr().out
+    assert "came out differently" in capsys.readouterr().out
 
 
 def test_a_damaged_study_ends_with_its_own_code(study, capsys):

@@ -51,6 +51,8 @@ def test_a_study_is_the_optimizer(target):
         assert (one.trajectory(), one.health()) == (optimizer.trajectory(), optimizer.health())
         assert (one.trial(7), one.explain(7)) == (optimizer.trial(7), optimizer.explain(7))
         assert one.releasable() == optimizer.releasable()
+        assert (one.space.to_json(), one.preset) == (optimizer.space.to_json(), optimizer.preset)
+        assert list(one.events) == list(optimizer.events)
         one.close()
 
 
@@ -164,6 +166,25 @@ def test_the_runner_takes_a_study(target):
     replayed(target)
 
 
+def test_a_snapshot_is_of_one_moment(target):
+    """What other processes add later does not change it, and its parts agree with one another."""
+    with open_new(target) as study, open_new(target) as other:
+        for _ in range(12):
+            study.tell(trial := study.ask(), loss_of(trial))
+        study.ask()
+        now, state = study.snapshot(), study.to_state()
+        other.tell(trial := other.ask(), -1.0)
+        assert len(study.results) == 13
+    assert now.space.to_json() == state["space"]
+    assert now.ladder.to_json() == state["ladder"]
+    assert (now.preset, now.seed) == (state["preset"], state["seed"])
+    assert len(now.events) == len(state["events"])
+    assert now.incumbent in now.results
+    assert len(now.results) == 12
+    assert [trial_id for trial_id, times in now.times.items() if times.told is None] == [t.id for t in now.pending]
+    assert [trial_id for trial_id, times in now.times.items() if times.told is not None] == list(range(12))
+
+
 # Leases.
 
 
@@ -186,6 +207,18 @@ def clock(monkeypatch):
 def study(tmp_path):
     with open_new(tmp_path / "s.db") as one:
         yield one
+
+
+def test_times_are_by_the_clock_of_the_store(study, clock):
+    """The study that asked and told knows them, and so does one that reads the log."""
+    start = clock.now
+    first, second = study.ask(), study.ask()
+    clock.now += 10
+    study.tell(second, 0.5)
+    clock.now += 10
+    study.tell(second, 0.5)
+    with bohb.Study.open(study.target) as other:
+        assert study.times == other.times == {first.id: (start, None), second.id: (start, start + 10)}
 
 
 def test_an_expired_trial_is_asked_again_with_the_same_work(study, clock):

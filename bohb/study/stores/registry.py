@@ -28,6 +28,11 @@ def canonical(target: str | os.PathLike[str]) -> str:
     return os.path.abspath(text)  # noqa: PTH100 - `resolve` would follow a link, which the store refuses
 
 
+def shown(target: str) -> str:
+    """Return a target as messages and commands show it: a URL without its user and password."""
+    return target.rpartition("@")[2] if is_url(target) else target
+
+
 def is_url(target: str) -> bool:
     """Whether a target names a PostgreSQL database."""
     return target.startswith(("postgresql://", "postgres://"))
