@@ -7,7 +7,7 @@ from typing import Any
 
 from bohb.cli import exits
 from bohb.cli.arguments import open_study
-from bohb.cli.output import note, print_json, print_text, result_text
+from bohb.cli.output import print_json, print_remark, print_text, result_text
 from bohb.exchange.records import result_facts
 from bohb.study.stores.registry import shown
 
@@ -48,7 +48,7 @@ def best(options: Namespace) -> int:
     with open_study(options.study) as study:
         result = study.incumbent
     if result is None:
-        note("no trial has succeeded yet")
+        print_remark("no trial has succeeded yet")
         return exits.NO
     if options.json:
         print_json(result_facts(result))

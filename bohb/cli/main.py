@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 
 from bohb.cli import exits
-from bohb.cli.output import note
+from bohb.cli.output import print_remark
 from bohb.cli.parser import parse
 from bohb.errors import BohbError
 
@@ -27,13 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _command(options.command)(options)
         sys.stdout.flush()
     except BohbError as error:
-        note(str(error))
+        print_remark(str(error))
         return exits.code_of(error)
     except BrokenPipeError:  # `bohb trials STUDY | head`: the reader has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.OUTPUT
     except OSError as error:
-        note(f"expected to read and write what the command names, but: {error}")
+        print_remark(f"expected to read and write what the command names, but: {error}")
         return exits.OUTPUT
     except KeyboardInterrupt:
         return exits.INTERRUPTED

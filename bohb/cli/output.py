@@ -23,7 +23,7 @@ def print_text(text: str) -> None:
     print(visible(text, keep_lines=True), flush=True)
 
 
-def note(text: str) -> None:
+def print_remark(text: str) -> None:
     """Writes a remark to stderr."""
     print(f"bohb: {visible(text, keep_lines=True)}", file=sys.stderr, flush=True)
 

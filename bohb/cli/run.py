@@ -13,7 +13,7 @@ from bohb._checks import positive_integer
 from bohb.cli import exits
 from bohb.cli.command_objective import Command
 from bohb.cli.loading import load
-from bohb.cli.output import note, print_json, print_text, result_text
+from bohb.cli.output import print_json, print_remark, print_text, result_text
 from bohb.cli.templates import check_words
 from bohb.errors import SettingError, SpaceExhausted
 from bohb.exchange.records import result_facts
@@ -121,7 +121,7 @@ def _show_json(record: Record) -> None:
         case TrialEnded(result):
             print_json(result_facts(result))
         case TrialLost(trial, reason):
-            note(f"trial {trial.id} was given back: {reason}")
+            print_remark(f"trial {trial.id} was given back: {reason}")
 
 
 def _show_text(record: Record) -> None:
@@ -129,4 +129,4 @@ def _show_text(record: Record) -> None:
         case TrialEnded(result, incumbent):
             print_text(result_text(result) + (" (the best so far)" if result == incumbent else ""))
         case TrialLost(trial, reason):
-            note(f"trial {trial.id} was given back: {reason}")
+            print_remark(f"trial {trial.id} was given back: {reason}")

@@ -9,6 +9,7 @@ itself is not needed. DeepCAVE reads the same files, and the space from a `confi
 
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,112 +17,135 @@ from typing import TYPE_CHECKING, Any
 
 from bohb.budgets import Ladder
 from bohb.errors import BudgetError, ConfigError, SettingError, StateError, TellConflict
+from bohb.study.snapshot import Snapshot, TrialTimes, snapshot_of
 from bohb.trials import Failure, Origin, Result
 
 if TYPE_CHECKING:
-    from bohb.study.snapshot import TrialTimes
+    from bohb.optimizer import Optimizer
     from bohb.study.study import Study
 
 FILES = ("configs.json", "results.json")
-NEAR = 1e-9
-"""How far, relatively, a budget may be from one of the ladder: HpBandSter computes 80.99999999999999 for 81."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One evaluation; the outcome is the loss, or a failure with the last line of what HpBandSter noted."""
-
-    config: Mapping[str, Any]
-    budget: Any
-    outcome: float | Failure
-    name: str
+SPACE_FILE = "configspace.json"
+BUDGET_TOLERANCE = 1e-9
+"""The relative difference that a budget may have to one of the ladder: HpBandSter computes 80.99999999999999 for 81."""
 
 
 # Reading.
 
 
-def read(directory: Path, ladder: Ladder) -> tuple[list[Run], list[str]]:
-    """Returns what the files hold, and remarks about what they do not.
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did.
 
-    A last line that is cut off, as a killed process leaves it, is left out with a remark. So is a run that was never
-    finished.
+    Attributes:
+        num_read: How many results the files hold.
+        num_failures: How many of them are failures.
+        num_new: How many results were new to the study.
+        left_out: Why something was left out, one text each.
+    """
+
+    num_read: int
+    num_failures: int
+    num_new: int
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One evaluation; the outcome is the loss, or a failure with the last line of what HpBandSter noted."""
+
+    config: Mapping[str, Any]
+    budget: Any
+    outcome: float | Failure
+    source: str
+
+
+def import_hpbandster(study: "Study | Optimizer", folder: str | os.PathLike[str]) -> Imported:
+    """Record the results of an HpBandSter run as observations; importing the same folder again adds nothing.
+
+    Left out, with a text that says so, are: a last line that is cut off, as a killed process leaves it; a configuration
+    that does not lie in the space; a second loss of a configuration at one budget. The files are read in full before
+    the first result is recorded.
+
+    Args:
+        study: A study or an optimizer with the space and the budgets of that run.
+        folder: The folder with `configs.json` and `results.json`.
 
     Raises:
         SettingError: If a file is missing.
         StateError: If a line before the last one is damaged, or a result has no configuration.
         BudgetError: If a budget is not on the ladder.
     """
-    remarks: list[str] = []
-    configs, runs = {}, []
-    for place, line in _lines(directory / "configs.json", remarks):
+    left_out: list[str] = []
+    runs = _read(Path(folder), study.ladder, left_out)
+    known = {result.trial.id for result in study.results}
+    num_known = len(known)
+    for run in runs:
+        try:
+            known.add(study.observe(run.config, run.budget, run.outcome).trial.id)
+        except (TellConflict, ConfigError) as error:
+            left_out.append(f"{run.source} is left out: {error}")
+    num_failures = sum(isinstance(run.outcome, Failure) for run in runs)
+    return Imported(len(runs), num_failures, len(known) - num_known, tuple(left_out))
+
+
+def _read(folder: Path, ladder: Ladder, left_out: list[str]) -> list[_Run]:
+    """Return what the files hold; append to `left_out` what they do not."""
+    configs: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    runs = []
+    for source, line in _lines(folder / "configs.json", left_out):
         match line:
             case [[*key], dict(config)] | [[*key], dict(config), _]:
                 configs[tuple(key)] = config
             case _:
-                raise StateError(f"expected [id, configuration, facts] in {place}, got {line!r:.200}")
-    for place, line in _lines(directory / "results.json", remarks):
+                raise StateError(f"expected [id, configuration, facts] in {source}, got {line!r:.200}")
+    for source, line in _lines(folder / "results.json", left_out):
         match line:
             case [[*key], budget, _, result, error] if tuple(key) in configs:
-                outcome = _outcome(result, error, place)
-                runs.append(Run(configs[tuple(key)], _budget(budget, ladder, place), outcome, place))
+                outcome = _outcome(result, error, source)
+                runs.append(_Run(configs[tuple(key)], _budget(budget, ladder, source), outcome, source))
             case [[*_], _, _, _, _]:
-                raise StateError(f"expected the configuration of {line[0]} in configs.json, got none for {place}")
+                raise StateError(f"expected the configuration of {line[0]} in configs.json, got none for {source}")
             case _:
-                raise StateError(f"expected [id, budget, times, result, error] in {place}, got {line!r:.200}")
-    return runs, remarks
+                raise StateError(f"expected [id, budget, times, result, error] in {source}, got {line!r:.200}")
+    return runs
 
 
-def observe(study: "Study", runs: Iterable[Run]) -> tuple[int, list[str]]:
-    """Records runs as observations; repeating it is safe.
-
-    Returns:
-        How many were new, and remarks about those that could not be recorded: the same configuration had another loss
-        at the same budget (the first stays), or it does not lie in the space.
-    """
-    before, remarks = len(study.results), []
-    for run in runs:
-        try:
-            study.observe(run.config, run.budget, run.outcome)
-        except (TellConflict, ConfigError) as error:
-            remarks.append(f"{run.name} is left out: {error}")
-    return len(study.results) - before, remarks
-
-
-def _lines(path: Path, remarks: list[str]) -> Iterator[tuple[str, Any]]:
-    """Yields where each line is, and what it holds."""
+def _lines(path: Path, left_out: list[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the name of each line, and its value."""
     if not path.is_file():
         raise SettingError(f"expected {' and '.join(FILES)} as HpBandSter writes them, but there is no {path}")
     lines = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines, 1):
-        place = f"{path.name} line {number}"
+        source = f"{path.name} line {number}"
         if not line.strip():
             continue
         try:
-            yield place, json.loads(line)
+            yield source, json.loads(line)
         except (ValueError, RecursionError) as error:
             if number < len(lines):
-                raise StateError(f"expected one JSON array a line, got damaged text in {place}: {error}") from error
-            remarks.append(f"{place}, the last one, was cut off and is left out")
+                raise StateError(f"expected one JSON array a line, got damaged text in {source}: {error}") from error
+            left_out.append(f"{source}, the last one, was cut off and is left out")
 
 
-def _outcome(result: Any, error: Any, place: str) -> float | Failure:
+def _outcome(result: Any, error: Any, source: str) -> float | Failure:
     loss = result.get("loss") if isinstance(result, Mapping) else None
     if loss is None:
         text = str(error or "no result").strip().splitlines() or ["no result"]
         return Failure(text[-1])
     if isinstance(loss, bool) or not isinstance(loss, int | float):
-        raise StateError(f"expected a number as loss in {place}, got {loss!r:.200}")
+        raise StateError(f"expected a number as loss in {source}, got {loss!r:.200}")
     return float(loss)
 
 
-def _budget(budget: Any, ladder: Ladder, place: str) -> Any:
-    """Returns the budget of the ladder that is meant."""
+def _budget(budget: Any, ladder: Ladder, source: str) -> Any:
+    """Return the budget of the ladder that is nearest, within the tolerance."""
     if isinstance(budget, int | float) and not isinstance(budget, bool):
         for known, cost in zip(ladder.budgets, ladder.costs, strict=True):
-            if math.isclose(cost, budget, rel_tol=NEAR):
+            if math.isclose(cost, budget, rel_tol=BUDGET_TOLERANCE):
                 return known
     raise BudgetError(
-        f"expected a budget of the ladder {list(ladder.costs)} in {place}, got {budget!r}; nothing was imported: "
+        f"expected a budget of the ladder {list(ladder.costs)} in {source}, got {budget!r}; nothing was imported: "
         "create a study with the budgets of that run"
     )
 
@@ -129,47 +153,42 @@ def _budget(budget: Any, ladder: Ladder, place: str) -> Any:
 # Writing.
 
 
-def write(
-    directory: Path,
-    results: Sequence[Result],
-    ladder: Ladder,
-    times: "Mapping[int, TrialTimes]",
-    space: Mapping[str, Any],
-) -> None:
-    """Writes the results so that HpBandSter's and DeepCAVE's readers load them.
+def write_hpbandster(study: "Study | Optimizer | Snapshot", folder: str | os.PathLike[str]) -> int:
+    """Write the results so that HpBandSter's and DeepCAVE's readers load them.
 
-    A configuration gets the id (bracket, 0, number), as HpBandSter numbers them; what belongs to no bracket is in
-    iteration -1, as HpBandSter's warm start has it.
+    A configuration gets the id (bracket, 0, number), as HpBandSter numbers them. Configurations without a bracket are
+    in iteration -1, as in HpBandSter's warm start. A budget is written as its cost.
 
     Args:
-        directory: Where; it is made if need be.
-        results: What to write.
-        ladder: The ladder; a budget is written as its cost.
-        times: When each trial was asked and told, by its id.
-        space: The space as ConfigSpace's own JSON.
+        study: A study, a snapshot of one, or an optimizer. An optimizer has no clock: all its times are 0.
+        folder: Where to write `configs.json`, `results.json` and `configspace.json`; it is made if need be.
+
+    Returns:
+        The number of results.
 
     Raises:
-        SettingError: If there are such files already.
+        SettingError: If the folder has such files already, or there is no result yet.
     """
+    snapshot, directory = snapshot_of(study), Path(folder)
     directory.mkdir(parents=True, exist_ok=True)
-    there = [name for name in (*FILES, "configspace.json") if (directory / name).exists()]
-    if there:
-        raise SettingError(f"expected a folder without {', '.join(there)}, got {directory}; choose another")
-    if not results:
+    present = [name for name in (*FILES, SPACE_FILE) if (directory / name).exists()]
+    if present:
+        raise SettingError(f"expected a folder without {', '.join(present)}, got {directory}; choose another")
+    if not snapshot.results:
         raise SettingError("expected at least one result to write, got none; HpBandSter's reader needs one")
-    keys = _keys(results)
-    start = min((one.asked for one in times.values()), default=0.0)
+    keys = _keys(snapshot.results)
     configs: dict[int, list[Any]] = {}
-    for result in results:
+    for result in snapshot.results:
         config_id = result.trial.config_id
         configs.setdefault(config_id, [keys[config_id], dict(result.trial.config), _facts(result)])
     _write_lines(directory / "configs.json", configs.values())
-    _write_lines(directory / "results.json", (_line(result, keys, ladder, times, start) for result in results))
-    (directory / "configspace.json").write_text(json.dumps(space), encoding="utf-8")
+    _write_lines(directory / "results.json", _result_lines(snapshot, keys))
+    (directory / SPACE_FILE).write_text(json.dumps(snapshot.space.to_json()), encoding="utf-8")
+    return len(snapshot.results)
 
 
 def _keys(results: Sequence[Result]) -> dict[int, list[int]]:
-    """Returns the triple of each configuration."""
+    """Return the triple of each configuration."""
     counts: dict[int, int] = {}
     keys: dict[int, list[int]] = {}
     for result in results:
@@ -185,24 +204,18 @@ def _facts(result: Result) -> dict[str, Any]:
     return {"model_based_pick": result.trial.origin is Origin.MODEL, "origin": str(result.trial.origin)}
 
 
-def _line(
-    result: Result,
-    keys: Mapping[int, list[int]],
-    ladder: Ladder,
-    times: "Mapping[int, TrialTimes]",
-    start: float,
-) -> list[Any]:
-    trial = result.trial
-    asked, told = times.get(trial.id, (start, None))
-    stamps = {"submitted": asked, "started": asked, "finished": asked if told is None else told}
-    budget = float(ladder.costs[ladder.level(trial.budget)])
-    is_ok = result.status == "ok"
-    answer = {"loss": result.loss, "info": dict(result.info)} if is_ok else None
-    return [keys[trial.config_id], budget, stamps, answer, None if is_ok else _reason(result)]
-
-
-def _reason(result: Result) -> str:
-    return str(result.info.get("error", result.status))
+def _result_lines(snapshot: Snapshot, keys: Mapping[int, list[int]]) -> Iterator[list[Any]]:
+    start = min((times.asked for times in snapshot.times.values()), default=0.0)
+    for result in snapshot.results:
+        trial = result.trial
+        times = snapshot.times.get(trial.id, TrialTimes(start, None))  # an observation has no times
+        finished = times.asked if times.told is None else times.told
+        stamps = {"submitted": times.asked, "started": times.asked, "finished": finished}
+        budget = float(snapshot.ladder.costs[snapshot.ladder.level(trial.budget)])
+        is_ok = result.status == "ok"
+        answer = {"loss": result.loss, "info": dict(result.info)} if is_ok else None
+        error = None if is_ok else str(result.info.get("error", result.status))
+        yield [keys[trial.config_id], budget, stamps, answer, error]
 
 
 def _write_lines(path: Path, lines: Iterable[Any]) -> None:

@@ -1,19 +1,20 @@
 """A study of Optuna: one of its trials for each configuration, with the losses at the budgets as intermediate values.
 
-Optuna's trial is the whole life of a configuration. One that reached the largest budget is complete, with its loss
-there as the value; one that did not is pruned; one that only failed is failed. So Optuna's best trial is our incumbent,
-once there is a loss at the largest budget.
+A configuration that reached the largest budget is a complete trial, whose value is the loss there. One that did not is
+pruned, and one that only failed is failed. Optuna's best trial is therefore our incumbent, once there is a loss at the
+largest budget.
 """
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bohb.budgets import Ladder
 from bohb.errors import SettingError
-from bohb.space import Space
 from bohb.space.parameters import Parameter
+from bohb.study.snapshot import Snapshot, snapshot_of
 from bohb.trials import Result
 
 if TYPE_CHECKING:
@@ -21,41 +22,49 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
-NAME = "bohb"
+    from bohb.optimizer import Optimizer
+    from bohb.study.study import Study
+
+STUDY_NAME = "bohb"
 """The name of the study in the file."""
-DATABASES = (".db", ".sqlite", ".sqlite3")
+SQLITE_SUFFIXES = (".db", ".sqlite", ".sqlite3")
 
 
-def write(path: Path, results: Sequence[Result], ladder: Ladder, space: Space) -> None:
-    """Writes the results to a file that `optuna.load_study(study_name="bohb", ...)` and optuna-dashboard open.
+def write_optuna(study: "Study | Optimizer | Snapshot", path: str | os.PathLike[str]) -> int:
+    """Write the results to a file that `optuna.load_study(study_name="bohb", ...)` and optuna-dashboard open.
+
+    The step of an intermediate value is its budget if all budgets are integers, and its index on the ladder if not.
 
     Args:
-        path: An SQLite file if it ends in .db, .sqlite or .sqlite3, a journal otherwise.
-        results: What to write.
-        ladder: The ladder. The step of a value is its budget if all are integers, and the index on the ladder if not.
-        space: The search space.
+        study: A study, a snapshot of one, or an optimizer.
+        path: A new file: an SQLite file if it ends in .db, .sqlite or .sqlite3, a journal otherwise.
+
+    Returns:
+        The number of results.
 
     Raises:
-        SettingError: If the file is there already, or Optuna is not installed.
+        SettingError: If the file exists, or Optuna is not installed.
     """
-    if path.exists():
-        raise SettingError(f"expected a new file, but {path} is there; choose another")
+    snapshot, file = snapshot_of(study), Path(path)
+    if file.exists():
+        raise SettingError(f"expected a new file, but {file} exists; choose another")
     try:
         import optuna
     except ImportError as error:
         raise SettingError('expected Optuna, but it is not installed: pip install "bohb[optuna]"') from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(study_name=NAME, storage=_storage(path), direction="minimize")
-    study.set_user_attr("budgets", list(ladder))
-    distributions = {name: _distribution(parameter) for name, parameter in space.parameters.items()}
+    written = optuna.create_study(study_name=STUDY_NAME, storage=_storage(file), direction="minimize")
+    written.set_user_attr("budgets", list(snapshot.ladder))
+    distributions = {name: _distribution(parameter) for name, parameter in snapshot.space.parameters.items()}
     by_config: dict[int, list[Result]] = {}
-    for result in results:
+    for result in snapshot.results:
         by_config.setdefault(result.trial.config_id, []).append(result)
-    study.add_trials([_trial(group, ladder, distributions) for group in by_config.values()])
+    written.add_trials([_trial(group, snapshot.ladder, distributions) for group in by_config.values()])
+    return len(snapshot.results)
 
 
 def _storage(path: Path) -> "str | BaseStorage":
-    if path.suffix in DATABASES:
+    if path.suffix in SQLITE_SUFFIXES:
         return f"sqlite:///{path.absolute()}"
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
@@ -63,8 +72,8 @@ def _storage(path: Path) -> "str | BaseStorage":
     return JournalStorage(JournalFileBackend(str(path)))
 
 
-def _distribution(parameter: Parameter) -> "BaseDistribution":
-    """Return Optuna's distribution for a parameter."""
+def _distribution(part: Mapping[str, Any]) -> "BaseDistribution":
+    """Return Optuna's distribution for a parameter in ConfigSpace's own JSON."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if parameter.range is None:
@@ -76,7 +85,7 @@ def _distribution(parameter: Parameter) -> "BaseDistribution":
 
 
 def _trial(group: Sequence[Result], ladder: Ladder, distributions: "Mapping[str, BaseDistribution]") -> "FrozenTrial":
-    """Returns the life of one configuration."""
+    """Return the trial of Optuna that stands for one configuration."""
     from optuna.trial import TrialState, create_trial
 
     config = dict(group[0].trial.config)

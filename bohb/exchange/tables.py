@@ -3,36 +3,74 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from bohb.exchange.records import finite, result_facts
 from bohb.trials import Result
 
-COLUMNS = ("trial", "config_id", "budget", "loss", "status", "bracket", "rung", "previous", "origin", "checkpoint")
+if TYPE_CHECKING:
+    from bohb.optimizer import Optimizer
+    from bohb.study.snapshot import Snapshot
+    from bohb.study.study import Study
+
+CSV_COLUMNS = ("trial", "config_id", "budget", "loss", "status", "bracket", "rung", "previous", "origin", "checkpoint")
 
 
-def to_csv(results: Sequence[Result]) -> str:
-    """Returns a table with a line for each result, and a column `config.NAME` for each parameter.
+def write_csv(study: "Study | Optimizer | Snapshot", file: str | os.PathLike[str] | TextIO) -> int:
+    """Write a table with a line for each result that counts, and a column `config.NAME` for each parameter.
 
-    A value that is missing (the loss of a failure, a parameter that is not active) is an empty cell. Text that a
-    spreadsheet would take for a formula gets an apostrophe before it.
+    A missing value (the loss of a failure, an inactive parameter) is an empty cell. Text that a spreadsheet would take
+    for a formula gets an apostrophe before it.
+
+    Args:
+        study: A study, a snapshot of one, or an optimizer.
+        file: A path, which is overwritten, or a text file that is open for writing.
+
+    Returns:
+        The number of results.
     """
+    results = study.results
+    _write(_csv_text(results), file)
+    return len(results)
+
+
+def write_json(study: "Study | Optimizer | Snapshot", file: str | os.PathLike[str] | TextIO) -> int:
+    """Write one object with all results, each as `bohb trials --json` prints it.
+
+    Args:
+        study: A study, a snapshot of one, or an optimizer.
+        file: A path, which is overwritten, or a text file that is open for writing.
+
+    Returns:
+        The number of results.
+    """
+    results = study.results
+    facts = {"results": [result_facts(result) for result in results]}
+    _write(json.dumps(facts, allow_nan=False, indent=1) + "\n", file)
+    return len(results)
+
+
+def _write(text: str, file: str | os.PathLike[str] | TextIO) -> None:
+    if isinstance(file, str | os.PathLike):
+        Path(file).write_text(text, encoding="utf-8")
+    else:
+        file.write(text)
+
+
+def _csv_text(results: Sequence[Result]) -> str:
     names = list(dict.fromkeys(name for result in results for name in result.trial.config))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(_safe(f"config.{name}") for name in names)])
+    writer.writerow([*CSV_COLUMNS, *(_safe(f"config.{name}") for name in names)])
     for result in results:
         trial = result.trial
         facts = (trial.id, trial.config_id, trial.budget, finite(result.loss), str(result.status), trial.bracket)
         more = (trial.rung, trial.previous, str(trial.origin), result.checkpoint)
         writer.writerow([_cell(value) for value in (*facts, *more, *(trial.config.get(name) for name in names))])
     return text.getvalue()
-
-
-def to_json(results: Sequence[Result]) -> str:
-    """Returns one object with all results, each as `bohb trials --json` prints it."""
-    return json.dumps({"results": [result_facts(result) for result in results]}, allow_nan=False, indent=1) + "\n"
 
 
 def _cell(value: Any) -> Any:
@@ -44,4 +82,5 @@ def _cell(value: Any) -> Any:
 
 
 def _safe(text: str) -> str:
+    """Return text that a spreadsheet shows and does not compute."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

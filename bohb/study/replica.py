@@ -14,7 +14,7 @@ from bohb.errors import BohbError, StudyCorrupt
 from bohb.optimizer import Optimizer, events
 from bohb.space import Space
 from bohb.study import leases
-from bohb.study.snapshot import Snapshot, TimeRecord
+from bohb.study.snapshot import Snapshot, TimeRecord, snapshot_of
 from bohb.study.stores.rows import Row, checksum, read_facts, seal, verify
 from bohb.trials import Status
 
@@ -138,18 +138,7 @@ class Replica:
 
     def snapshot(self) -> Snapshot:
         """Return a record of everything, which later rows do not change."""
-        optimizer = self.optimizer
-        return Snapshot(
-            optimizer.space,
-            optimizer.ladder,
-            optimizer.preset,
-            optimizer.seed,
-            tuple(optimizer.events),
-            optimizer.results,
-            optimizer.pending,
-            optimizer.incumbent,
-            self.times.by_trial(),
-        )
+        return snapshot_of(self.optimizer, self.times.by_trial())
 
 
 def _check_types(event: events.Event) -> None:

@@ -4,12 +4,16 @@ import math
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bohb.budgets import Ladder
+from bohb.optimizer import Optimizer
 from bohb.optimizer.events import Event
 from bohb.space import Space
 from bohb.trials import Result, Trial
+
+if TYPE_CHECKING:
+    from bohb.study.study import Study
 
 
 class TrialTimes(NamedTuple):
@@ -49,6 +53,30 @@ class Snapshot:
     pending: Sequence[Trial]
     incumbent: Result | None
     times: Mapping[int, TrialTimes]
+
+
+def snapshot_of(source: "Study | Optimizer | Snapshot", times: Mapping[int, TrialTimes] | None = None) -> Snapshot:
+    """Return a snapshot of a study or an optimizer; a snapshot is its own.
+
+    Args:
+        source: What to record.
+        times: The times of the trials; by default the study's. An optimizer knows none.
+    """
+    if isinstance(source, Snapshot):
+        return source
+    if not isinstance(source, Optimizer):
+        return source.snapshot()
+    return Snapshot(
+        source.space,
+        source.ladder,
+        source.preset,
+        source.seed,
+        tuple(source.events),
+        source.results,
+        source.pending,
+        source.incumbent,
+        times or {},
+    )
 
 
 class TimeRecord:
