@@ -79,73 +79,72 @@ class Observed:
 Event = Asked | Joined | Told | Forgotten | Enqueued | Observed
 
 
-def to_json(event: Event, space: "Space") -> dict[str, Any]:
-    """Return an event as JSON-able data; an infinite loss becomes null."""
+def to_json(event: Event, space: "Space") -> tuple[str, dict[str, Any]]:
+    """Return the kind of an event and its facts as JSON-able data; an infinite loss becomes null.
+
+    A log keeps the two in columns of their own; `Optimizer.to_state` puts the kind before the facts.
+    """
     match event:
         case Asked(trial, facts):
             fields = {name: getattr(trial, name) for name in Trial.__slots__}
-            return {"kind": "asked", **fields, "config": space.pack(trial.config), "why": facts.to_json()}
+            return "asked", {**fields, "config": space.pack(trial.config), "why": facts.to_json()}
         case Joined(config_id, bracket, rung):
-            return {"kind": "joined", "config_id": config_id, "bracket": bracket, "rung": rung}
+            return "joined", {"config_id": config_id, "bracket": bracket, "rung": rung}
         case Told():
             return told_to_json(event)
         case Forgotten(trial_id):
-            return {"kind": "forgotten", "id": trial_id}
+            return "forgotten", {"id": trial_id}
         case Enqueued(config, budget):
-            return {"kind": "enqueued", "config": space.pack(config), "budget": budget}
+            return "enqueued", {"config": space.pack(config), "budget": budget}
         case Observed(config, budget, loss, status, info):
             outcome = {"loss": _finite_or_none(loss, status), "status": str(status)}
             kept = {"info": dict(info)} if info else {}  # the first versions of the format had none
-            return {"kind": "observed", "config": space.pack(config), "budget": budget, **outcome, **kept}
+            return "observed", {"config": space.pack(config), "budget": budget, **outcome, **kept}
 
 
-def told_to_json(event: Told) -> dict[str, Any]:
+def told_to_json(event: Told) -> tuple[str, dict[str, Any]]:
     """Return what `to_json` returns for a told event, for which no space is needed."""
     outcome = {"loss": _finite_or_none(event.loss, event.status), "status": str(event.status)}
-    return {
-        "kind": "told",
-        "id": event.trial_id,
-        **outcome,
-        "checkpoint": event.checkpoint,
-        "info": dict(event.info),
-    }
+    return "told", {"id": event.trial_id, **outcome, "checkpoint": event.checkpoint, "info": dict(event.info)}
 
 
-def from_json(data: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event:
+def from_json(kind: str, facts: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event:
     """Return the event that `to_json` described.
 
     Raises:
-        StateError: If the data describe no event.
+        StateError: If the facts do not describe an event of this kind.
     """
     try:
-        return _from_json(data, space, ladder)
+        return _from_json(kind, facts, space, ladder)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StateError(f"expected an event as written by `to_state`, got {str(data)[:200]}: {error!r}") from error
+        raise StateError(
+            f"expected the facts of an event of kind {kind!r}, got {str(facts)[:200]}: {error!r}"
+        ) from error
 
 
-def told_from_json(data: Mapping[str, Any]) -> Told:
+def told_from_json(facts: Mapping[str, Any]) -> Told:
     """Return the event that `told_to_json` described."""
-    return Told(data["id"], _loss(data["loss"]), Status(data["status"]), data["checkpoint"], data["info"])
+    return Told(facts["id"], _loss(facts["loss"]), Status(facts["status"]), facts["checkpoint"], facts["info"])
 
 
-def _from_json(data: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event:
-    match data["kind"]:
+def _from_json(kind: str, facts: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event:
+    match kind:
         case "asked":
-            return Asked(_trial_from_json(data, space, ladder), Facts.from_json(data["why"]))
+            return Asked(_trial_from_json(facts, space, ladder), Facts.from_json(facts["why"]))
         case "joined":
-            return Joined(data["config_id"], data["bracket"], data["rung"])
+            return Joined(facts["config_id"], facts["bracket"], facts["rung"])
         case "told":
-            return told_from_json(data)
+            return told_from_json(facts)
         case "forgotten":
-            return Forgotten(data["id"])
+            return Forgotten(facts["id"])
         case "enqueued":
-            budget = None if data["budget"] is None else ladder[ladder.level(data["budget"])]
-            return Enqueued(ReadOnlyDict(space.unpack(data["config"])), budget)
+            budget = None if facts["budget"] is None else ladder[ladder.level(facts["budget"])]
+            return Enqueued(ReadOnlyDict(space.unpack(facts["config"])), budget)
         case "observed":
-            budget = ladder[ladder.level(data["budget"])]
-            config, status = ReadOnlyDict(space.unpack(data["config"])), Status(data["status"])
-            return Observed(config, budget, _loss(data["loss"]), status, data.get("info", {}))
-        case kind:
+            budget = ladder[ladder.level(facts["budget"])]
+            config, status = ReadOnlyDict(space.unpack(facts["config"])), Status(facts["status"])
+            return Observed(config, budget, _loss(facts["loss"]), status, facts.get("info", {}))
+        case _:
             raise StateError(f"expected a known kind of event, got {kind!r}; a newer version of bohb may know it")
 
 

@@ -20,7 +20,7 @@ from bohb.optimizer import diagnostics, events, plan
 from bohb.optimizer.decision import Decider
 from bohb.optimizer.events import Asked, Enqueued, Event, Forgotten, Observed, Told
 from bohb.optimizer.history import History
-from bohb.optimizer.outcomes import read_checkpoint, read_outcome, same_or_conflict
+from bohb.optimizer.outcomes import read_outcome, read_told, read_trial_id, same_or_conflict, unknown_trial
 from bohb.optimizer.presets import choose
 from bohb.schedules import Schedule
 from bohb.space import Space
@@ -129,8 +129,7 @@ class Optimizer:
             OutcomeError: If the outcome, the checkpoint or the info cannot be kept.
         """
         known = self._find(trial)
-        loss, status, facts = read_outcome(outcome, info)
-        event = Told(known.id, loss, status, read_checkpoint(checkpoint), facts)
+        event = read_told(known.id, outcome, checkpoint, info)
         before = self._history.answers.get(known.id)
         if before is not None:
             return same_or_conflict(before, event)
@@ -295,7 +294,8 @@ class Optimizer:
             raise StateError(f"expected an event that can follow the {len(self.events)} before, got {event}") from error
 
     def to_state(self) -> dict[str, Any]:
-        """Return everything as plain JSON-able data."""
+        """Returns everything as plain JSON-able data."""
+        pairs = (events.to_json(event, self._space) for event in self._history.events)
         return {
             "format": FORMAT,
             "space": self._space.to_json(),
@@ -303,7 +303,7 @@ class Optimizer:
             "seed": self._seed,
             "preset": self._preset,
             "custom": self._custom,
-            "events": [events.to_json(event, self._space) for event in self._history.events],
+            "events": [{"kind": kind, **facts} for kind, facts in pairs],
         }
 
     @classmethod
@@ -337,7 +337,7 @@ class Optimizer:
                 preset=state["preset"],
             )
             for data in state["events"]:
-                optimizer.apply(events.from_json(data, optimizer._space, optimizer._ladder))
+                optimizer.apply(events.from_json(data["kind"], data, optimizer._space, optimizer._ladder))
         except StateError:
             raise
         except (BohbError, LookupError, TypeError, ValueError, AttributeError) as error:
@@ -347,16 +347,11 @@ class Optimizer:
     # Checks at the boundary.
 
     def _find(self, trial: Trial | int, *, observed: bool = False) -> Trial:
-        """Return this optimizer's own record of a trial that was asked, or observed if that will do."""
-        trial_id = trial.id if isinstance(trial, Trial) else trial
-        if isinstance(trial_id, bool) or not hasattr(trial_id, "__index__"):
-            raise UnknownTrial(
-                f"expected a trial or its id, got {type(trial).__name__} {trial!r}; pass what ask returned"
-            )
-        number, num_asked = trial_id.__index__(), len(self._history.trials)
+        """Returns this optimizer's own record of a trial that was asked, or observed if that will do."""
+        number, num_asked = read_trial_id(trial), len(self._history.trials)
         known = self._history.observed.get(number) if observed else None
         if known is None and not 0 <= number < num_asked:
-            raise UnknownTrial(f"expected one of the {num_asked} trials asked so far, got {number}; ask first")
+            raise unknown_trial(number, num_asked)
         known = known or self._history.trials[number]
         if isinstance(trial, Trial) and not _is_same(trial, known):
             raise UnknownTrial(

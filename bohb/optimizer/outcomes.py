@@ -4,11 +4,40 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from bohb.errors import OutcomeError, TellConflict
+from bohb.errors import OutcomeError, TellConflict, UnknownTrial
 from bohb.optimizer.events import Told
-from bohb.trials import Failure, Result, Status
+from bohb.trials import Failure, Result, Status, Trial
+
+Kept = TypeVar("Kept", Result, Told)
+
+
+def read_trial_id(trial: Any) -> int:
+    """Return the id of a trial, which is given as a trial or as its id.
+
+    Raises:
+        UnknownTrial: If it is neither.
+    """
+    trial_id = trial.id if isinstance(trial, Trial) else trial
+    if isinstance(trial_id, bool) or not hasattr(trial_id, "__index__"):
+        raise UnknownTrial(f"expected a trial or its id, got {type(trial).__name__} {trial!r}; pass what ask returned")
+    return int(trial_id.__index__())
+
+
+def unknown_trial(trial_id: int, num_asked: int) -> UnknownTrial:
+    """Return the error for the id of a trial that was never asked."""
+    return UnknownTrial(f"expected one of the {num_asked} trials asked so far, got {trial_id}; ask first")
+
+
+def read_told(trial_id: int, outcome: Any, checkpoint: Any, info: Mapping[str, Any] | None) -> Told:
+    """Return a tell as an event.
+
+    Raises:
+        OutcomeError: If the outcome, the checkpoint or the info cannot be kept.
+    """
+    loss, status, facts = read_outcome(outcome, info)
+    return Told(trial_id, loss, status, read_checkpoint(checkpoint), facts)
 
 
 def read_outcome(outcome: Any, info: Mapping[str, Any] | None) -> tuple[float, Status, dict[str, Any]]:
@@ -79,27 +108,17 @@ def read_checkpoint(checkpoint: Any) -> str | None:
     raise OutcomeError(f"expected the checkpoint as a string or a path, got {type(checkpoint).__name__} {checkpoint!r}")
 
 
-def is_same_outcome(before: Result | Told, again: Told) -> bool:
-    """Whether a second tell says what the first one said; the info may differ."""
-    same_status = before.status in (again.status, Status.LATE)
-    return before.loss == again.loss and same_status and before.checkpoint == again.checkpoint
-
-
-def same_or_conflict(before: Result, again: Told) -> Result:
-    """Return the result that was told before, if this is the same tell.
+def same_or_conflict(before: Kept, again: Told) -> Kept:
+    """Return what was told before if a second tell has the same loss, status and checkpoint; the info may differ.
 
     Raises:
-        TellConflict: If it is another one.
+        TellConflict: If it differs.
     """
-    if is_same_outcome(before, again):
+    same_status = before.status in (again.status, Status.LATE)
+    if before.loss == again.loss and same_status and before.checkpoint == again.checkpoint:
         return before
-    raise conflict(before.trial.id, before, again)
-
-
-def conflict(trial_id: int, before: Result | Told, again: Told) -> TellConflict:
-    """Return the error for a second tell that says something else."""
-    return TellConflict(
-        f"expected the outcome that was told before for trial {trial_id}: loss {before.loss!r} "
+    raise TellConflict(
+        f"expected the outcome that was told before for trial {again.trial_id}: loss {before.loss!r} "
         f"({before.status}), checkpoint {before.checkpoint!r}; got loss {again.loss!r} ({again.status}), "
         f"checkpoint {again.checkpoint!r}; the first one stays"
     )

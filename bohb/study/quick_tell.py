@@ -10,15 +10,16 @@ was asked; opening the study verifies all of them.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from bohb.errors import StudyCorrupt, StudyUnavailable, UnknownTrial
+from bohb.errors import StudyCorrupt, StudyUnavailable
 from bohb.optimizer.events import Told, told_from_json, told_to_json
-from bohb.optimizer.outcomes import conflict, is_same_outcome, read_checkpoint, read_outcome
+from bohb.optimizer.outcomes import read_told, read_trial_id, same_or_conflict, unknown_trial
 from bohb.study.stores.header import read_header
 from bohb.study.stores.protocol import Log, Moment
 from bohb.study.stores.registry import canonical, open_log, shown
-from bohb.study.stores.rows import Row, checksum, read_facts, seal, verify
+from bohb.study.stores.rows import Row, checksum, may_hold, read_facts, seal, verify
 
 
 def tell(
@@ -52,32 +53,26 @@ def tell(
     if log is None:
         raise StudyUnavailable(f"expected a study at {shown(name)}, got nothing; check the path, or create the study")
 
-    def read(number: int) -> Told:
-        loss, status, facts = read_outcome(outcome, info)
-        return Told(number, loss, status, read_checkpoint(checkpoint), facts)
-
     try:
         with log.transaction(write=True) as moment:
-            told = _tell(log, moment, _checked(trial_id), read)
+            read = partial(read_told, outcome=outcome, checkpoint=checkpoint, info=info)
+            told = _tell(log, moment, read_trial_id(trial_id), read)
     finally:
         log.close()
     return _tell_in_full(name, trial_id, outcome, checkpoint, info) if told is None else told
 
 
 def _tell(log: Log, moment: Moment, trial_id: int, read: Callable[[int], Told]) -> Told | None:
-    """Appends a tell, unless it was told; returns what is recorded, or None if that is for the optimizer to say."""
+    """Append a tell unless it is known; return what is recorded, or None if only the optimizer can compare the two."""
     read_header(_only(log, 1))
     asked = _find_asked(log, moment.last.seq, trial_id)
     before, told = _find_told(log, asked, trial_id), read(trial_id)
     if before is None:
-        facts = told_to_json(told)
-        log.append([seal(moment.last, facts.pop("kind"), facts, moment.at)])
+        log.append([seal(moment.last, *told_to_json(told), moment.at)])
         return told
-    if is_same_outcome(before, told):
-        return before
-    if before.loss == told.loss and before.checkpoint == told.checkpoint:
+    if before.status != told.status and (before.loss, before.checkpoint) == (told.loss, told.checkpoint):
         return None  # two kinds of failure are the same if the first came too late to count
-    raise conflict(trial_id, before, told)
+    return same_or_conflict(before, told)
 
 
 def _tell_in_full(target: str, trial_id: int, outcome: Any, checkpoint: Any, info: Mapping[str, Any] | None) -> Told:
@@ -86,12 +81,6 @@ def _tell_in_full(target: str, trial_id: int, outcome: Any, checkpoint: Any, inf
     with Study.open(target) as study:
         result = study.tell(trial_id, outcome, checkpoint=checkpoint, info=info)
     return Told(trial_id, result.loss, result.status, result.checkpoint, result.info)
-
-
-def _checked(trial_id: Any) -> int:
-    if isinstance(trial_id, bool) or not hasattr(trial_id, "__index__"):
-        raise UnknownTrial(f"expected the id of a trial, got {type(trial_id).__name__} {trial_id!r}")
-    return int(trial_id.__index__())
 
 
 def _find_asked(log: Log, last_seq: int, trial_id: int) -> Row:
@@ -105,7 +94,7 @@ def _find_asked(log: Log, last_seq: int, trial_id: int) -> Row:
         _find_told(log, _only(log, 1), trial_id)  # a damaged row may have hidden it
         if trial_id < 0:
             _, num_asked = _halve(log, last_seq, 2**63)
-        raise UnknownTrial(f"expected one of the {num_asked} trials asked so far, got {trial_id}; ask first")
+        raise unknown_trial(trial_id, num_asked)
     return _only(log, row.seq - 1)
 
 
@@ -145,7 +134,7 @@ def _find_told(log: Log, before: Row, trial_id: int) -> Told | None:
     told, check = None, checksum(before)
     for seq, row in enumerate(log.read_after(before.seq), before.seq + 1):
         check = verify(row, seq, check)
-        if row.kind == "told" and row.payload.startswith(f'{{"id":{trial_id},'):
+        if row.kind == "told" and may_hold(row, "id", trial_id) and _id(row) == trial_id:
             told = told_from_json(read_facts(row))
     return told
 

@@ -78,11 +78,10 @@ class Replica:
             if row.kind in leases.KINDS:
                 _check_lease(row.kind, facts)
             else:
-                facts["kind"] = row.kind
                 _share_texts(facts)
                 if type(facts.get("loss")) not in _LOSSES:
                     raise TypeError("a loss is no number")
-                event = events.from_json(facts, self._space, self.optimizer.ladder)
+                event = events.from_json(row.kind, facts, self._space, self.optimizer.ladder)
                 _check_types(event)
                 self.optimizer.apply(event)
             self._follow(row.kind, facts, row.at)
@@ -123,8 +122,7 @@ class Replica:
 
     def _collect(self, at: float) -> None:
         for event in self.optimizer.events[self._num_known :]:
-            facts = events.to_json(event, self._space)
-            kind = facts.pop("kind")
+            kind, facts = events.to_json(event, self._space)
             self._drafts.append((kind, facts))
             self._follow(kind, facts, at)
         self._num_known = len(self.optimizer.events)

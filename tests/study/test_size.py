@@ -41,8 +41,7 @@ def grow(target):
     with log.transaction(write=True) as moment:
         rows = [moment.last]
         for event in optimizer.events:
-            facts = events.to_json(event, optimizer._space)
-            rows.append(seal(rows[-1], facts.pop("kind"), facts, moment.at))
+            rows.append(seal(rows[-1], *events.to_json(event, optimizer._space), moment.at))
         log.append(rows[1:])
     log.close()
 

@@ -22,6 +22,8 @@ from bohb.errors import (
 )
 from bohb.schedules import AsynchronousHalving
 from bohb.study import quick_tell
+from bohb.study.stores.registry import open_log
+from bohb.study.stores.rows import seal
 from tests.study.common import BUDGETS, PRESET, SPACE, loss_of, open_new, replayed, rows_of
 
 
@@ -351,6 +353,27 @@ def test_the_light_tell_is_the_full_tell(tmp_path_factory, script):
     """The same rows, the same refusals with the same words, the same study."""
     full, light_one = tell_both(tmp_path_factory, script)
     assert light_one == full
+
+
+def test_an_old_tell_is_found_whatever_the_order_of_its_facts(tmp_path):
+    """Only the names of the facts matter; an id within another fact, or a longer one, is not taken for it."""
+    target = str(tmp_path / "s.db")
+    with open_new(target) as study:
+        for _ in range(20):
+            study.ask()
+    log = open_log(target)
+    for facts in (
+        {"loss": 1.0, "status": "ok", "checkpoint": None, "info": {"id": 1}, "id": 12},
+        {"info": {}, "status": "ok", "loss": 2.0, "checkpoint": None, "id": 1},
+    ):
+        with log.transaction(write=True) as moment:
+            log.append([seal(moment.last, "told", facts, moment.at)])
+    log.close()
+    assert quick_tell.tell(target, 1, 2.0).loss == 2.0
+    with pytest.raises(TellConflict):
+        quick_tell.tell(target, 1, 1.0)
+    with bohb.Study.open(target) as study:
+        assert [(result.trial.id, result.loss) for result in study.results] == [(12, 1.0), (1, 2.0)]
 
 
 def test_the_light_tell_works_on_every_store(target):

@@ -96,6 +96,11 @@ def _digest(before: str, seq: int, kind: str, body: str, at: float) -> str:
     return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
+def may_hold(row: Row, name: str, value: int) -> bool:
+    """Whether the facts of a row may hold `value` under `name`; if not, they need not be read."""
+    return f'"{name}":{value}' in row.payload  # without a space, as `seal` writes it
+
+
 def read_facts(row: Row) -> dict[str, Any]:
     """Returns the payload as a dict, with the checksum still in it.
 
