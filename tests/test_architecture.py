@@ -337,7 +337,6 @@ def test_there_is_no_global_random_state() -> None:
 
 NOT_YET_ONE_VALUE = {
     "MANY",
-    "PATIENCE",
     "COLUMNS",
     "UNAVAILABLE",
     "ENDINGS",

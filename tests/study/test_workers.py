@@ -130,7 +130,7 @@ def test_a_pickled_study_carries_the_target_and_the_options_only(tmp_path):
 
 
 def test_a_lock_that_is_never_let_go_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr("bohb.study.stores.sqlite.PATIENCE", 0.05)
+    monkeypatch.setattr("bohb.study.stores.sqlite.LOCK_SECONDS", 0.05)
     with open_new(tmp_path / "s.db") as holder, open_new(tmp_path / "s.db") as other:
         with holder._session._log.transaction(write=True), pytest.raises(StudyBusy, match="another process holds it"):
             other.ask()
@@ -138,7 +138,7 @@ def test_a_lock_that_is_never_let_go_is_said(tmp_path, monkeypatch):
 
 
 def test_a_lock_that_is_never_let_go_is_said_by_a_server(database, monkeypatch):
-    monkeypatch.setattr("bohb.study.stores.postgres.PATIENCE", 1)
+    monkeypatch.setattr("bohb.study.stores.postgres.LOCK_SECONDS", 1)
     with open_new(database) as holder, open_new(database) as other:
         with holder._session._log.transaction(write=True), pytest.raises(StudyBusy, match="another process holds it"):
             other.ask()

@@ -12,14 +12,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bohb.errors import BohbError, StudyBusy, StudyCorrupt, StudyError, StudyMismatch, StudyUnavailable
-from bohb.study.stores.protocol import Moment
+from bohb.study.stores.protocol import LOCK_SECONDS, Moment
 from bohb.study.stores.rows import Row
 
 if TYPE_CHECKING:
     import psycopg
-
-PATIENCE = 60
-"""After how many seconds of waiting for the lock, or for the server, to give up."""
 
 COLUMNS = [("seq", "bigint"), ("kind", "text"), ("payload", "json"), ("at", "double precision")]
 
@@ -72,7 +69,7 @@ def create(target: str, first: Callable[[float], Row]) -> None:
 
 
 class PostgresLog:
-    """See `bohb.study.stores.registry.Log`."""
+    """A log in a PostgreSQL database; see `bohb.study.stores.protocol.Log`."""
 
     def __init__(self, target: str) -> None:
         self._target = target
@@ -161,8 +158,8 @@ def _connect(target: str) -> "psycopg.Connection":
         raise StudyUnavailable(
             'expected psycopg to reach a PostgreSQL database, but it is not installed: pip install "bohb[postgres]"'
         ) from error
-    connection = psycopg.connect(target, autocommit=True, connect_timeout=PATIENCE)
-    connection.execute(f"SET lock_timeout = '{PATIENCE}s'")
+    connection = psycopg.connect(target, autocommit=True, connect_timeout=LOCK_SECONDS)
+    connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
     if connection.execute("SHOW synchronous_commit").fetchone() == ("off",):
         connection.execute("SET synchronous_commit = on")  # a call that returned is on disk
     return connection
@@ -198,7 +195,9 @@ def _translate(error: "psycopg.Error", target: str) -> StudyError:
 
     name = target.rpartition("@")[2]  # without the password
     if isinstance(error, errors.LockNotAvailable | errors.DeadlockDetected):
-        return StudyBusy(f"expected the lock of {name} within {PATIENCE} s, but another process holds it; try again")
+        return StudyBusy(
+            f"expected the lock of {name} within {LOCK_SECONDS} s, but another process holds it; try again"
+        )
     if isinstance(error, errors.DataError | errors.UndefinedTable | errors.UndefinedColumn):
         return StudyCorrupt(f"expected a study in {name}, got {error}; restore it from a copy")
     return StudyUnavailable(

@@ -1,71 +1,99 @@
-"""The log of a study: three methods, and which store implements them.
+"""Which store a target means: the scheme of a URL says it, and a path without a scheme is an SQLite file."""
 
-A log is an append-only sequence of rows that several processes share. It knows neither trials nor optimizers; what the
-rows say, and whether they are whole, is the business of its caller.
-"""
-
+import importlib
 import os
+import re
 from collections.abc import Callable
+from typing import cast
 
-from bohb.errors import StudyMismatch
-from bohb.study.stores.protocol import Log
+from bohb.errors import SettingError, StudyMismatch
+from bohb.study.stores.protocol import Log, Store
 from bohb.study.stores.rows import Row
+
+PATH = ""
+"""The scheme of a target that has none."""
+
+_stores: dict[str, Store | str] = {
+    PATH: "bohb.study.stores.sqlite",
+    "postgresql": "bohb.study.stores.postgres",
+    "postgres": "bohb.study.stores.postgres",
+}
+"""The stores by scheme; those of bohb by the names of their modules, which are loaded on first use."""
+
+
+def register(scheme: str, store: Store) -> None:
+    """Make a store known under a scheme: `Study.open("scheme://...")` finds it from then on.
+
+    A worker process that opens the study has to register the store too, so call this in a module that workers import.
+    Registering a scheme again replaces its store.
+
+    Args:
+        scheme: What comes before `://`: lower-case letters, digits, `+`, `-` and `.`, with a letter first.
+        store: An object, or a module, with the two functions of `Store`.
+
+    Raises:
+        SettingError: If the scheme is not valid, or the store lacks a function.
+    """
+    if not isinstance(scheme, str) or re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) is None:
+        raise SettingError(f"expected a scheme such as 'redis', without ://; got {scheme!r}")
+    missing = [name for name in ("open_log", "create") if not callable(getattr(store, name, None))]
+    if missing:
+        raise SettingError(f"expected a store with open_log and create, got {store!r} without {' and '.join(missing)}")
+    _stores[scheme] = store
+
+
+def scheme_of(target: str) -> str:
+    """Return the scheme of a target, empty for a path."""
+    scheme, separator, _ = target.partition("://")
+    return scheme if separator else PATH
 
 
 def canonical(target: str | os.PathLike[str]) -> str:
-    """Returns a target in the form that means the same in every process: a URL, or an absolute path.
+    """Return a target in the form that means the same in every process: a URL, or an absolute path.
 
     Raises:
-        StudyMismatch: If it is neither.
+        StudyMismatch: If it is not a path, or the scheme of the URL is not registered.
     """
     text = os.fspath(target)
-    if not isinstance(text, str) or not text or "\0" in text:
-        raise StudyMismatch(f"expected a path or a postgresql:// URL as target, got {target!r}")
-    if is_url(text):
+    if not isinstance(text, str) or not text or "\0" in text or scheme_of(text) not in _stores:
+        schemes = ", ".join(f"{scheme}://" for scheme in sorted(_stores) if scheme != PATH)
+        raise StudyMismatch(
+            f"expected a path, or a URL of {schemes} as target, got {target!r}; "
+            "a store of your own needs bohb.study.stores.register first"
+        )
+    if scheme_of(text) != PATH:
         return text
-    if "://" in text:
-        raise StudyMismatch(f"expected a path or a postgresql:// URL as target, got {text!r}")
     return os.path.abspath(text)  # noqa: PTH100 - `resolve` would follow a link, which the store refuses
 
 
 def shown(target: str) -> str:
-    """Return a target as messages and commands show it: a URL without its user and password."""
-    return target.rpartition("@")[2] if is_url(target) else target
-
-
-def is_url(target: str) -> bool:
-    """Whether a target names a PostgreSQL database."""
-    return target.startswith(("postgresql://", "postgres://"))
+    """Return a target as messages show it: a URL without its user and password."""
+    return target if scheme_of(target) == PATH else target.rpartition("@")[2]
 
 
 def open_log(target: str) -> Log | None:
-    """Returns the log at a target, or None if there is nothing at all.
+    """Return the log at a canonical target, or None if there is nothing.
 
     Raises:
         StudyMismatch: If something else is there.
         StudyUnavailable: If the store is out of reach.
     """
-    if is_url(target):
-        from bohb.study.stores import postgres
-
-        return postgres.open_log(target)
-    from bohb.study.stores import sqlite
-
-    return sqlite.open_log(target)
+    return _store(target).open_log(target)
 
 
 def create(target: str, first: Callable[[float], Row]) -> None:
-    """Makes a log with one row at a target, as a whole or not at all; leaves it alone if there is one already.
+    """Make a log with one row at a canonical target, as a whole or not at all; leave it alone if there is one.
 
     Args:
         target: Where.
         first: Returns the first row, given the time of the store.
+
+    Raises:
+        StudyUnavailable: If it cannot be written.
     """
-    if is_url(target):
-        from bohb.study.stores import postgres
+    _store(target).create(target, first)
 
-        postgres.create(target, first)
-        return
-    from bohb.study.stores import sqlite
 
-    sqlite.create(target, first)
+def _store(target: str) -> Store:
+    store = _stores[scheme_of(target)]
+    return cast("Store", importlib.import_module(store)) if isinstance(store, str) else store

@@ -19,11 +19,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from bohb.errors import BohbError, StudyBusy, StudyCorrupt, StudyError, StudyMismatch, StudyUnavailable
-from bohb.study.stores.protocol import Moment
+from bohb.study.stores.protocol import LOCK_SECONDS, Moment
 from bohb.study.stores.rows import MAX_PAYLOAD, Row
-
-PATIENCE = 60.0
-"""After how many seconds of waiting for the lock to give up."""
 
 PAUSE = 0.001
 """How long to wait between two attempts, in seconds; SQLite's own waits grow until some process starves."""
@@ -102,7 +99,7 @@ def _publish(draft: str, target: str) -> None:
 
 
 class SQLiteLog:
-    """See `bohb.study.stores.registry.Log`."""
+    """A log in an SQLite file; see `bohb.study.stores.protocol.Log`."""
 
     def __init__(self, target: str) -> None:
         self._target = target
@@ -250,7 +247,7 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
 
 def _patiently(connection: sqlite3.Connection, statement: str, target: str) -> tuple[object, ...] | None:
     """Executes a statement as soon as no other process is in the way; returns its first row."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             row: tuple[object, ...] | None = connection.execute(statement).fetchone()
@@ -260,7 +257,7 @@ def _patiently(connection: sqlite3.Connection, statement: str, target: str) -> t
                 raise
             if time.monotonic() > deadline:
                 raise StudyBusy(
-                    f"expected the lock of {target} within {PATIENCE:g} s, but another process holds it; "
+                    f"expected the lock of {target} within {LOCK_SECONDS:g} s, but another process holds it; "
                     "try again, and see whether a process that uses the study is stopped"
                 ) from error
         time.sleep(PAUSE)
