@@ -68,9 +68,14 @@ class StoreContract:
     def test_an_exception_rolls_back(self, target: str) -> None:
         """What was appended in the transaction is not there, for this log and for another one."""
         log, other = _filled(target, 2), _open(target)
-        with pytest.raises(KeyError), log.transaction(write=True) as moment:
-            log.append([seal(moment.last, "told", {"id": 9}, moment.at)])
-            raise KeyError
+
+        def append_and_fail() -> None:
+            with log.transaction(write=True) as moment:
+                log.append([seal(moment.last, "told", {"id": 9}, moment.at)])
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            append_and_fail()
         for one in (log, other):
             with one.transaction(write=False) as moment:
                 assert moment.last.seq == 2
