@@ -18,7 +18,7 @@ def environment(**more):
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **more}
 
 
-def bohb(*words, folder=None, code=0, timeout=120, **more):
+def bohb(*words, folder=None, code=0, timeout=600, **more):
     """Runs a command as a process; returns what it completed to."""
     done = subprocess.run(
         [sys.executable, "-m", "bohb", *map(str, words)],

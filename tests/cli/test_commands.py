@@ -267,7 +267,7 @@ def test_a_reader_may_leave(tmp_path):
         for i in range(400):
             opened.tell(opened.ask(), i, info={"text": "x" * 500})
     command = f"{sys.executable} -m bohb trials {study} --json | head -1"
-    done = subprocess.run(["bash", "-c", command], env=environment(), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", command], env=environment(), capture_output=True, text=True, timeout=600)
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""
 
@@ -308,11 +308,11 @@ heavy = ["ConfigSpace", "scipy", "statsmodels", "numpy", "yaml", "optuna", "conc
 heavy.append("bohb.optimizer.optimizer")
 print([name for name in heavy if name in sys.modules])
 """
-    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=600)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
 def test_both_names_of_the_program(tmp_path):
     assert shell("--version").stdout == f"bohb {bohb.__version__}\n"
-    entry = subprocess.run(["bohb", "--version"], env=environment(), capture_output=True, text=True, timeout=60)
+    entry = subprocess.run(["bohb", "--version"], env=environment(), capture_output=True, text=True, timeout=600)
     assert entry.stdout == f"bohb {bohb.__version__}\n"

@@ -69,6 +69,6 @@ def test_a_report_is_a_table_on_stdout(study, capsys):
 def test_without_optuna_the_command_that_installs_it_is_named(tmp_path, study):
     words = ["export", study, "--optuna", str(tmp_path / "o.log")]
     code = f"import sys; sys.modules['optuna'] = None; from bohb.cli.main import main; sys.exit(main({words!r}))"
-    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=600)
     assert done.returncode == exits.USAGE
     assert 'pip install "bohb[optuna]"' in done.stderr

@@ -157,7 +157,7 @@ def test_the_stand_in_refuses_what_slurm_would_not_read(tmp_path):
     cluster = Cluster(tmp_path / "cluster", environment())
     for line in ("#SBATCH --aray=0-3", "#SBATCH -a 0-3"):
         (tmp_path / "job").write_text(f"#!/bin/bash\n{line}\n")
-        done = subprocess.run([cluster.programs / "sbatch", "job"], cwd=tmp_path, capture_output=True, timeout=60)
+        done = subprocess.run([cluster.programs / "sbatch", "job"], cwd=tmp_path, capture_output=True, timeout=600)
         assert done.returncode != 0
 
 

@@ -48,7 +48,7 @@ def server():
     data, options = folder / "data", f"-h 127.0.0.1 -p {port} -k {folder} -c max_connections=100"
 
     def run(*command):
-        subprocess.run(as_owner(*command), check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=120)
+        subprocess.run(as_owner(*command), check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=600)
 
     try:
         run(binaries / "initdb", "-D", data, "-A", "trust", "-U", "bohb", "-E", "UTF8")
