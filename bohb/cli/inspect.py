@@ -100,9 +100,10 @@ def health(options: Namespace) -> int:
 def explain(options: Namespace) -> int:
     """Prints why a trial is what it is."""
     with open_study(options.study) as study:
-        why = study.explain(options.trial)
+        explanation = study.explain(options.trial)
     if options.json:
-        print_json({"trial": options.trial, "origin": str(why.origin), "facts": dict(why.facts), "text": why.text})
+        facts = {"origin": str(explanation.origin), "facts": dict(explanation.facts), "text": explanation.text}
+        print_json({"trial": options.trial} | facts)
     else:
-        print_text(why.text)
+        print_text(explanation.text)
     return exits.OK

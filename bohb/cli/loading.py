@@ -1,4 +1,4 @@
-"""What a user names as `file.py:attribute` or `package.module:attribute`: found, and imported as Python imports it."""
+"""Objects that a user names as `file.py:attribute` or `package.module:attribute`, imported as Python imports them."""
 
 import importlib
 import sys
@@ -9,27 +9,27 @@ from typing import Any
 from bohb.errors import SettingError
 
 
-def load(place: str, what: str) -> Any:
-    """Returns the object at a place.
+def load(reference: str, what: str) -> Any:
+    """Return the object that a reference names.
 
     The folder of a file (the current one for a module) goes to the front of `sys.path`, as it does for a script, so
     that worker processes find the module too.
 
     Args:
-        place: `file.py:attribute` or `package.module:attribute`.
-        what: What it is called in messages.
+        reference: `file.py:attribute` or `package.module:attribute`.
+        what: The name of the object in messages.
 
     Raises:
-        SettingError: If there is no such thing. What the user's own code raises is passed on.
+        SettingError: If there is no such object. Errors of the user's own code are passed on.
     """
-    source, colon, attribute = place.rpartition(":")
+    source, colon, attribute = reference.rpartition(":")
     if not colon or not source or not attribute:
-        raise SettingError(f"expected {what} as file.py:attribute or package.module:attribute, got {place!r}")
+        raise SettingError(f"expected {what} as file.py:attribute or package.module:attribute, got {reference!r}")
     module = _load_file(Path(source), what) if source.endswith(".py") else _load_module(source, what)
     found: Any = module
     for name in attribute.split("."):
         if not hasattr(found, name):
-            raise SettingError(f"expected {what} at {place}, but {source} has no {name!r}")
+            raise SettingError(f"expected {what} at {reference}, but {source} has no {name!r}")
         found = getattr(found, name)
     return found
 

@@ -43,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _command(place: str) -> Callable[[Namespace], int]:
-    """Returns the function `module:name` of this package, loaded now."""
-    module, _, name = place.partition(":")
+def _command(path: str) -> Callable[[Namespace], int]:
+    """Return the function `module:name` of this package, loaded now."""
+    module, _, name = path.partition(":")
     command: Callable[[Namespace], int] = getattr(importlib.import_module(f"bohb.cli.{module}"), name)
     return command

@@ -1,7 +1,7 @@
 """YAML as people write it: PyYAML's safe loader, with the plain numbers and booleans of YAML 1.2.
 
-PyYAML follows YAML 1.1, where 1e-5 is text, `no` and `off` are false, and 12:30 is 750. In a search space each of these
-is a trap. Anchors and aliases are refused: a small file of aliases can stand for gigabytes.
+PyYAML follows YAML 1.1, where 1e-5 is text, `no` and `off` are false, and 12:30 is 750. Each of these would surprise
+the author of a search space. Anchors and aliases are refused: a small file of aliases can expand to gigabytes.
 """
 
 import functools
@@ -16,55 +16,55 @@ PLAIN = (
     ("int", r"^[-+]?[0-9]+$", list("-+0123456789")),
     ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", list("-+.0123456789")),
 )
-"""The plain words that are no text: a tag, what it looks like, and how it may begin (YAML 1.2, 10.3.2)."""
+"""The plain words that are not text: a tag, a pattern, and the possible first characters (YAML 1.2, 10.3.2)."""
 
 
-def read(text: str, place: str) -> Any:
-    """Returns what a YAML text says.
+def read(text: str, source: str) -> Any:
+    """Return the value of a YAML text.
 
     Args:
         text: The text.
-        place: What it is called in messages.
+        source: The name of the text in messages.
 
     Raises:
-        SpaceError: If it is no YAML, or asks for more than plain values.
+        SpaceError: If it is not valid YAML, or asks for more than plain values.
         SettingError: If PyYAML is not installed.
     """
     try:
         import yaml
     except ImportError as error:
         raise SettingError(
-            f'expected PyYAML to read {place}, but it is not installed: pip install "bohb[yaml]"'
+            f'expected PyYAML to read {source}, but it is not installed: pip install "bohb[yaml]"'
         ) from error
     try:
         return yaml.load(text, Loader=_loader())  # noqa: S506  (a child of the safe loader)
     except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
-        raise SpaceError(f"expected YAML in {place}, got {error}") from error
+        raise SpaceError(f"expected YAML in {source}, got {error}") from error
 
 
 @functools.cache
 def _loader() -> Any:
-    """Returns the safe loader with the core schema of YAML 1.2, without aliases, and with each name once."""
+    """Return the safe loader with the core schema of YAML 1.2, without aliases, and with each name once."""
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """A safe loader without the traps."""
+        """The safe loader, with YAML 1.2's plain words."""
 
         yaml_implicit_resolvers: Any = {}  # noqa: RUF012  (PyYAML's own way: `add_implicit_resolver` fills it)
 
         def compose_node(self, parent: Any, index: Any) -> Any:
-            """Refuses what may grow without end."""
+            """Refuse aliases, which may grow without end."""
             if self.check_event(yaml.AliasEvent):
                 raise yaml.composer.ComposerError(None, None, "aliases are not accepted; write the value out", None)
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            """Refuses a name that stands twice, of which one would be lost."""
+            """Refuse a name that occurs twice: one of its values would be lost."""
             names = [self.construct_object(key, deep=True) for key, _ in node.value]
-            for place, name in enumerate(names):
-                if name in names[:place]:
-                    mark = node.value[place][0].start_mark
-                    raise yaml.constructor.ConstructorError(None, None, f"{name!r} stands twice", mark)
+            for index, name in enumerate(names):
+                if name in names[:index]:
+                    mark = node.value[index][0].start_mark
+                    raise yaml.constructor.ConstructorError(None, None, f"{name!r} occurs twice", mark)
             return super().construct_mapping(node, deep=deep)
 
     for tag, pattern, first in PLAIN:

@@ -1,6 +1,6 @@
 """The search space of `bohb create`: a Python object, ConfigSpace's own JSON or YAML, or the short form.
 
-A file is data here: nothing in it is executed. Only a Python file is, because that is what its user asked for.
+A JSON or YAML file is data, and nothing in it is executed. A Python file is imported, because the user asked for it.
 """
 
 import json
@@ -12,32 +12,35 @@ from bohb.cli.loading import load
 from bohb.errors import SettingError, SpaceError
 from bohb.space.short_form import read_short
 
-ENDINGS = (".json", ".yaml", ".yml")
+SPACE_SUFFIXES = (".json", ".yaml", ".yml")
 
 
-def read_space(place: str) -> Any:
-    """Returns the space at a place, in a form that `Study.open` accepts.
+def read_space(source: str) -> Any:
+    """Return the space that a file or a reference names, in a form that `Study.open` accepts.
+
+    Args:
+        source: A file that ends in .json, .yaml or .yml, `file.py:attribute` or `package.module:attribute`.
 
     Raises:
-        SettingError: If there is nothing of the kind, or the package that reads it is missing.
-        SpaceError: If it is no space.
+        SettingError: If there is no such file or object, or the package that reads it is missing.
+        SpaceError: If it does not describe a space.
     """
-    if not place.endswith(ENDINGS):
-        return load(place, "a space (or a file that ends in .json or .yaml)")
-    path = Path(place)
+    if not source.endswith(SPACE_SUFFIXES):
+        return load(source, "a space (or a file that ends in .json or .yaml)")
+    path = Path(source)
     if not path.is_file():
-        raise SettingError(f"expected a space in a file, but there is no file {place}")
+        raise SettingError(f"expected a space in a file, but there is no file {source}")
     text = path.read_text(encoding="utf-8")
-    data = _read_json(text, place) if place.endswith(".json") else plain_yaml.read(text, place)
+    data = _read_json(text, source) if source.endswith(".json") else plain_yaml.read(text, source)
     if not isinstance(data, dict):
-        raise SpaceError(f"expected a mapping of names to parameters in {place}, got {type(data).__name__}")
+        raise SpaceError(f"expected a mapping of names to parameters in {source}, got {type(data).__name__}")
     from bohb.space.configspace import deserialise, is_serialised
 
     return deserialise(data) if is_serialised(data) else read_short(data)
 
 
-def _read_json(text: str, place: str) -> Any:
+def _read_json(text: str, source: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SpaceError(f"expected JSON in {place}, got {error}") from error
+        raise SpaceError(f"expected JSON in {source}, got {error}") from error

@@ -72,8 +72,8 @@ def _storage(path: Path) -> "str | BaseStorage":
     return JournalStorage(JournalFileBackend(str(path)))
 
 
-def _distribution(part: Mapping[str, Any]) -> "BaseDistribution":
-    """Return Optuna's distribution for a parameter in ConfigSpace's own JSON."""
+def _distribution(parameter: Parameter) -> "BaseDistribution":
+    """Return Optuna's distribution for a parameter."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if parameter.range is None:

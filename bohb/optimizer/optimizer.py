@@ -21,7 +21,7 @@ from bohb.optimizer.decision import Decider
 from bohb.optimizer.events import Asked, Enqueued, Event, Forgotten, Observed, Told
 from bohb.optimizer.history import History
 from bohb.optimizer.outcomes import read_outcome, read_told, read_trial_id, same_or_conflict, unknown_trial
-from bohb.optimizer.presets import choose
+from bohb.optimizer.presets import choose, own_parts
 from bohb.schedules import Schedule
 from bohb.space import Space
 from bohb.trials import ReadOnlyDict, Result, Trial
@@ -73,7 +73,7 @@ class Optimizer:
         self._ladder = ladder(budgets)
         self._seed = secrets.randbits(63) if seed is None else _check_seed(seed)
         self._preset = preset
-        self._custom = [name for name, part in (("schedule", schedule), ("model", model)) if part is not None]
+        self._custom = own_parts(schedule, model)
         schedule, model = choose(preset, schedule, model)
         self._decider = Decider(self._space, self._ladder, schedule, model)
         self._history = History(self._space, self._ladder, schedule)
@@ -322,7 +322,7 @@ class Optimizer:
         """
         if not isinstance(state, Mapping) or state.get("format") != FORMAT:
             raise StateError(f"expected a state of format {FORMAT} as `to_state` returns it, got {str(state)[:100]}")
-        given = [name for name, part in (("schedule", schedule), ("model", model)) if part is not None]
+        given = own_parts(schedule, model)
         if given != state.get("custom"):
             raise StateError(
                 f"expected the same parts of the user's own, {state.get('custom')}, got {given}; pass those"

@@ -53,6 +53,11 @@ def choose(preset: str, schedule: Schedule | None, model: Model | None) -> tuple
     )
 
 
+def own_parts(schedule: Schedule | None, model: Model | None) -> list[str]:
+    """Return the names of the parts that are the user's own, as a state and a study record them."""
+    return [name for name, part in (("schedule", schedule), ("model", model)) if part is not None]
+
+
 def _check_part(part: Any, what: str, methods: tuple[str, ...]) -> Any:
     """Return a schedule or a model of the user's own, if it looks like one."""
     missing = [method for method in methods if not callable(getattr(part, method, None))]

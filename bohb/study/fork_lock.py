@@ -1,7 +1,7 @@
 """What happens to open stores when the process forks.
 
 A connection must not cross a fork: parent and child would each believe that they hold the locks of the other. Every
-study therefore lets go of its store before, and finds it again when it is used next, in the parent and in the child.
+study therefore closes its store before a fork, and both processes open it again when they use it next.
 """
 
 import os
@@ -10,17 +10,17 @@ import weakref
 from collections.abc import Callable
 
 
-class Guard:
-    """A lock for the threads of one process, which a fork waits for and renews.
+class ForkLock:
+    """A lock for the threads of one process. A fork waits for it, and the child gets a new one.
 
     Args:
-        let_go: Lets go of what must not cross a fork.
+        close: Closes what must not cross a fork; it is called while the lock is held.
     """
 
-    def __init__(self, let_go: Callable[[], None]) -> None:
-        self.let_go = let_go
+    def __init__(self, close: Callable[[], None]) -> None:
+        self.close = close
         self.lock = threading.RLock()
-        _GUARDS.add(self)
+        _LOCKS.add(self)
 
     def __enter__(self) -> None:
         self.lock.acquire()
@@ -29,15 +29,15 @@ class Guard:
         self.lock.release()
 
 
-_GUARDS: "weakref.WeakSet[Guard]" = weakref.WeakSet()
-_held: list[Guard] = []
+_LOCKS: "weakref.WeakSet[ForkLock]" = weakref.WeakSet()
+_held: list[ForkLock] = []
 
 
 def _before() -> None:
-    for guard in list(_GUARDS):
-        guard.lock.acquire()
-        _held.append(guard)
-        guard.let_go()
+    for lock in list(_LOCKS):
+        lock.lock.acquire()
+        _held.append(lock)
+        lock.close()
 
 
 def _after_in_parent() -> None:

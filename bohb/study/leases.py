@@ -11,10 +11,10 @@ LEASED = "leased"
 RENEWED = "renewed"
 RELEASED = "released"
 EXPIRED = "expired"
-KINDS = frozenset({LEASED, RENEWED, RELEASED, EXPIRED})
+LEASE_KINDS = frozenset({LEASED, RENEWED, RELEASED, EXPIRED})
 """The kinds of rows that concern leases only; an optimizer never sees them."""
 
-ENDINGS = frozenset({"told", "forgotten"})
+ENDING_KINDS = frozenset({"told", "forgotten"})
 """The kinds of an optimizer's events with which a lease ends."""
 
 
@@ -57,7 +57,7 @@ class Leases:
             self._held[facts["id"]] = Lease(facts["seconds"], at)
         elif kind == RENEWED:
             self._held[facts["id"]].since = at
-        elif kind in ENDINGS:
+        elif kind in ENDING_KINDS:
             self._held.pop(facts["id"], None)
 
     def drop(self, trial_id: int) -> None:

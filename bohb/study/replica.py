@@ -18,8 +18,11 @@ from bohb.study.snapshot import Snapshot, TimeRecord, snapshot_of
 from bohb.study.stores.rows import Row, checksum, read_facts, seal, verify
 from bohb.trials import Status
 
-MANY = 1000
-"""From how many rows on the collector of cycles is stopped while they are taken: records have no cycles."""
+ROWS_WITHOUT_COLLECTOR = 1000
+"""From this many rows on, the collector of cycles pauses while they are taken: records have no cycles."""
+
+MAX_REASONS = 1000
+"""How many different reasons for a choice are shared between events."""
 
 _DAMAGE = (
     BohbError,
@@ -63,7 +66,7 @@ class Replica:
         Raises:
             StudyCorrupt: If the rows do not follow, or say what cannot be.
         """
-        with _without_collector(num_rows >= MANY):
+        with _without_collector(num_rows >= ROWS_WITHOUT_COLLECTOR):
             check, last = checksum(self.last), self.last
             for row in rows:
                 check = verify(row, last.seq + 1, check)
@@ -75,7 +78,7 @@ class Replica:
     def _take(self, row: Row) -> None:
         facts = read_facts(row)
         try:
-            if row.kind in leases.KINDS:
+            if row.kind in leases.LEASE_KINDS:
                 _check_lease(row.kind, facts)
             else:
                 _share_texts(facts)
@@ -93,7 +96,7 @@ class Replica:
 
     # To rows.
 
-    def note(self, kind: str, facts: Mapping[str, Any], at: float) -> None:
+    def record(self, kind: str, facts: Mapping[str, Any], at: float) -> None:
         """Adds a row about a lease, after the events that the optimizer added so far."""
         self._collect(at)
         self._drafts.append((kind, facts))
@@ -106,7 +109,7 @@ class Replica:
         for trial_id in overdue:
             if trial_id in pending:
                 self.optimizer.forget(trial_id)
-                self.note(leases.EXPIRED, {"id": trial_id}, at)
+                self.record(leases.EXPIRED, {"id": trial_id}, at)
             else:
                 self.leases.drop(trial_id)
 

@@ -20,7 +20,7 @@ from bohb.study.stores import header
 from bohb.study.stores.protocol import Log
 from bohb.study.stores.registry import canonical, create, open_log, shown
 from bohb.study.stores.rows import seal
-from bohb.study.transaction import Session
+from bohb.study.transaction import Transactions
 from bohb.trials import Result, Trial
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Study:
     ) -> None:
         self.target = target
         self._schedule, self._model, self._lease = schedule, model, leases.check_seconds(lease)
-        self._session = Session(target, log, schedule, model)
+        self._transactions = Transactions(target, log, schedule, model)
 
     @classmethod
     def open(
@@ -106,7 +106,7 @@ class Study:
                 preset="default" if preset is None else preset,
             )
             facts = header.describe(optimizer)
-            create(name, lambda at: seal(None, header.KIND, facts, at))
+            create(name, lambda at: seal(None, header.HEADER_KIND, facts, at))
             log = open_log(name)
         if log is None:
             raise StudyUnavailable(
@@ -118,7 +118,7 @@ class Study:
         given["space"] = None if space is None else space.to_json()
         given["ladder"] = None if budgets is None else ladder(budgets).to_json()
         try:
-            study._session.check_same({name: value for name, value in given.items() if value is not None})
+            study._transactions.check_same({name: value for name, value in given.items() if value is not None})
         except BaseException:
             study.close()
             raise
@@ -126,7 +126,7 @@ class Study:
 
     def close(self) -> None:
         """Lets go of the store. The study may be used again, and finds it again."""
-        self._session.close()
+        self._transactions.close()
 
     def __enter__(self) -> Self:
         return self
@@ -160,10 +160,10 @@ class Study:
             replica.expire(at)
             trial = replica.optimizer.ask()
             if seconds is not None:
-                replica.note(leases.LEASED, {"id": trial.id, "seconds": seconds}, at)
+                replica.record(leases.LEASED, {"id": trial.id, "seconds": seconds}, at)
             return trial
 
-        return self._session.write(act)
+        return self._transactions.write(act)
 
     def tell(
         self, trial: Trial | int, outcome: Any, *, checkpoint: Any = None, info: Mapping[str, Any] | None = None
@@ -175,7 +175,7 @@ class Study:
             TellConflict: If the trial was told before with another outcome.
             OutcomeError: If the outcome, the checkpoint or the info cannot be kept.
         """
-        return self._session.write(
+        return self._transactions.write(
             lambda replica, _: replica.optimizer.tell(trial, outcome, checkpoint=checkpoint, info=info)
         )
 
@@ -186,7 +186,7 @@ class Study:
             UnknownTrial: If the study never asked the trial.
             TellConflict: If the trial was told.
         """
-        self._session.write(lambda replica, _: replica.optimizer.forget(trial))
+        self._transactions.write(lambda replica, _: replica.optimizer.forget(trial))
 
     def enqueue(self, config: Mapping[str, Any], budget: Any = None) -> None:
         """Puts a configuration before the model's choices, as `Optimizer.enqueue` does.
@@ -195,7 +195,7 @@ class Study:
             ConfigError: If the configuration does not lie in the space, or is known at this budget already.
             BudgetError: If the budget is not on the ladder.
         """
-        self._session.write(lambda replica, _: replica.optimizer.enqueue(config, budget))
+        self._transactions.write(lambda replica, _: replica.optimizer.enqueue(config, budget))
 
     def observe(self, config: Mapping[str, Any], budget: Any, loss: Any) -> Result:
         """Records a result from elsewhere, as `Optimizer.observe` does; repeating the same call is safe.
@@ -206,7 +206,7 @@ class Study:
             OutcomeError: If the loss is no number.
             TellConflict: If the configuration has another result at this budget.
         """
-        return self._session.write(lambda replica, _: replica.optimizer.observe(config, budget, loss))
+        return self._transactions.write(lambda replica, _: replica.optimizer.observe(config, budget, loss))
 
     # Leases.
 
@@ -225,10 +225,10 @@ class Study:
             known = replica.optimizer.trial(_id(trial))
             is_pending = any(pending.id == known.id for pending in replica.optimizer.pending)
             if is_pending and known.id in replica.leases:
-                replica.note(leases.RENEWED, {"id": known.id}, at)
+                replica.record(leases.RENEWED, {"id": known.id}, at)
             return is_pending
 
-        return self._session.write(act)
+        return self._transactions.write(act)
 
     def release(self, trial: Trial | int) -> None:
         """Gives a trial back before it was evaluated: it is asked again, as after `forget`.
@@ -242,9 +242,9 @@ class Study:
             num_events = len(replica.optimizer.events)
             replica.optimizer.forget(trial)
             if len(replica.optimizer.events) > num_events:
-                replica.note(leases.RELEASED, {"id": _id(trial)}, at)
+                replica.record(leases.RELEASED, {"id": _id(trial)}, at)
 
-        self._session.write(act)
+        self._transactions.write(act)
 
     @property
     def lease(self) -> float | None:
@@ -259,7 +259,7 @@ class Study:
         Properties that are read one after the other may be of different moments, because other processes add to the
         study in between.
         """
-        return self._session.read(lambda replica: replica.snapshot())
+        return self._transactions.read(lambda replica: replica.snapshot())
 
     @property
     def space(self) -> Space:
@@ -279,7 +279,7 @@ class Study:
     @property
     def times(self) -> Mapping[int, TrialTimes]:
         """When each trial was asked and told, by the id of the trial, in seconds since 1970 by the store's clock."""
-        return self._session.read(lambda replica: replica.times.by_trial())
+        return self._transactions.read(lambda replica: replica.times.by_trial())
 
     @property
     def seed(self) -> int:
@@ -348,7 +348,7 @@ class Study:
 
     def _see(self, look: Callable[[Optimizer], T]) -> T:
         """Return what `look` sees in the newest state of the search."""
-        return self._session.read(lambda replica: look(replica.optimizer))
+        return self._transactions.read(lambda replica: look(replica.optimizer))
 
 
 def _again(target: str, schedule: Any, model: Any, lease: float | None) -> Study:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from bohb.budgets import Ladder
 from bohb.errors import BohbError, StudyCorrupt, StudyMismatch
 from bohb.optimizer import Optimizer
+from bohb.optimizer.presets import own_parts
 from bohb.space import Space
-from bohb.study.fork_lock import Guard
+from bohb.study.fork_lock import ForkLock
 from bohb.study.replica import Replica
 from bohb.study.stores import header
 from bohb.study.stores.protocol import Log, Moment
@@ -34,7 +35,7 @@ class _Parts(NamedTuple):
     ladder: Ladder
 
 
-class Session:
+class Transactions:
     """A log and the optimizer that it describes, for the threads of one process.
 
     Args:
@@ -48,19 +49,19 @@ class Session:
         self._target = target
         self._log = log
         self._schedule, self._model = schedule, model
-        self._guard = Guard(log.close)
+        self._lock = ForkLock(log.close)
         self._replica: Replica | None = None
         self._parts: _Parts | None = None
 
     def close(self) -> None:
         """Lets go of the store until the next call."""
-        with self._guard:
+        with self._lock:
             self._log.close()
 
     def write(self, act: Callable[[Replica, float], T]) -> T:
         """Lets `act` change the newest state, at the time of the store; when this returns, the change is on disk."""
         refusal = None
-        with self._guard:
+        with self._lock:
             with self._log.transaction(write=True) as moment:
                 replica = self._newest(moment)
                 self._replica = None  # and stays so if anything fails before the log has what memory has
@@ -78,7 +79,7 @@ class Session:
 
     def read(self, look: Callable[[Replica], T]) -> T:
         """Lets `look` see the newest state; nobody waits for it."""
-        with self._guard:
+        with self._lock:
             with self._log.transaction(write=False) as moment:
                 replica = self._newest(moment)
             return look(replica)
@@ -89,7 +90,7 @@ class Session:
         Raises:
             StudyMismatch: Names the first difference.
         """
-        with self._guard:
+        with self._lock:
             self.read(lambda _: None)
             assert self._parts is not None
             # Both in the form of this version of ConfigSpace, whichever wrote the study.
@@ -131,7 +132,7 @@ class Session:
 
     def _read_parts(self, first: Row) -> _Parts:
         facts = header.read_header(first)
-        given = [name for name, part in (("schedule", self._schedule), ("model", self._model)) if part is not None]
+        given = own_parts(self._schedule, self._model)
         if given != facts["custom"]:
             raise StudyMismatch(
                 f"expected the same parts of the user's own as the study has, {facts['custom']}, got {given}; "

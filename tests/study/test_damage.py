@@ -19,7 +19,7 @@ from bohb.errors import BohbError, StudyCorrupt, StudyMismatch, StudyUnavailable
 from bohb.study import quick_tell
 from bohb.study.stores import header
 from bohb.study.stores.rows import Row, _digest, checksum, read_facts, seal, verify
-from bohb.study.stores.sqlite import TABLE, SQLiteLog
+from bohb.study.stores.sqlite import CREATE_TABLE, SQLiteLog
 from tests.study.common import loss_of, open_new, rows_of
 
 REFUSED = (StudyCorrupt, StudyMismatch, StudyVersion)
@@ -307,7 +307,7 @@ def forge(path, rows, first=None):
         last = marked
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(TABLE)
+        connection.execute(CREATE_TABLE)
         connection.executemany("INSERT INTO bohb_events VALUES (?, ?, ?, ?)", sealed)
         connection.execute(f"PRAGMA user_version = {len(sealed)}")
 

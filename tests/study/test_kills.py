@@ -101,10 +101,10 @@ def test_a_worker_killed_inside_its_transaction_blocks_nobody(tmp_path):
 
     def hold():
         study = open_new(target)
-        with study._session._log.transaction(write=True) as moment:
-            replica = study._session._newest(moment)
+        with study._transactions._log.transaction(write=True) as moment:
+            replica = study._transactions._newest(moment)
             replica.optimizer.ask()
-            study._session._log.append(replica.rows(moment.at))
+            study._transactions._log.append(replica.rows(moment.at))
             os.write(send, b"inside")
             time.sleep(60)
 

@@ -33,7 +33,7 @@ def grow(target):
 
     optimizer = Optimizer(SPACE, BUDGETS, seed=0, preset="asha")
     facts = header.describe(Optimizer(SPACE, BUDGETS, seed=0, preset="fast"))
-    create(target, lambda at: seal(None, header.KIND, facts, at))
+    create(target, lambda at: seal(None, header.HEADER_KIND, facts, at))
     for _ in range(NUM_TRIALS):
         trial = optimizer.ask()
         optimizer.tell(trial, loss_of(trial))

@@ -75,7 +75,7 @@ def test_what_others_add_is_read_once(target):
         for _ in range(20):
             one.tell(trial := one.ask(), loss_of(trial))
         _ = other.results
-        seen, log = [], other._session._log
+        seen, log = [], other._transactions._log
         original = log.read_after
         log.read_after = lambda seq, *, limit=None: seen.append(seq) or original(seq, limit=limit)
         last = rows_of(target)[-1].seq

@@ -128,13 +128,16 @@ def test_a_pickled_study_carries_the_target_and_the_options_only(tmp_path):
         with pickle.loads(text) as again:
             assert again.results == study.results
             trial = again.ask()
-            assert trial.id in again._session._replica.leases
+            assert trial.id in again._transactions._replica.leases
 
 
 def test_a_lock_that_is_never_let_go_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr("bohb.study.stores.sqlite.LOCK_SECONDS", 0.05)
     with open_new(tmp_path / "s.db") as holder, open_new(tmp_path / "s.db") as other:
-        with holder._session._log.transaction(write=True), pytest.raises(StudyBusy, match="another process holds it"):
+        with (
+            holder._transactions._log.transaction(write=True),
+            pytest.raises(StudyBusy, match="another process holds it"),
+        ):
             other.ask()
         assert other.ask().id == 0
 
@@ -142,7 +145,10 @@ def test_a_lock_that_is_never_let_go_is_said(tmp_path, monkeypatch):
 def test_a_lock_that_is_never_let_go_is_said_by_a_server(database, monkeypatch):
     monkeypatch.setattr("bohb.study.stores.postgres.LOCK_SECONDS", 3)
     with open_new(database) as holder, open_new(database) as other:
-        with holder._session._log.transaction(write=True), pytest.raises(StudyBusy, match="another process holds it"):
+        with (
+            holder._transactions._log.transaction(write=True),
+            pytest.raises(StudyBusy, match="another process holds it"),
+        ):
             other.ask()
         assert other.ask().id == 0
 
@@ -150,7 +156,7 @@ def test_a_lock_that_is_never_let_go_is_said_by_a_server(database, monkeypatch):
 def test_readers_do_not_wait_for_a_writer(target):
     with open_new(target) as writer, open_new(target) as reader:
         evaluate(writer, 20, 0)
-        with writer._session._log.transaction(write=True):
+        with writer._transactions._log.transaction(write=True):
             assert len(reader.results) == 20
             assert reader.incumbent is not None
             assert reader.health().failure_rate == 0

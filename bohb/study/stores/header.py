@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from bohb.budgets import Ladder, ladder
 from bohb.errors import BudgetError, StudyCorrupt, StudyMismatch, StudyVersion
-from bohb.study.stores.rows import START, Row, read_facts, verify
+from bohb.study.stores.rows import FIRST_CHECKSUM, Row, read_facts, verify
 
 if TYPE_CHECKING:
     from bohb.optimizer import Optimizer
 
-FORMAT = 1
+LOG_FORMAT = 1
 """The version of the rows. It changes when an older bohb would misread a newer study."""
 
-KIND = "study"
+HEADER_KIND = "study"
 
 _PARTS = ("space", "ladder", "seed", "preset", "custom")
 
@@ -27,7 +27,7 @@ def describe(optimizer: "Optimizer") -> dict[str, Any]:
         SpaceError: If the space has values that JSON cannot carry.
     """
     state = optimizer.to_state()
-    return {"format": FORMAT, **{name: state[name] for name in _PARTS}}
+    return {"format": LOG_FORMAT, **{name: state[name] for name in _PARTS}}
 
 
 def read_header(row: Row) -> dict[str, Any]:
@@ -40,10 +40,10 @@ def read_header(row: Row) -> dict[str, Any]:
     # The format comes first: a newer one may have another checksum.
     facts = read_facts(row) if type(row.payload) is str else {}
     version = facts.get("format")
-    if row.kind == KIND and type(version) is int and version > FORMAT:
-        raise StudyVersion(f"expected a study of format {FORMAT} or older, got format {version}; upgrade bohb")
-    verify(row, 1, START)
-    if row.kind != KIND or version != FORMAT or any(name not in facts for name in _PARTS):
+    if row.kind == HEADER_KIND and type(version) is int and version > LOG_FORMAT:
+        raise StudyVersion(f"expected a study of format {LOG_FORMAT} or older, got format {version}; upgrade bohb")
+    verify(row, 1, FIRST_CHECKSUM)
+    if row.kind != HEADER_KIND or version != LOG_FORMAT or any(name not in facts for name in _PARTS):
         raise StudyCorrupt(f"expected the description of a study as its first event, got {str(row)[:200]}; restore it")
     return facts
 

@@ -18,7 +18,7 @@ from bohb.study.stores.rows import Row
 if TYPE_CHECKING:
     import psycopg
 
-COLUMNS = [("seq", "bigint"), ("kind", "text"), ("payload", "json"), ("at", "double precision")]
+TABLE_COLUMNS = [("seq", "bigint"), ("kind", "text"), ("payload", "json"), ("at", "double precision")]
 
 _CREATE = """CREATE TABLE bohb_events (
     seq bigint PRIMARY KEY,
@@ -33,7 +33,7 @@ _FIND = """SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute
 _CREATING = 0x626F6862
 """The key of the lock under which a study is created."""
 
-PORTION = 2000
+FETCH_ROWS = 2000
 """How many rows are fetched at once."""
 
 
@@ -83,8 +83,8 @@ class PostgresLog:
         """
         with _translated(self._target):
             columns = self._connect().execute(_FIND).fetchall()
-        if columns and columns != COLUMNS:
-            raise StudyMismatch(f"expected the table of a study, bohb_events with {COLUMNS}, got {columns}")
+        if columns and columns != TABLE_COLUMNS:
+            raise StudyMismatch(f"expected the table of a study, bohb_events with {TABLE_COLUMNS}, got {columns}")
         return bool(columns)
 
     @contextmanager
@@ -110,7 +110,7 @@ class PostgresLog:
         """See `Log`."""
         connection = self._connect()
         while limit is None or limit > 0:
-            count = PORTION if limit is None else min(limit, PORTION)
+            count = FETCH_ROWS if limit is None else min(limit, FETCH_ROWS)
             with _translated(self._target):
                 query = f"{_SELECT} WHERE seq > %s ORDER BY seq LIMIT %s"
                 rows = [Row._make(found) for found in connection.execute(query, (seq, count))]

@@ -18,10 +18,10 @@ from bohb.errors import OutcomeError, StudyCorrupt
 MAX_PAYLOAD = 2**24
 """The largest payload of a row, in characters."""
 
-START = "0" * 16
+FIRST_CHECKSUM = "0" * 16
 """The checksum before the first row."""
 
-_TAIL = len(',"check":"0123456789abcdef"}')
+_CHECK_LENGTH = len(',"check":"0123456789abcdef"}')
 
 
 class Row(NamedTuple):
@@ -53,11 +53,11 @@ def seal(before: Row | None, kind: str, facts: Mapping[str, Any], at: float) -> 
         OutcomeError: If the facts are too large to be kept.
     """
     body = json.dumps(facts, separators=(",", ":"), allow_nan=False)[:-1]
-    if len(body) + _TAIL > MAX_PAYLOAD:
+    if len(body) + _CHECK_LENGTH > MAX_PAYLOAD:
         raise OutcomeError(
             f"expected at most {MAX_PAYLOAD} characters of JSON in an event, got {len(body)}; store less"
         )
-    seq, previous = (1, START) if before is None else (before.seq + 1, checksum(before))
+    seq, previous = (1, FIRST_CHECKSUM) if before is None else (before.seq + 1, checksum(before))
     return Row(seq, kind, f'{body},"check":"{_digest(previous, seq, kind, body, at)}"}}', at)
 
 
@@ -81,7 +81,7 @@ def verify(row: Row, seq: int, before: str) -> str:
     payload = row.payload
     if row.seq == seq and type(payload) is str and type(row.kind) is str and type(row.at) is float:
         check = payload[-18:-2]
-        body = payload[:-_TAIL]
+        body = payload[:-_CHECK_LENGTH]
         if payload == f'{body},"check":"{check}"}}' and check == _digest(before, seq, row.kind, body, row.at):
             return check
     raise StudyCorrupt(

@@ -22,10 +22,10 @@ from bohb.errors import BohbError, StudyBusy, StudyCorrupt, StudyError, StudyMis
 from bohb.study.stores.protocol import LOCK_SECONDS, Moment
 from bohb.study.stores.rows import MAX_PAYLOAD, Row
 
-PAUSE = 0.001
+SECONDS_BETWEEN_TRIES = 0.001
 """How long to wait between two attempts, in seconds; SQLite's own waits grow until some process starves."""
 
-TABLE = """CREATE TABLE bohb_events (
+CREATE_TABLE = """CREATE TABLE bohb_events (
     seq INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
     payload TEXT NOT NULL,
@@ -33,7 +33,7 @@ TABLE = """CREATE TABLE bohb_events (
 )"""
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
-_UNAVAILABLE = {
+_CAUSES = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_IOERR: "the disk refuses to read or write; it may be full",
     sqlite3.SQLITE_CANTOPEN: "the file, or a companion of it, cannot be opened",
@@ -69,7 +69,7 @@ def create(target: str, first: Callable[[float], Row]) -> None:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute(TABLE)
+            connection.execute(CREATE_TABLE)
             _insert(connection, [first(time.time())])
             connection.execute("COMMIT")
         _publish(draft, target)
@@ -232,7 +232,7 @@ def _check_schema(connection: sqlite3.Connection, target: str) -> None:
     """Makes sure that the file holds the one table and nothing else: no view, no trigger, no index."""
     _patiently(connection, "SELECT count(*) FROM sqlite_master", target)
     schema = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
-    if schema == [("table", "bohb_events", TABLE)]:
+    if schema == [("table", "bohb_events", CREATE_TABLE)]:
         return
     names = [name for _, name, _ in schema]
     if "bohb_events" in names:
@@ -260,7 +260,7 @@ def _patiently(connection: sqlite3.Connection, statement: str, target: str) -> t
                     f"expected the lock of {target} within {LOCK_SECONDS:g} s, but another process holds it; "
                     "try again, and see whether a process that uses the study is stopped"
                 ) from error
-        time.sleep(PAUSE)
+        time.sleep(SECONDS_BETWEEN_TRIES)
 
 
 @contextmanager
@@ -287,8 +287,8 @@ def _translate(error: sqlite3.Error, target: str) -> StudyError:
         return StudyBusy(f"expected the lock of {target}, but another process holds it ({error}); try again")
     # A damaged header makes SQLite call a file read-only that is not.
     is_header = code == sqlite3.SQLITE_READONLY and _can_write(target)
-    if code in _UNAVAILABLE and not is_header:
-        return _unavailable(target, f"{_UNAVAILABLE[code]} ({error})")
+    if code in _CAUSES and not is_header:
+        return _unavailable(target, f"{_CAUSES[code]} ({error})")
     return StudyCorrupt(f"expected a study in {target}, got a damaged file or none: {error}; restore it from a copy")
 
 
