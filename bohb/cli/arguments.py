@@ -19,10 +19,10 @@ def open_study(target: str) -> "Study":
 
 
 def read_config(text: str) -> dict[str, Any]:
-    """Returns a configuration given as a JSON object.
+    """Return a configuration given as a JSON object.
 
     Raises:
-        ConfigError: If it is none.
+        ConfigError: If it is not a JSON object.
     """
     try:
         config = json.loads(text)
@@ -34,7 +34,7 @@ def read_config(text: str) -> dict[str, Any]:
 
 
 def read_budget(text: str, ladder: Ladder) -> Any:
-    """Returns the budget of a ladder that a word means: a number, or JSON.
+    """Return the budget of a ladder that the text stands for: a number, or JSON.
 
     Raises:
         BudgetError: If it is not on the ladder.

@@ -11,19 +11,19 @@ from bohb.trials import Failure
 
 
 def ask(options: Namespace) -> int:
-    """Prints the next trial as one JSON line, whatever the options say: it is for programs."""
+    """Print the next trial as one JSON line, always: its readers are programs."""
     with open_study(options.study) as study:
         trial = study.ask(lease=options.lease)
         try:
             print_json(trial_facts(trial) | {"lease": options.lease})
-        except OSError:  # whoever asked is gone, and will not evaluate it
+        except OSError:  # the reader is gone and will not evaluate the trial
             study.release(trial)
             raise
     return exits.OK
 
 
 def heartbeat(options: Namespace) -> int:
-    """Prints whether the trial is still the caller's; starts its lease anew if so."""
+    """Restart the lease of a trial; print whether the caller still holds the trial."""
     with open_study(options.study) as study:
         is_ours = study.heartbeat(options.trial)
     _answer(options, {"trial": options.trial, "held": is_ours}, "held" if is_ours else "no longer held")
@@ -31,7 +31,7 @@ def heartbeat(options: Namespace) -> int:
 
 
 def release(options: Namespace) -> int:
-    """Gives a trial back."""
+    """Give a trial back."""
     with open_study(options.study) as study:
         study.release(options.trial)
     _answer(options, {"trial": options.trial, "released": True}, f"trial {options.trial}: released")
@@ -39,7 +39,7 @@ def release(options: Namespace) -> int:
 
 
 def enqueue(options: Namespace) -> int:
-    """Puts a configuration before the model's choices."""
+    """Enqueue a configuration to be tried before the model's choices."""
     config = read_config(options.config)
     with open_study(options.study) as study:
         budget = None if options.budget is None else read_budget(options.budget, study.ladder)
@@ -49,7 +49,7 @@ def enqueue(options: Namespace) -> int:
 
 
 def observe(options: Namespace) -> int:
-    """Records a result from elsewhere."""
+    """Record a result from elsewhere."""
     config = read_config(options.config)
     outcome: Any = options.loss if options.error is None else Failure(options.error)
     with open_study(options.study) as study:

@@ -1,10 +1,10 @@
 """One trial as one run of a command, in a worker process of the runner.
 
-What the command gets: arguments with the trial filled in, the trial as JSON in `BOHB_TRIAL` and on stdin. What it
-gives: on the last line of stdout the loss, or a JSON object with `loss`, `checkpoint` and `info`. What it prints is
-kept as the runner keeps it, and the end of stderr goes with a failure.
+The command gets the trial filled into its arguments, and as JSON in `BOHB_TRIAL` and on stdin. It answers on the last
+line of stdout: the loss, or a JSON object with `loss`, `checkpoint` and `info`. The runner keeps what it prints, and a
+failure records the end of stderr.
 
-This file is loaded in every worker process; it imports nothing heavy, and knows no study.
+Every worker process loads this file; it imports nothing heavy, and knows no study.
 """
 
 import json
@@ -24,9 +24,9 @@ from bohb.runner.evaluation import Outcome, read_returned
 from bohb.trials import Trial
 
 MAX_BYTES = 16_384
-"""Bytes of each stream to remember; the loss is at the end of one, the reason of a failure at the end of the other."""
+"""Bytes of each stream to remember: the loss ends stdout, and the reason of a failure ends stderr."""
 SECONDS_TO_DRAIN = 1.0
-"""How long to wait for the end of the streams once the command has ended: what it left running may hold them open."""
+"""How long to read the streams after the command has ended: a process that it left running may hold them open."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Command:
     words: Sequence[str]
 
     def __call__(self, trial: Trial) -> Outcome:
-        """Runs the command for a trial.
+        """Run the command for a trial.
 
         Raises:
-            WorkerLost: If a signal ended it: that says nothing about the configuration.
+            WorkerLost: If a signal ended it. A signal says nothing about the configuration.
         """
         with _Patience() as patience:
             code, out, err = _run(fill_in(self.words, trial), trial)
@@ -56,7 +56,7 @@ class Command:
 
 
 def read_output(out: str, err: str) -> Outcome:
-    """Returns what a command that ended well has printed as an outcome.
+    """Return the outcome of a command that ended with status 0.
 
     Args:
         out: The end of its stdout.
@@ -76,12 +76,12 @@ def read_output(out: str, err: str) -> Outcome:
 
 
 def trial_json(trial: Trial) -> str:
-    """Returns what `BOHB_TRIAL` and stdin carry; the same as `bohb ask` prints."""
+    """Return the text for `BOHB_TRIAL` and stdin, the same that `bohb ask` prints."""
     return json.dumps(trial_facts(trial))
 
 
 def _run(words: Sequence[str], trial: Trial) -> tuple[int, str, str]:
-    """Runs a command to its end; returns its status, and the ends of what it printed."""
+    """Run a command to its end; return its status, and the ends of its stdout and stderr."""
     text = trial_json(trial)
     process = subprocess.Popen(  # noqa: S603  (the user's own command, without a shell)
         words,
@@ -100,7 +100,7 @@ def _run(words: Sequence[str], trial: Trial) -> tuple[int, str, str]:
 
 
 def _feed(stream: IO[bytes], data: bytes) -> None:
-    """Writes to a command that need not read."""
+    """Write to a command, which may end without reading."""
     try:
         with stream:
             stream.write(data)
@@ -110,7 +110,7 @@ def _feed(stream: IO[bytes], data: bytes) -> None:
 
 @dataclass
 class _Tail:
-    """Passes a stream on as it comes, and remembers its end."""
+    """Pass a stream on as it comes, and remember its end."""
 
     stream: IO[bytes]
     copy_to: int
@@ -132,9 +132,9 @@ class _Tail:
 
 
 class _Patience:
-    """Lets SIGTERM end the command, and this process only after it: whoever ends us gave the command time to save.
+    """Delay SIGTERM until the command has ended, so that the command has time to save.
 
-    The signal goes to the whole process group, so the command has it as well.
+    The signal goes to the whole process group, so the command gets it as well.
     """
 
     def __init__(self) -> None:
@@ -149,7 +149,7 @@ class _Patience:
         signal.signal(signal.SIGTERM, self._before)
 
     def resign(self) -> None:
-        """Ends this process if it was told to."""
+        """End this process if SIGTERM came."""
         if self._is_called:
             signal.raise_signal(signal.SIGTERM)
 

@@ -11,7 +11,7 @@ from bohb.errors import BudgetError
 
 
 def create(options: Namespace) -> int:
-    """Creates the study, or makes sure that the one there is the same."""
+    """Create the study, or check that the existing one is the same."""
     from bohb.study.study import Study
 
     budgets, space = read_ladder(options), read_space(options.space)
@@ -25,10 +25,10 @@ def create(options: Namespace) -> int:
 
 
 def read_ladder(options: Namespace) -> Ladder:
-    """Returns the ladder that the options describe.
+    """Return the ladder that the options describe.
 
     Raises:
-        BudgetError: If they describe none, or two.
+        BudgetError: If they describe no ladder, or two.
     """
     ends = (options.min_budget, options.max_budget)
     if options.budgets is not None:

@@ -1,4 +1,4 @@
-"""With which code a command ends. Where there is a convention (sysexits.h, 128 + signal), it is followed."""
+"""The exit codes of the commands. They follow conventions where there are any (sysexits.h, 128 + signal)."""
 
 from bohb.errors import (
     BohbError,
@@ -14,9 +14,9 @@ from bohb.errors import (
 
 OK = 0
 NO = 1
-"""The command did its work, and the answer is no: there is no incumbent, or `verify` found a difference."""
+"""The command worked, and the answer is no: there is no incumbent, or `verify` found a difference."""
 USAGE = 2
-"""The arguments, or what they name, are not what they have to be; the same call again fails again."""
+"""The arguments, or what they name, are not valid; the same call will fail again."""
 EXHAUSTED = 3
 """`ask`: a finite space has nothing left to evaluate."""
 CONFLICT = 4
@@ -26,9 +26,9 @@ DATA = 65
 UNAVAILABLE = 69
 """The store is busy, full, missing or out of reach; nothing is lost, the same call may be repeated (EX_UNAVAILABLE)."""
 BUG = 70
-"""An error that nobody foresaw, of bohb or of a Python file it was given, with its traceback (EX_SOFTWARE)."""
+"""An unexpected error in bohb, or in a Python file it was given, with its traceback (EX_SOFTWARE)."""
 OUTPUT = 74
-"""What was to be printed or written could not be (EX_IOERR)."""
+"""Output could not be printed or written (EX_IOERR)."""
 INTERRUPTED = 130
 """Ended by Ctrl-C; `run` gave back what was running."""
 TERMINATED = 143
@@ -48,5 +48,5 @@ _CODES: tuple[tuple[type[BohbError], int], ...] = (
 
 
 def code_of(error: BohbError) -> int:
-    """Returns the exit code for one of our errors."""
+    """Return the exit code for one of our errors."""
     return next(code for kind, code in _CODES if isinstance(error, kind))

@@ -1,4 +1,4 @@
-"""The commands that only look: status, best, trials, plan, health, explain. They disturb nobody."""
+"""The commands that only read: status, best, trials, plan, health, explain. No other process waits for them."""
 
 import dataclasses
 from argparse import Namespace
@@ -13,7 +13,7 @@ from bohb.study.stores.registry import shown
 
 
 def status(options: Namespace) -> int:
-    """Prints what the study is made of and how far it is."""
+    """Print the parts of the study and its progress."""
     with open_study(options.study) as study:
         name, now = shown(study.target), study.snapshot()
     best, ladder = now.incumbent, now.ladder
@@ -44,7 +44,7 @@ def status(options: Namespace) -> int:
 
 
 def best(options: Namespace) -> int:
-    """Prints the incumbent."""
+    """Print the incumbent."""
     with open_study(options.study) as study:
         result = study.incumbent
     if result is None:
@@ -58,7 +58,7 @@ def best(options: Namespace) -> int:
 
 
 def trials(options: Namespace) -> int:
-    """Prints a line for each result that counts, in the order of telling."""
+    """Print a line for each result that counts, in the order of telling."""
     with open_study(options.study) as study:
         results = study.results
     for result in results:
@@ -70,7 +70,7 @@ def trials(options: Namespace) -> int:
 
 
 def plan(options: Namespace) -> int:
-    """Prints what is ahead."""
+    """Print what a search will take."""
     with open_study(options.study) as study:
         ahead = study.plan(options.workers, options.cycles)
     if options.json:
@@ -81,7 +81,7 @@ def plan(options: Namespace) -> int:
 
 
 def health(options: Namespace) -> int:
-    """Prints how the search is doing."""
+    """Print how the search is doing."""
     with open_study(options.study) as study:
         found = study.health()
     if not options.json:
@@ -98,7 +98,7 @@ def health(options: Namespace) -> int:
 
 
 def explain(options: Namespace) -> int:
-    """Prints why a trial is what it is."""
+    """Print why a trial was chosen."""
     with open_study(options.study) as study:
         explanation = study.explain(options.trial)
     if options.json:

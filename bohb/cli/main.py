@@ -1,4 +1,4 @@
-"""The door of the command line: parse, do, and end with the code that says how it went."""
+"""Run one command: parse the arguments, call its function, and end with an exit code."""
 
 import importlib
 import os
@@ -14,7 +14,7 @@ from bohb.errors import BohbError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command.
+    """Run one command.
 
     Args:
         arguments: What follows the name of the program; by default the process's own.
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BohbError as error:
         print_remark(str(error))
         return exits.code_of(error)
-    except BrokenPipeError:  # `bohb trials STUDY | head`: the reader has what it wanted
+    except BrokenPipeError:  # `bohb trials STUDY | head`: the reader has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.OUTPUT
     except OSError as error:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exits.OUTPUT
     except KeyboardInterrupt:
         return exits.INTERRUPTED
-    except Exception:  # Python's own code for it is 1, which means something else here
+    except Exception:  # Python would end with 1, which has another meaning here
         traceback.print_exc()
         return exits.BUG
     return code

@@ -1,4 +1,4 @@
-"""What commands print: one JSON object a line for programs, text for people, and both from the same records.
+"""Print results: one JSON object a line for programs, or text for people, both from the same records.
 
 JSON has no infinities: the loss of a failure is null, and its status says why.
 """
@@ -14,31 +14,31 @@ from bohb.trials import Result
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """Writes one JSON object as one line to stdout, at once: a reader may wait for it."""
+    """Write one JSON object as one line to stdout and flush: a reader may wait for it."""
     print(to_line(value), flush=True)
 
 
 def print_text(text: str) -> None:
-    """Writes text for people to stdout."""
+    """Write text for people to stdout."""
     print(visible(text, keep_lines=True), flush=True)
 
 
 def print_remark(text: str) -> None:
-    """Writes a remark to stderr."""
+    """Write a remark to stderr."""
     print(f"bohb: {visible(text, keep_lines=True)}", file=sys.stderr, flush=True)
 
 
 def to_line(value: Any) -> str:
-    """Returns a value as JSON on one line."""
+    """Return a value as JSON on one line."""
     return json.dumps(value, allow_nan=False)
 
 
 def config_text(config: Mapping[str, Any]) -> str:
-    """Returns a configuration on one line."""
+    """Return a configuration on one line."""
     return ", ".join(f"{name}={value!r}" for name, value in config.items())
 
 
 def result_text(result: Result) -> str:
-    """Returns a result on one line."""
+    """Return a result on one line."""
     outcome = f"loss {result.loss:.6g}" if math.isfinite(result.loss) else f"failed ({result.status})"
     return f"trial {result.trial.id}: {outcome} at budget {result.trial.budget}; {config_text(result.trial.config)}"

@@ -1,4 +1,4 @@
-"""The commands and their options, in the words of the study. argparse parses them: it is there, and starts at once."""
+"""The commands and their options. argparse parses them: it is in the standard library, and starts fast."""
 
 import argparse
 import sys
@@ -10,25 +10,25 @@ FREE = {"--loss", "--error", "--checkpoint", "--info", "--config"}
 """The options whose value may begin with a dash."""
 
 EPILOG = (
-    "Exit codes: 0 done, 1 the answer is no, 2 usage, 3 nothing left to ask, 4 told otherwise before, 65 damaged or "
+    "Exit codes: 0 done, 1 the answer is no, 2 usage, 3 nothing left to ask, 4 told differently before, 65 damaged or "
 )
-EPILOG += "another study, 69 busy or out of reach (try again), 70 a fault of bohb, 74 output, 130 Ctrl-C, 143 SIGTERM."
+EPILOG += "another study, 69 busy or out of reach (try again), 70 a bug in bohb, 74 output, 130 Ctrl-C, 143 SIGTERM."
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose usage goes to stderr: stdout is for results."""
+    """A parser that prints its usage to stderr: stdout is for results."""
 
     def error(self, message: str) -> NoReturn:
-        """Ends with the usage on stderr and code 2."""
+        """Print the usage to stderr and end with code 2."""
         self.print_usage(sys.stderr)
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Returns the options of one call; what follows the first `--` is a command, taken as it is.
+    """Return the options of one call; the words after the first `--` are a command and stay as they are.
 
     Raises:
-        SystemExit: With code 2 if they make no sense, with 0 after `--help` and `--version`.
+        SystemExit: With code 2 if the arguments are not valid, with 0 after `--help` and `--version`.
     """
     words = list(arguments)
     own, rest = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, None)
@@ -46,7 +46,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _joined(words: Sequence[str]) -> Iterator[str]:
-    """Yields the words, with a value that may begin with a dash joined to its option: argparse takes -1e-3 for one."""
+    """Yield the words; join an option and its value if the value may begin with a dash, as -1e-3, for argparse."""
     rest = iter(words)
     for word in rest:
         value = next(rest, None) if word in FREE else None
@@ -54,7 +54,7 @@ def _joined(words: Sequence[str]) -> Iterator[str]:
 
 
 def build() -> Parser:
-    """Returns the parser of all commands."""
+    """Return the parser of all commands."""
     # No abbreviations: a new option must not change what an old script means.
     about = "BOHB hyperparameter search, shared and durable."
     parser = Parser(prog="bohb", description=about, epilog=EPILOG, allow_abbrev=False)
@@ -97,14 +97,14 @@ def _add_create(commands: Any) -> None:
 
 def _add_asking(commands: Any) -> None:
     parser = _add(commands, "ask", "ask:ask", "print the next trial to evaluate, as one JSON line")
-    parser.add_argument("--lease", type=float, metavar="SECONDS", help="hold it for so long only")
-    parser = _add(commands, "heartbeat", "ask:heartbeat", "start the lease of a trial anew; code 1 if it is lost")
+    parser.add_argument("--lease", type=float, metavar="SECONDS", help="how long the trial is held")
+    parser = _add(commands, "heartbeat", "ask:heartbeat", "restart the lease of a trial; code 1 if it is lost")
     _add_trial(parser)
-    parser = _add(commands, "release", "ask:release", "give a trial back: it is asked again")
+    parser = _add(commands, "release", "ask:release", "give back a trial: it is asked again")
     _add_trial(parser)
     parser = _add(commands, "enqueue", "ask:enqueue", "try a configuration next")
     parser.add_argument("--config", required=True, metavar="JSON")
-    parser.add_argument("--budget", metavar="BUDGET", help="where; by default where the schedule starts")
+    parser.add_argument("--budget", metavar="BUDGET", help="default: where the schedule starts")
     parser = _add(commands, "observe", "ask:observe", "record a result from elsewhere")
     parser.add_argument("--config", required=True, metavar="JSON")
     parser.add_argument("--budget", required=True, metavar="BUDGET")
@@ -118,7 +118,7 @@ def _add_telling(commands: Any) -> None:
     _add_extras(parser)
     parser = _add(commands, "fail", "tell:tell", "tell that a trial failed, as tell --error")
     _add_trial(parser)
-    parser.add_argument("error", metavar="TEXT", nargs="?", default="failed", help="why")
+    parser.add_argument("error", metavar="TEXT", nargs="?", default="failed", help="the reason")
     _add_extras(parser)
     parser.set_defaults(loss=None)
 
@@ -129,8 +129,8 @@ def _add_trial(parser: argparse.ArgumentParser) -> None:
 
 def _add_outcome(parser: argparse.ArgumentParser) -> None:
     outcome = parser.add_mutually_exclusive_group(required=True)
-    outcome.add_argument("--loss", type=float, help="what to minimise; nan and inf are failures")
-    outcome.add_argument("--error", metavar="TEXT", help="why the trial failed")
+    outcome.add_argument("--loss", type=float, help="the loss to minimise; nan and inf are failures")
+    outcome.add_argument("--error", metavar="TEXT", help="the reason of a failure")
 
 
 def _add_extras(parser: argparse.ArgumentParser) -> None:
@@ -139,13 +139,13 @@ def _add_extras(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_facts(commands: Any) -> None:
-    _add(commands, "status", "inspect:status", "print what the study is made of and how far it is")
+    _add(commands, "status", "inspect:status", "print the parts of the study and its progress")
     _add(commands, "best", "inspect:best", "print the incumbent; code 1 if there is none yet")
-    _add(commands, "trials", "inspect:trials", "print a line for each told trial")
+    _add(commands, "trials", "inspect:trials", "print a line for each result")
     _add(commands, "health", "inspect:health", "print how the search is doing")
-    parser = _add(commands, "explain", "inspect:explain", "print why a trial is what it is")
+    parser = _add(commands, "explain", "inspect:explain", "print why a trial was chosen")
     _add_trial(parser)
-    parser = _add(commands, "plan", "inspect:plan", "print what is ahead, before anything is spent")
+    parser = _add(commands, "plan", "inspect:plan", "print what a search will take, before anything is spent")
     parser.add_argument("--workers", type=int, default=1, metavar="N")
     parser.add_argument("--cycles", type=int, default=1, metavar="N")
     parser = _add(commands, "report", "exchange:report", "print all results as a table")
@@ -158,24 +158,22 @@ def _add_run(commands: Any) -> None:
     parser.add_argument("objective", nargs="?", help="script.py:objective or package.module:objective")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="trials at the same time")
     parser.add_argument("--max-trials", type=int, metavar="N", help="trials of this worker")
-    parser.add_argument("--total-trials", type=int, metavar="N", help="results in the study, whoever told them")
-    parser.add_argument("--max-seconds", type=float, metavar="S", help="start no trial after so long")
-    parser.add_argument("--max-budget", type=float, metavar="B", help="what all trials may spend together")
-    parser.add_argument("--trial-seconds", type=float, metavar="S", help="end a trial after so long; it has failed")
+    parser.add_argument("--total-trials", type=int, metavar="N", help="results in the study, of all workers")
+    parser.add_argument("--max-seconds", type=float, metavar="S", help="start no trial after S seconds")
+    parser.add_argument("--max-budget", type=float, metavar="B", help="the budget of all trials together")
+    parser.add_argument("--trial-seconds", type=float, metavar="S", help="end a trial after S seconds as a failure")
     parser.add_argument(
-        "--lease", type=float, default=60.0, metavar="S", help="without sign of life, lost after S (60)"
+        "--lease", type=float, default=60.0, metavar="S", help="a trial is lost S seconds after the last heartbeat (60)"
     )
-    parser.add_argument("--grace", type=float, default=5.0, metavar="S", help="between SIGTERM and SIGKILL (5)")
-    parser.add_argument(
-        "--retries", type=int, default=1, metavar="N", help="after a killed trial, ask again N times (1)"
-    )
+    parser.add_argument("--grace", type=float, default=5.0, metavar="S", help="seconds between SIGTERM and SIGKILL (5)")
+    parser.add_argument("--retries", type=int, default=1, metavar="N", help="ask a killed trial again N times (1)")
     parser.add_argument("--gpus-per-trial", type=int, default=0, metavar="N", help="sets CUDA_VISIBLE_DEVICES")
-    parser.add_argument("--directory", metavar="DIR", help="keeps what trials print, in DIR/output")
+    parser.add_argument("--directory", metavar="DIR", help="keep what trials print in DIR/output")
 
 
 def _add_exchange(commands: Any) -> None:
     parser = _add(commands, "import", "exchange:import_", "read results of another program as observations")
-    parser.add_argument("--hpbandster", metavar="DIR", required=True, help="with configs.json and results.json")
+    parser.add_argument("--hpbandster", metavar="DIR", required=True, help="has configs.json and results.json")
     parser = _add(commands, "export", "exchange:export", "write the results for another program", has_json=False)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--csv", metavar="FILE")
@@ -189,7 +187,7 @@ def _add_verify(commands: Any) -> None:
 
 
 def number(text: str) -> int | float:
-    """Returns a number as it is written: 9 is an integer, 9.0 is not."""
+    """Return a number as it is written: 9 is an integer, 9.0 is not."""
     try:
         return int(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`run`: a worker for commands in any language, and for Python objectives. The loop is the runner's."""
+"""`run`: a worker for commands in any language and for Python objectives. `bohb.runner` has the loop."""
 
 import contextlib
 import shutil
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
     from bohb.trials import Trial
 
 FOREVER = 1e12
-"""Seconds, for a worker without limits: it ends when somebody ends it, or with the space."""
+"""The seconds of a worker without limits: it ends by a signal, or when the space is exhausted."""
 ENDS = {"interrupted": exits.INTERRUPTED, "terminated": exits.TERMINATED}
 
 
 @dataclass(frozen=True)
 class Until:
-    """A study that has nothing left to evaluate once it has so many results, whoever told them."""
+    """A study that is exhausted when it has `total` results, of all workers."""
 
     study: "Study"
     total: int
 
     def ask(self, *, lease: float | None = None) -> "Trial":
-        """Returns the next trial.
+        """Return the next trial.
 
         Raises:
-            SpaceExhausted: If there are results enough.
+            SpaceExhausted: If the study has enough results.
         """
         if self.is_reached():
             raise SpaceExhausted(f"the study has {self.total} results")
         return self.study.ask(lease=lease)
 
     def is_reached(self) -> bool:
-        """Whether there are results enough."""
+        """Whether the study has enough results."""
         return len(self.study.results) >= self.total
 
     def __getattr__(self, name: str) -> Any:
@@ -56,7 +56,7 @@ class Until:
 
 
 def run(options: Namespace) -> int:
-    """Evaluates trials until a limit is reached."""
+    """Evaluate trials until a limit is reached."""
     from bohb.study.study import Study
 
     with Study.open(options.study, lease=options.lease) as study:
@@ -78,13 +78,11 @@ def _objective(options: Namespace, names: Sequence[str]) -> "Objective":
     if options.words is None:
         objective = load(options.objective, "an objective")
         if not callable(objective):
-            raise SettingError(
-                f"expected an objective that can be called at {options.objective}, got {objective!r:.100}"
-            )
+            raise SettingError(f"expected a callable objective at {options.objective}, got {objective!r:.100}")
         return cast("Objective", objective)
     check_words(options.words, names)
     if "{" not in options.words[0] and shutil.which(options.words[0]) is None:
-        raise SettingError(f"expected a command that can be run, got {options.words[0]!r}, which is not found")
+        raise SettingError(f"expected a command on the PATH, got {options.words[0]!r}, which was not found")
     return Command(tuple(options.words))
 
 

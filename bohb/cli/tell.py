@@ -1,4 +1,4 @@
-"""`tell` and `fail`: the commands that have to start at once, and so load neither the optimizer nor its space."""
+"""`tell` and `fail`: commands that have to start fast, and so load neither the optimizer nor its space."""
 
 import json
 from argparse import Namespace
@@ -14,7 +14,7 @@ from bohb.trials import Failure
 
 
 def tell(options: Namespace) -> int:
-    """Tells a loss or an error."""
+    """Record a loss or an error."""
     outcome: Any = options.loss if options.error is None else Failure(options.error)
     info = read_info(options.info)
     told = quick_tell.tell(options.study, options.trial, outcome, checkpoint=options.checkpoint, info=info)
@@ -28,10 +28,10 @@ def tell(options: Namespace) -> int:
 
 
 def read_info(text: str | None) -> dict[str, Any]:
-    """Returns the info given as a JSON object.
+    """Return the info given as a JSON object.
 
     Raises:
-        OutcomeError: If it is none.
+        OutcomeError: If it is not a JSON object.
     """
     try:
         info = json.loads("{}" if text is None else text)

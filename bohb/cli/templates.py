@@ -1,8 +1,8 @@
-"""How a trial becomes the arguments of a command: placeholders are filled in, and no shell sees them.
+"""How a trial becomes the arguments of a command: placeholders are filled in, without a shell.
 
-`{name}` is the value of a parameter, `{budget}`, `{trial}`, `{checkpoint}`, `{previous}` and `{config_id}` are the
-trial's own, and `{config}` is the whole configuration as JSON. `{name:-text}` gives a text where there is no value;
-without one, an argument that needs a missing value is left out, and with it the option before it. `{{` and `}}` are
+`{name}` is the value of a parameter. `{budget}`, `{trial}`, `{checkpoint}`, `{previous}` and `{config_id}` belong to
+the trial, and `{config}` is the whole configuration as JSON. `{name:-text}` stands for the text if there is no value.
+An argument without a value and without such a text is left out, and so is the option before it. `{{` and `}}` are
 braces.
 """
 
@@ -15,20 +15,20 @@ from bohb.errors import SettingError
 from bohb.trials import Trial
 
 OWN = ("budget", "trial", "checkpoint", "previous", "config_id", "config")
-"""The names that are the trial's own; a parameter of such a name is `{config.name}`."""
+"""The names that belong to the trial; a parameter of such a name is `{config.name}`."""
 
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
 def check_words(words: Sequence[str], names: Iterable[str]) -> None:
-    """Makes sure that every placeholder has a meaning, before anything runs.
+    """Check that every placeholder is known, before anything runs.
 
     Args:
         words: The command and its arguments.
         names: The names of the parameters.
 
     Raises:
-        SettingError: If one has none, or a brace stands alone.
+        SettingError: If a placeholder is unknown, or a brace has no partner.
     """
     known = {*OWN, *names, *(f"config.{name}" for name in names)}
     for word in words:
@@ -37,12 +37,12 @@ def check_words(words: Sequence[str], names: Iterable[str]) -> None:
             if match[0] not in ("{{", "}}") and name not in known:
                 raise SettingError(
                     f"expected placeholders of {', '.join(sorted(known))}; got {match[0]!r} in {word!r}; "
-                    "double a brace that is meant as one"
+                    "write {{ and }} for braces"
                 )
 
 
 def fill_in(words: Sequence[str], trial: Trial) -> list[str]:
-    """Returns the command for a trial.
+    """Return the command for a trial.
 
     Args:
         words: The command and its arguments, checked by `check_words`.
@@ -89,5 +89,5 @@ def _find(name: str, trial: Trial) -> tuple[bool, Any]:
 
 
 def as_text(value: Any) -> str:
-    """Returns a value as one argument: text as it is, everything else as JSON (`true`, `0.001`, `null`)."""
+    """Return a value as one argument: text as it is, everything else as JSON (`true`, `0.001`, `null`)."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -10,12 +10,12 @@ from bohb.trials import Result, Trial
 
 
 def finite(loss: float) -> float | None:
-    """Returns a loss as JSON can carry it."""
+    """Return a loss as JSON can carry it."""
     return loss if math.isfinite(loss) else None
 
 
 def trial_facts(trial: Trial) -> dict[str, Any]:
-    """Returns a trial as a JSON-able object."""
+    """Return a trial as a JSON-able object."""
     return {
         "trial": trial.id,
         "config": dict(trial.config),
@@ -30,7 +30,7 @@ def trial_facts(trial: Trial) -> dict[str, Any]:
 
 
 def result_facts(result: Result) -> dict[str, Any]:
-    """Returns a result as a JSON-able object; `checkpoint` is the one that was told."""
+    """Return a result as a JSON-able object; `checkpoint` is the one that was told."""
     return trial_facts(result.trial) | {
         "loss": finite(result.loss),
         "status": str(result.status),

@@ -1,7 +1,7 @@
 """The study: the optimizer's ask and tell over an event log that several processes share.
 
-`Study` is for everybody; `quick_tell.tell` is for a process that only tells and should start at once. The log is an
-SQLite file or a PostgreSQL database (see `stores`), and one table of (seq, kind, payload, at) in either.
+`Study` is the full interface. `quick_tell.tell` is for a process that only tells and has to start fast. `stores` keeps
+the log: an SQLite file, a PostgreSQL database, or a store of your own.
 """
 
 import importlib
@@ -14,7 +14,7 @@ __all__ = ["Study"]
 
 
 def __getattr__(name: str) -> Any:
-    """Loads the study on first use: `light` does without it."""
+    """Load the study on first use: `quick_tell` does without it."""
     if name != "Study":
         raise AttributeError(f"module 'bohb.study' has no attribute {name!r}")
     return importlib.import_module("bohb.study.study").Study

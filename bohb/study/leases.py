@@ -1,4 +1,4 @@
-"""Leases: until when a pending trial belongs to whoever asked it. A fold over rows, without a clock of its own."""
+"""Leases: until when a pending trial belongs to its worker. A fold over rows, without a clock of its own."""
 
 import math
 from collections.abc import Mapping
@@ -20,16 +20,16 @@ ENDING_KINDS = frozenset({"told", "forgotten"})
 
 @dataclass(slots=True)
 class Lease:
-    """How long a trial is held after it was asked, or heard of; both in seconds of the store's clock."""
+    """How long a worker holds a trial, and since when; both in seconds of the store's clock."""
 
     seconds: float
     since: float
 
     def is_over(self, at: float) -> bool:
-        """Whether the time is up.
+        """Whether the lease has expired.
 
-        A clock that was set back by more than the lease ends it as well: a trial evaluated twice does less harm than
-        one that is held for years.
+        A clock that was set back by more than the lease ends it as well: evaluating a trial twice does less harm than
+        holding it for years.
         """
         return abs(at - self.since) > self.seconds
 
@@ -44,14 +44,14 @@ class Leases:
         return trial_id in self._held
 
     def overdue(self, at: float) -> list[int]:
-        """Returns the trials whose time is up, in the order in which they were asked."""
+        """Return the trials whose leases have expired, in the order in which they were asked."""
         return sorted(trial_id for trial_id, lease in self._held.items() if lease.is_over(at))
 
     def take(self, kind: str, facts: Mapping[str, Any], at: float) -> None:
-        """Makes a row part of what is known.
+        """Update the leases with a row; rows of other kinds change nothing.
 
         Raises:
-            LookupError: If it cannot follow the rows before.
+            LookupError: If the row cannot follow the rows before it.
         """
         if kind == LEASED:
             self._held[facts["id"]] = Lease(facts["seconds"], at)
@@ -61,12 +61,12 @@ class Leases:
             self._held.pop(facts["id"], None)
 
     def drop(self, trial_id: int) -> None:
-        """Takes off a lease on a trial that another one settled."""
+        """Remove the lease of a trial, because another trial settled its configuration."""
         self._held.pop(trial_id, None)
 
 
 def check_seconds(lease: Any) -> float | None:
-    """Returns the length of a lease in seconds, or None for one without end.
+    """Return the length of a lease in seconds, or None for one without end.
 
     Raises:
         SettingError: If it is not a positive number.

@@ -1,11 +1,11 @@
-"""Telling without the optimizer, for a process that only tells and should start at once.
+"""Tell without the optimizer, in a process that only tells and has to start fast.
 
-Whether a tell is accepted depends on two facts: that the trial was asked, and what it was told before. Both are found
-in the log without a space or a model. What a tell means (does it count, is it the incumbent) is for those who read the
-log, and they find the same row as if `Study.tell` had written it.
+Whether a tell is accepted depends on two facts: that the trial was asked, and what it was told before. The log holds
+both, and neither a space nor a model is needed to find them. The row is the same that `Study.tell` would write. Readers
+of the log decide whether it counts.
 
-Importing this module loads neither numpy nor ConfigSpace. Of the log it reads, and verifies, the rows since the trial
-was asked; opening the study verifies all of them.
+Importing this module loads neither numpy nor ConfigSpace. It reads and verifies the rows of the log since the trial was
+asked; opening the study verifies all rows.
 """
 
 import os
@@ -30,7 +30,7 @@ def tell(
     checkpoint: Any = None,
     info: Mapping[str, Any] | None = None,
 ) -> Told:
-    """Records the outcome of a trial, as `Study.tell` does; repeating the same call is safe.
+    """Record the outcome of a trial, as `Study.tell` does; repeating the same call is safe.
 
     Args:
         target: The file or the URL of the study.
@@ -84,10 +84,10 @@ def _tell_in_full(target: str, trial_id: int, outcome: Any, checkpoint: Any, inf
 
 
 def _find_asked(log: Log, last_seq: int, trial_id: int) -> Row:
-    """Returns the row before the one in which a trial was asked.
+    """Return the row before the one in which a trial was asked.
 
     Raises:
-        UnknownTrial: If there is none.
+        UnknownTrial: If the trial was never asked.
     """
     row, num_asked = _halve(log, last_seq, trial_id)
     if row is None:
@@ -99,9 +99,10 @@ def _find_asked(log: Log, last_seq: int, trial_id: int) -> Row:
 
 
 def _halve(log: Log, last_seq: int, trial_id: int) -> tuple[Row | None, int]:
-    """Returns the row in which a trial was asked, if any, and how many were asked up to the last one looked at.
+    """Find the row in which a trial was asked by bisection: the ids of asked trials ascend along the log.
 
-    The ids of asked trials ascend along the log.
+    Returns:
+        The row, or None; and how many trials were asked before it, or up to the last row of the search.
     """
     low, high, num_asked = 1, last_seq, 0
     while low < high:
@@ -118,10 +119,10 @@ def _halve(log: Log, last_seq: int, trial_id: int) -> tuple[Row | None, int]:
 
 
 def _id(row: Row) -> int:
-    """Returns the id of the trial that a row is about.
+    """Return the id of the trial that a row is about.
 
     Raises:
-        StudyCorrupt: If it is about none.
+        StudyCorrupt: If the row has no such id.
     """
     trial_id = read_facts(row).get("id")
     if type(trial_id) is not int:
@@ -130,7 +131,7 @@ def _id(row: Row) -> int:
 
 
 def _find_told(log: Log, before: Row, trial_id: int) -> Told | None:
-    """Verifies the rows after `before`; returns what a trial was told."""
+    """Verify the rows after `before`; return what a trial was told, or None."""
     told, check = None, checksum(before)
     for seq, row in enumerate(log.read_after(before.seq), before.seq + 1):
         check = verify(row, seq, check)
@@ -140,7 +141,7 @@ def _find_told(log: Log, before: Row, trial_id: int) -> Told | None:
 
 
 def _rows(log: Log, after: int, last: int) -> Iterator[Row]:
-    """Yields rows in small portions, for a reader that stops soon."""
+    """Yield rows in small portions, because the caller needs only a few."""
     while after < last:
         portion = list(log.read_after(after, limit=16))
         if not portion or portion[0].seq != after + 1:
@@ -150,10 +151,10 @@ def _rows(log: Log, after: int, last: int) -> Iterator[Row]:
 
 
 def _only(log: Log, seq: int) -> Row:
-    """Returns the row with this number.
+    """Return the row with this number.
 
     Raises:
-        StudyCorrupt: If there is none.
+        StudyCorrupt: If the log lacks it.
     """
     row = next(iter(log.read_after(seq - 1, limit=1)), None)
     if row is None or row.seq != seq:

@@ -1,6 +1,6 @@
-"""The study in memory: an optimizer and the leases, as a fold over the rows of a log.
+"""The study in memory: an optimizer, leases and times, as a fold over the rows of a log.
 
-A replica is exactly as new as the last row it took or wrote. It knows no store: it takes rows and makes rows.
+A replica is exactly as new as the last row that it took or made. It knows no store: it takes rows and makes rows.
 """
 
 import gc
@@ -61,10 +61,10 @@ class Replica:
     # From rows.
 
     def take(self, rows: Iterable[Row], num_rows: int) -> None:
-        """Replays rows that other processes wrote; computes nothing again.
+        """Replay rows that other processes wrote, without computing anything again.
 
         Raises:
-            StudyCorrupt: If the rows do not follow, or say what cannot be.
+            StudyCorrupt: If the rows are not the next ones, or contradict the rows before.
         """
         with _without_collector(num_rows >= ROWS_WITHOUT_COLLECTOR):
             check, last = checksum(self.last), self.last
@@ -83,27 +83,27 @@ class Replica:
             else:
                 _share_texts(facts)
                 if type(facts.get("loss")) not in _LOSSES:
-                    raise TypeError("a loss is no number")
+                    raise TypeError("the loss is not a number")
                 event = events.from_json(row.kind, facts, self._space, self.optimizer.ladder)
                 _check_types(event)
                 self.optimizer.apply(event)
             self._follow(row.kind, facts, row.at)
         except _DAMAGE as error:
             raise StudyCorrupt(
-                f"expected an event that can follow the {row.seq - 1} before, got {str(row)[:200]}: {error!r}; "
+                f"expected an event that can follow event {row.seq - 1}, got {str(row)[:200]}: {error!r}; "
                 "the study was damaged or changed from outside: restore it from a copy"
             ) from error
 
     # To rows.
 
     def record(self, kind: str, facts: Mapping[str, Any], at: float) -> None:
-        """Adds a row about a lease, after the events that the optimizer added so far."""
+        """Add a row about a lease, after the events that the optimizer has added."""
         self._collect(at)
         self._drafts.append((kind, facts))
         self.leases.take(kind, facts, at)
 
     def expire(self, at: float) -> None:
-        """Forgets the trials whose leases are over, so that they are asked again."""
+        """Forget the trials whose leases have expired, so that they are asked again."""
         overdue = self.leases.overdue(at)
         pending = {trial.id for trial in self.optimizer.pending} if overdue else set()
         for trial_id in overdue:
@@ -114,7 +114,7 @@ class Replica:
                 self.leases.drop(trial_id)
 
     def rows(self, at: float) -> list[Row]:
-        """Returns what happened since the last row, as rows; from here on they count as written."""
+        """Return what happened since the last row, as rows, and count them as written."""
         self._collect(at)
         rows, last = [], self.last
         for kind, facts in self._drafts:
@@ -143,10 +143,10 @@ class Replica:
 
 
 def _check_types(event: events.Event) -> None:
-    """Makes sure of what neither the JSON form nor the fold looks at; only a forged row fails.
+    """Check the types that neither the JSON form nor the optimizer checks; only a forged row fails.
 
     Raises:
-        ValueError: If something is not of its type.
+        ValueError: If a value has the wrong type.
     """
     ids: tuple[object, ...] = ()
     is_sound = True
@@ -166,11 +166,11 @@ def _check_types(event: events.Event) -> None:
     for number in ids:
         is_sound = is_sound and (number is None or (type(number) is int and number >= 0))
     if not is_sound:
-        raise ValueError("a value is not of its type")
+        raise ValueError("a value has the wrong type")
 
 
 def _share_texts(facts: dict[str, Any]) -> None:
-    """Lets equal names and words of all events be one object each; they make up much of a large study."""
+    """Share equal names and words between all events: they make up much of a large study."""
     for name in _WITH_TEXTS:
         value = facts.get(name)
         if type(value) is dict and value:
@@ -187,16 +187,16 @@ def _is_outcome(event: events.Told | events.Observed) -> bool:
 
 
 def _check_lease(kind: str, facts: Mapping[str, Any]) -> None:
-    """Makes sure of the facts of a lease.
+    """Check the facts of a lease.
 
     Raises:
-        ValueError: If something is not of its type.
+        ValueError: If a value is not valid.
     """
     seconds = facts.get("seconds", 1.0)
     if type(facts["id"]) is not int or type(seconds) is not float or not seconds > 0:
-        raise ValueError("a lease is not one")
+        raise ValueError("the lease is not valid")
     if (kind == leases.LEASED) != ("seconds" in facts):
-        raise ValueError("only a lease has a length")
+        raise ValueError("a length is for leases only, and they need one")
 
 
 @contextmanager
@@ -209,7 +209,8 @@ def _without_collector(is_wanted: bool) -> Iterator[None]:
         yield
     finally:
         if not gc.get_freeze_count():
-            # Off and on again, all that is new counts as old: nobody goes through it in the middle of the next call.
+            # Freezing and unfreezing moves the new objects to the oldest generation, which is collected rarely. The
+            # next call is then not interrupted by a collection of all of them.
             gc.freeze()
             gc.unfreeze()
         gc.enable()

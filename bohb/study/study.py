@@ -1,7 +1,7 @@
 """The study: an optimizer that several processes share, and that survives each of them.
 
-This is what users see: the optimizer's methods, and leases. How a call becomes one transaction is in `transaction.py`;
-the rules of the search are the optimizer's, and none of them is here.
+It offers the optimizer's methods, and leases. `transaction.py` turns a call into one transaction; the rules of the
+search are in `bohb.optimizer`.
 """
 
 import os
@@ -37,11 +37,11 @@ T = TypeVar("T")
 class Study:
     """A durable, shared optimizer; `Study.open` makes one.
 
-    It has the methods of `bohb.Optimizer`, and may take its place in `bohb.run`. When a call returns, what it did is on
-    disk. A tell counts exactly once; an evaluation may run more than once, because a trial whose worker was lost is
-    asked again.
+    It has the methods of `bohb.Optimizer`, and `bohb.run` takes either. When a call returns, its effect is on disk. A
+    tell counts exactly once. An evaluation may run more than once, because a trial whose worker was lost is asked
+    again.
 
-    A study may be used by several threads, after a fork, and in a process that it was pickled to.
+    Several threads may use a study. So may a forked process, and a process to which it was pickled.
 
     Attributes:
         target: The absolute path, or the URL.
@@ -73,24 +73,24 @@ class Study:
         model: "Model | None" = None,
         lease: float | None = None,
     ) -> Self:
-        """Creates the study, or resumes it; to resume, the target alone is enough.
+        """Create the study, or resume it; to resume, the target alone is enough.
 
         Args:
-            target: A file, or a `postgresql://` URL.
+            target: A file, a `postgresql://` URL, or a URL of a registered store (see `bohb.study.stores.register`).
             space: As for `Optimizer`.
             budgets: As for `Optimizer`.
             seed: As for `Optimizer`.
-            preset: As for `Optimizer`; None stands for the study's own, which is "default" for a new study.
-            schedule: As for `Optimizer`; it is not stored, and has to be given again whenever the study is opened.
-            model: Likewise.
-            lease: For how many seconds this object's `ask` leases trials by default; None for ever.
+            preset: As for `Optimizer`; None means the preset that the study has, or "default" for a new study.
+            schedule: As for `Optimizer`. It is not stored: give it again whenever you open the study.
+            model: As for `Optimizer`. It is not stored either.
+            lease: The default lease of `ask`, in seconds; None for leases without end.
 
         Raises:
-            StudyMismatch: If the study there differs from the arguments, or something else is there.
+            StudyMismatch: If the study differs from the arguments, or the target is something else than a study.
             StudyCorrupt: If the study is damaged.
             StudyVersion: If a newer version of bohb wrote it.
-            StudyUnavailable: If there is no study and nothing to make it from, or the store is out of reach.
-            StudyBusy: If another process kept the study to itself for too long.
+            StudyUnavailable: If there is no study and space or budgets are missing, or the store is out of reach.
+            StudyBusy: If another process kept the lock for too long; try again.
         """
         name = canonical(target)
         if space is not None and not isinstance(space, Space):
@@ -125,7 +125,7 @@ class Study:
         return study
 
     def close(self) -> None:
-        """Lets go of the store. The study may be used again, and finds it again."""
+        """Close the store. The study may be used again, and opens it again."""
         self._transactions.close()
 
     def __enter__(self) -> Self:
@@ -135,7 +135,7 @@ class Study:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy in another process carries the target and the options, and reads the rest from the log."""
+        """Pickle the target and the options; a copy in another process reads the rest from the log."""
         return _again, (self.target, self._schedule, self._model, self._lease)
 
     def __repr__(self) -> str:
@@ -144,11 +144,11 @@ class Study:
     # Ask and tell.
 
     def ask(self, *, lease: float | None = None) -> Trial:
-        """Returns the next trial to evaluate, as `Optimizer.ask` does.
+        """Return the next trial to evaluate, as `Optimizer.ask` does.
 
         Args:
-            lease: For how many seconds the trial is held. If nothing is heard of it for so long (see `heartbeat`), it
-                is forgotten, and somebody else is asked to evaluate it. None for what `open` was given.
+            lease: How many seconds the trial is held; None for the default given to `open`. Each `heartbeat` starts the
+                time anew. When it is over, the trial is forgotten, and another worker is asked to evaluate it.
 
         Raises:
             SpaceExhausted: If every configuration of a finite space is evaluated or pending at every budget.
@@ -168,7 +168,7 @@ class Study:
     def tell(
         self, trial: Trial | int, outcome: Any, *, checkpoint: Any = None, info: Mapping[str, Any] | None = None
     ) -> Result:
-        """Records the outcome of a trial, as `Optimizer.tell` does; repeating the same call is safe.
+        """Record the outcome of a trial, as `Optimizer.tell` does; repeating the same call is safe.
 
         Raises:
             UnknownTrial: If the study never asked the trial.
@@ -180,7 +180,7 @@ class Study:
         )
 
     def forget(self, trial: Trial | int) -> None:
-        """Records that a trial never ran, as `Optimizer.forget` does: it is asked again.
+        """Record that a trial never ran, as `Optimizer.forget` does: it is asked again.
 
         Raises:
             UnknownTrial: If the study never asked the trial.
@@ -189,7 +189,7 @@ class Study:
         self._transactions.write(lambda replica, _: replica.optimizer.forget(trial))
 
     def enqueue(self, config: Mapping[str, Any], budget: Any = None) -> None:
-        """Puts a configuration before the model's choices, as `Optimizer.enqueue` does.
+        """Enqueue a configuration to be tried before the model's choices, as `Optimizer.enqueue` does.
 
         Raises:
             ConfigError: If the configuration does not lie in the space, or is known at this budget already.
@@ -198,12 +198,12 @@ class Study:
         self._transactions.write(lambda replica, _: replica.optimizer.enqueue(config, budget))
 
     def observe(self, config: Mapping[str, Any], budget: Any, loss: Any) -> Result:
-        """Records a result from elsewhere, as `Optimizer.observe` does; repeating the same call is safe.
+        """Record a result from elsewhere, as `Optimizer.observe` does; repeating the same call is safe.
 
         Raises:
             ConfigError: If the configuration does not lie in the space.
             BudgetError: If the budget is not on the ladder.
-            OutcomeError: If the loss is no number.
+            OutcomeError: If the loss is not a number.
             TellConflict: If the configuration has another result at this budget.
         """
         return self._transactions.write(lambda replica, _: replica.optimizer.observe(config, budget, loss))
@@ -211,11 +211,11 @@ class Study:
     # Leases.
 
     def heartbeat(self, trial: Trial | int) -> bool:
-        """Starts the lease of a trial anew, because its worker lives.
+        """Restart the lease of a trial, because its worker lives.
 
         Returns:
-            Whether the trial is still the worker's. If not, it was told, or its lease was over and it was given to
-            somebody else; a tell counts even so if it is the first.
+            Whether the worker still holds the trial. It does not if the trial was told, or if the lease expired and
+            another worker was asked. A tell still counts if it is the first.
 
         Raises:
             UnknownTrial: If the study never asked the trial.
@@ -231,7 +231,7 @@ class Study:
         return self._transactions.write(act)
 
     def release(self, trial: Trial | int) -> None:
-        """Gives a trial back before it was evaluated: it is asked again, as after `forget`.
+        """Give back a trial that was not evaluated: it is asked again, as after `forget`.
 
         Raises:
             UnknownTrial: If the study never asked the trial.
@@ -248,7 +248,7 @@ class Study:
 
     @property
     def lease(self) -> float | None:
-        """For how many seconds this object's `ask` leases trials by default; None for ever."""
+        """The default lease of `ask`, in seconds; None for leases without end."""
         return self._lease
 
     # Facts.
@@ -293,7 +293,7 @@ class Study:
 
     @property
     def incumbent(self) -> Result | None:
-        """The lowest finite loss at the largest budget that has one; None before there is any."""
+        """The result with the lowest finite loss at the largest budget that has one; None before there is any."""
         return self._see(lambda optimizer: optimizer.incumbent)
 
     @property
@@ -307,7 +307,7 @@ class Study:
         return self._see(lambda optimizer: optimizer.pending)
 
     def trial(self, trial_id: int) -> Trial:
-        """Returns the trial with this id.
+        """Return the trial with this id.
 
         Raises:
             UnknownTrial: If the study never asked it.
@@ -315,11 +315,15 @@ class Study:
         return self._see(lambda optimizer: optimizer.trial(trial_id))
 
     def trajectory(self) -> Sequence[Result]:
-        """Returns the results that were the incumbent, in order."""
+        """Return the results that were the incumbent, in order."""
         return self._see(lambda optimizer: optimizer.trajectory())
 
     def plan(self, num_workers: int = 1, cycles: int = 1) -> "Plan":
-        """Returns what so many cycles over all brackets take on so many workers, before anything is spent.
+        """Return what a search will take, before anything is spent, as `Optimizer.plan` does.
+
+        Args:
+            num_workers: How many workers share the work, at least 1.
+            cycles: The number of cycles over all brackets, at least 1.
 
         Raises:
             SettingError: If a number is not a positive integer.
@@ -327,11 +331,11 @@ class Study:
         return self._see(lambda optimizer: optimizer.plan(num_workers, cycles))
 
     def health(self) -> "Health":
-        """Returns how the search is doing, as `Optimizer.health` does."""
+        """Return how the search is doing, as `Optimizer.health` does."""
         return self._see(lambda optimizer: optimizer.health())
 
     def explain(self, trial: Trial | int) -> "Explanation":
-        """Returns why a trial is what it is.
+        """Explain why a trial was chosen.
 
         Raises:
             UnknownTrial: If the study never asked the trial.
@@ -339,11 +343,11 @@ class Study:
         return self._see(lambda optimizer: optimizer.explain(trial))
 
     def releasable(self) -> Sequence[str]:
-        """Returns the checkpoints that no promotion can ever need again, in the order of telling."""
+        """Return the checkpoints that no promotion can ever need again, in the order of telling."""
         return self._see(lambda optimizer: optimizer.releasable())
 
     def to_state(self) -> dict[str, Any]:
-        """Returns the search as plain JSON-able data, without leases; `Optimizer.from_state` continues it alone."""
+        """Return the search as plain JSON-able data, without leases; `Optimizer.from_state` continues it alone."""
         return self._see(lambda optimizer: optimizer.to_state())
 
     def _see(self, look: Callable[[Optimizer], T]) -> T:
@@ -352,7 +356,7 @@ class Study:
 
 
 def _again(target: str, schedule: Any, model: Any, lease: float | None) -> Study:
-    """Returns what a pickled study becomes."""
+    """Open the study that was pickled."""
     return Study.open(target, schedule=schedule, model=model, lease=lease)
 
 

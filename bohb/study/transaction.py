@@ -1,8 +1,8 @@
-"""One transaction over a log, and the optimizer that it leaves in memory.
+"""Transactions over a log, and the optimizer that they leave in memory.
 
-Every call takes the lock, reads what others added, lets the caller act, appends what the optimizer added, and commits.
-The optimizer in memory is never ahead of the log: whenever a call fails on the way, it is thrown away, and the next one
-builds it again from the log.
+Every call takes the lock, reads what other processes added, lets the caller act, appends what the optimizer added, and
+commits. The optimizer in memory is never ahead of the log: if a call fails, the optimizer is thrown away, and the next
+call builds it again from the log.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class _Parts(NamedTuple):
-    """What the first row says, read once."""
+    """The contents of the first row, read once."""
 
     first: Row
     header: Mapping[str, Any]
@@ -39,7 +39,7 @@ class Transactions:
     """A log and the optimizer that it describes, for the threads of one process.
 
     Args:
-        target: What the log is called in messages.
+        target: The name of the log in messages.
         log: The log.
         schedule: The user's own schedule, or None.
         model: The user's own model, or None.
@@ -54,17 +54,17 @@ class Transactions:
         self._parts: _Parts | None = None
 
     def close(self) -> None:
-        """Lets go of the store until the next call."""
+        """Close the store until the next call."""
         with self._lock:
             self._log.close()
 
     def write(self, act: Callable[[Replica, float], T]) -> T:
-        """Lets `act` change the newest state, at the time of the store; when this returns, the change is on disk."""
+        """Let `act` change the newest state, given the time of the store; on return the change is on disk."""
         refusal = None
         with self._lock:
             with self._log.transaction(write=True) as moment:
                 replica = self._newest(moment)
-                self._replica = None  # and stays so if anything fails before the log has what memory has
+                self._replica = None  # restored only when the log has everything that memory has
                 try:
                     answer = act(replica, moment.at)
                 except BohbError as error:  # what was decided before the refusal stays decided
@@ -78,14 +78,14 @@ class Transactions:
         return answer
 
     def read(self, look: Callable[[Replica], T]) -> T:
-        """Lets `look` see the newest state; nobody waits for it."""
+        """Let `look` see the newest state; no other process waits for it."""
         with self._lock:
             with self._log.transaction(write=False) as moment:
                 replica = self._newest(moment)
             return look(replica)
 
     def check_same(self, given: Mapping[str, Any]) -> None:
-        """Compares what is given, by the names of the header, with what the study is made of.
+        """Compare arguments, by the names of the header, with those of the study.
 
         Raises:
             StudyMismatch: Names the first difference.
@@ -93,14 +93,14 @@ class Transactions:
         with self._lock:
             self.read(lambda _: None)
             assert self._parts is not None
-            # Both in the form of this version of ConfigSpace, whichever wrote the study.
+            # Compare both in the form of this version of ConfigSpace: another version may have written the study.
             kept = {**self._parts.header, "space": self._parts.space.to_json()}
         header.check_same(kept, {name: value for name, value in given.items() if value is not None})
 
     def _newest(self, moment: Moment) -> Replica:
-        """Returns the state as of the last row; takes only the rows that are new."""
+        """Return the state as of the last row, after taking the rows that are new."""
         replica = self._rebuilt() if self._replica is None else self._replica
-        self._replica = None  # half of the rows are as bad as none
+        self._replica = None  # a failure on the way leaves no half-updated state
         num_new = moment.last.seq - replica.last.seq
         if num_new < 0 or (num_new == 0 and moment.last != replica.last):
             raise StudyCorrupt(
@@ -112,7 +112,7 @@ class Transactions:
         return replica
 
     def _rebuilt(self) -> Replica:
-        """Returns the state as of the first row."""
+        """Return the state as of the first row."""
         first = next(iter(self._log.read_after(0, limit=1)))
         if self._parts is None or self._parts.first != first:
             self._parts = self._read_parts(first)
@@ -135,8 +135,8 @@ class Transactions:
         given = own_parts(self._schedule, self._model)
         if given != facts["custom"]:
             raise StudyMismatch(
-                f"expected the same parts of the user's own as the study has, {facts['custom']}, got {given}; "
-                "pass those to Study.open"
+                f"expected your own {facts['custom']} that the study was created with, got {given}; "
+                "pass the same parts to Study.open"
             )
         try:
             return _Parts(first, facts, Space.from_json(facts["space"]), header.read_ladder(facts["ladder"]))
@@ -144,4 +144,6 @@ class Transactions:
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> StudyCorrupt:
-        return StudyCorrupt(f"expected what a study is made of at {self._target}, got {error!r}; restore it")
+        return StudyCorrupt(
+            f"expected the description of a study at {self._target}, got {error!r}; restore the study from a copy"
+        )

@@ -49,5 +49,5 @@ def test_the_trial_and_braces():
 
 @pytest.mark.parametrize("word", ["{nme}", "{}", "{", "}", "{a b}", '{"a": 1}', "x{nme:-1}"])
 def test_an_unknown_placeholder_is_an_error(word):
-    with pytest.raises(SettingError, match="double a brace"):
+    with pytest.raises(SettingError, match="for braces"):
         check_words(["cmd", word], ["name"])

@@ -459,7 +459,7 @@ def test_a_file_that_vanishes_or_is_replaced_is_noticed(tmp_path):
     target.rename(tmp_path / "away.db")
     with pytest.raises(StudyUnavailable, match="gone"):
         study.tell(trial, 0.5)
-    with pytest.raises(StudyMismatch, match="the rest of another study"):
+    with pytest.raises(StudyMismatch, match="files of another study"):
         open_new(target, seed=1)
     for companion in companions(target):
         companion.unlink()

@@ -1,4 +1,4 @@
-"""The first row of a study: what an optimizer is made of, and whether somebody asks for the same."""
+"""The first row of a study: the arguments of its optimizer, and whether others are the same."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bohb.optimizer import Optimizer
 
 LOG_FORMAT = 1
-"""The version of the rows. It changes when an older bohb would misread a newer study."""
+"""The version of the rows. It changes when an older version of bohb would misread a newer study."""
 
 HEADER_KIND = "study"
 
@@ -21,7 +21,7 @@ _PARTS = ("space", "ladder", "seed", "preset", "custom")
 
 
 def describe(optimizer: "Optimizer") -> dict[str, Any]:
-    """Returns the facts of the first row for an optimizer that has seen nothing yet.
+    """Return the facts of the first row for an optimizer that has seen nothing yet.
 
     Raises:
         SpaceError: If the space has values that JSON cannot carry.
@@ -31,7 +31,7 @@ def describe(optimizer: "Optimizer") -> dict[str, Any]:
 
 
 def read_header(row: Row) -> dict[str, Any]:
-    """Returns the facts of a first row.
+    """Return the facts of a first row.
 
     Raises:
         StudyVersion: If a newer version of bohb wrote it.
@@ -49,10 +49,10 @@ def read_header(row: Row) -> dict[str, Any]:
 
 
 def read_ladder(data: Any) -> Ladder:
-    """Returns the ladder that a header holds.
+    """Return the ladder that a header holds.
 
     Raises:
-        BudgetError: If it is none; or what taking apart data of another form raises.
+        BudgetError: If it is not a valid ladder. Data of another form raise the errors of Python.
     """
     kept = Ladder.from_json(data)
     checked = replace(ladder(kept.budgets, costs=kept.costs), eta=kept.eta)
@@ -62,7 +62,7 @@ def read_ladder(data: Any) -> Ladder:
 
 
 def check_same(header: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Compares the parts that are given with those of a study.
+    """Compare arguments with those of a study.
 
     Raises:
         StudyMismatch: Names the first difference.
@@ -78,7 +78,7 @@ def check_same(header: Mapping[str, Any], given: Mapping[str, Any]) -> None:
 
 
 def difference(where: str, kept: Any, new: Any) -> tuple[str, Any, Any] | None:
-    """Returns (where, what is kept, what is new) of the first difference between two values of JSON, or None."""
+    """Return (where, what is kept, what is new) of the first difference between two values of JSON, or None."""
     pairs: Iterable[tuple[str, Any, Any]]
     if isinstance(kept, Mapping) and isinstance(new, Mapping):
         names = dict.fromkeys([*kept, *new])
@@ -96,7 +96,7 @@ def _is_list(value: Any) -> bool:
 
 
 def _by_name(values: Sequence[Any]) -> dict[Any, Any]:
-    """Returns the parameters of a space by name, and any other list by position."""
+    """Return the parameters of a space by name, and any other list by position."""
     if all(isinstance(value, Mapping) and "name" in value for value in values):
         return {value["name"]: value for value in values}
     return dict(enumerate(values))

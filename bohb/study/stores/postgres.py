@@ -3,8 +3,8 @@
 The table `bohb_events` lies in the schema that the connection's `search_path` names first. Several studies share one
 database in schemas of their own: `postgresql://host/db?options=-csearch_path%3Ddigits`.
 
-The lock on the table lets one writer in at a time, in the order of their coming, and readers at any time. The server
-keeps the time: the clocks of the workers play no part.
+The lock on the table admits one writer at a time, first come, first served, and readers at any time. The time is the
+server's; the clocks of the workers do not matter.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -38,10 +38,10 @@ FETCH_ROWS = 2000
 
 
 def open_log(target: str) -> "PostgresLog | None":
-    """Returns the log in a database, or None if there is none.
+    """Return the log in a database, or None if the database has no study.
 
     Raises:
-        StudyMismatch: If the table is another one.
+        StudyMismatch: If the database has a table of the same name with other columns.
         StudyUnavailable: If the server is out of reach.
     """
     log = PostgresLog(target)
@@ -56,7 +56,7 @@ def open_log(target: str) -> "PostgresLog | None":
 
 
 def create(target: str, first: Callable[[float], Row]) -> None:
-    """Makes the table with one row, as a whole or not at all; leaves alone what is there.
+    """Make the table with one row, as a whole or not at all; leave an existing table alone.
 
     Raises:
         StudyUnavailable: If it cannot be written.
@@ -79,7 +79,7 @@ class PostgresLog:
         """Whether the database holds a study.
 
         Raises:
-            StudyMismatch: If it holds a table of the same name and another form.
+            StudyMismatch: If it holds a table of the same name with other columns.
         """
         with _translated(self._target):
             columns = self._connect().execute(_FIND).fetchall()
@@ -94,7 +94,7 @@ class PostgresLog:
             connection = self._connect()
         try:
             with _translated(self._target):
-                # The lock comes first: what is read after it, is read as of after it.
+                # Take the lock before reading, so that the moment stays true while the lock is held.
                 connection.execute("BEGIN" if write else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 if write:
                     connection.execute("LOCK TABLE bohb_events IN EXCLUSIVE MODE")
@@ -138,11 +138,13 @@ class PostgresLog:
     def _last(self, connection: "psycopg.Connection") -> Row:
         found = connection.execute(f"{_SELECT} ORDER BY seq DESC LIMIT 1").fetchone()
         if found is None:
-            raise StudyCorrupt("expected the events of a study in bohb_events, got none; restore it from a copy")
+            raise StudyCorrupt(
+                "expected the events of a study in bohb_events, but the table is empty; restore it from a copy"
+            )
         return Row._make(found)
 
     def _roll_back(self, connection: "psycopg.Connection") -> None:
-        """Ends the transaction with the connection, if need be: what was not committed is nowhere."""
+        """Roll back, or close the connection if that fails; either way nothing is committed."""
         import psycopg
 
         try:
@@ -176,7 +178,7 @@ def _insert(connection: "psycopg.Connection", rows: Sequence[Row]) -> None:
 
 @contextmanager
 def _translated(target: str) -> Iterator[None]:
-    """Turns psycopg's errors into ours."""
+    """Turn psycopg's errors into ours."""
     try:
         import psycopg
     except ImportError:
@@ -201,5 +203,5 @@ def _translate(error: "psycopg.Error", target: str) -> StudyError:
     if isinstance(error, errors.DataError | errors.UndefinedTable | errors.UndefinedColumn):
         return StudyCorrupt(f"expected a study in {name}, got {error}; restore it from a copy")
     return StudyUnavailable(
-        f"expected to read and write {name}, but: {error}; nothing is lost, try again when that is settled"
+        f"expected to read and write {name}, but: {error}; nothing is lost, try again when the cause is gone"
     )

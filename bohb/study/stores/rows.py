@@ -1,8 +1,8 @@
-"""The rows of an event log: how an event becomes text, and how a damaged or hostile row is found out.
+"""The rows of an event log: how facts become text, and how a damaged or hostile row is detected.
 
 Every row carries a checksum over the checksum of the row before it and over all of its own columns. A changed, missing,
-repeated or moved row therefore breaks the chain, whichever store the rows are kept in. The checksum guards against
-accidents; it is no signature, and whoever may write the store may write a valid chain.
+repeated or moved row therefore breaks the chain, whichever store keeps the rows. The checksum guards against accidents.
+It is not a signature: a process that may write to the store may write a valid chain.
 
 This module knows neither stores nor optimizers, and imports nothing heavy.
 """
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 def seal(before: Row | None, kind: str, facts: Mapping[str, Any], at: float) -> Row:
-    """Returns the row that follows `before` (None before the first one).
+    """Return the row that follows `before` (None before the first one).
 
     Args:
         before: The last row of the log.
@@ -62,10 +62,10 @@ def seal(before: Row | None, kind: str, facts: Mapping[str, Any], at: float) -> 
 
 
 def checksum(row: Row) -> str:
-    """Returns the checksum that a row carries.
+    """Return the checksum that a row carries.
 
     Raises:
-        StudyCorrupt: If it carries none.
+        StudyCorrupt: If the row has no payload.
     """
     if type(row.payload) is not str:
         raise StudyCorrupt(f"expected an event with a payload, got {row}; restore the study from a copy")
@@ -73,10 +73,15 @@ def checksum(row: Row) -> str:
 
 
 def verify(row: Row, seq: int, before: str) -> str:
-    """Returns the checksum of a row, which has to be the `seq`-th one and to follow a row with the checksum `before`.
+    """Return the checksum of a row after checking its number and the chain.
+
+    Args:
+        row: The row.
+        seq: The number that it has to have.
+        before: The checksum of the row before it.
 
     Raises:
-        StudyCorrupt: If it is not.
+        StudyCorrupt: If the number or the checksum is wrong.
     """
     payload = row.payload
     if row.seq == seq and type(payload) is str and type(row.kind) is str and type(row.at) is float:
@@ -91,7 +96,7 @@ def verify(row: Row, seq: int, before: str) -> str:
 
 
 def _digest(before: str, seq: int, kind: str, body: str, at: float) -> str:
-    # A lone surrogate cannot be in text that JSON wrote as ASCII; in a hostile row it must not raise here.
+    # JSON written as ASCII has no lone surrogates; a hostile row may have them, and must not raise here.
     text = f"{before}\n{seq}\n{kind}\n{at!r}\n{body}"
     return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
@@ -102,10 +107,11 @@ def may_hold(row: Row, name: str, value: int) -> bool:
 
 
 def read_facts(row: Row) -> dict[str, Any]:
-    """Returns the payload as a dict, with the checksum still in it.
+    """Return the payload as a dict, with the checksum still in it.
 
     Raises:
-        StudyCorrupt: If it is no plain JSON object: a number that is not finite, a name twice, too deep.
+        StudyCorrupt: If it is not a plain JSON object, has a number that is not finite or a name twice, or is nested
+            too deeply.
     """
     try:
         facts, end = _decode(row.payload)
@@ -123,12 +129,12 @@ def read_facts(row: Row) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name occurs twice")
     return members
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not a number of JSON")
 
 
 def _finite(text: str) -> float:
@@ -139,7 +145,7 @@ def _finite(text: str) -> float:
 
 
 def _num_names(facts: dict[str, Any]) -> int:
-    """Returns how many names there are, at least; as many as colons only if none stands twice."""
+    """Return the number of names in an object and its members; every name that occurs twice is missing once."""
     return len(facts) + sum([len(value) for value in facts.values() if type(value) is dict])
 
 

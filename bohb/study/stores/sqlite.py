@@ -1,9 +1,9 @@
 """A log in an SQLite file: the embedded default, for any number of processes on one host.
 
-The file is in write-ahead mode, in which readers and the writer do not see each other. While it is open, two companions
-lie beside it (`-wal`, `-shm`): they belong to it, and a copy of the file alone may lack the latest events. Processes on
-several hosts must use PostgreSQL, because write-ahead mode needs memory that all of them share. On a file system that
-has no shared memory SQLite keeps a rollback journal instead, and readers may then delay a writer.
+The file is in write-ahead mode, in which readers and the writer do not disturb each other. While it is open, two
+companion files (`-wal`, `-shm`) lie beside it and belong to it: a copy of the file alone may lack the latest events.
+Processes on several hosts must use PostgreSQL, because write-ahead mode needs memory that all processes share. On a
+file system without shared memory SQLite keeps a rollback journal instead, and readers may then delay a writer.
 
 `user_version` of the file counts the rows. A damaged page may drop the last row of a table without any other trace.
 """
@@ -23,7 +23,7 @@ from bohb.study.stores.protocol import LOCK_SECONDS, Moment
 from bohb.study.stores.rows import MAX_PAYLOAD, Row
 
 SECONDS_BETWEEN_TRIES = 0.001
-"""How long to wait between two attempts, in seconds; SQLite's own waits grow until some process starves."""
+"""The pause between two attempts to lock. SQLite's own pauses grow until some process starves."""
 
 CREATE_TABLE = """CREATE TABLE bohb_events (
     seq INTEGER PRIMARY KEY,
@@ -44,25 +44,25 @@ _CAUSES = {
 
 
 def open_log(target: str) -> "SQLiteLog | None":
-    """Returns the log in a file, or None if there is no such file.
+    """Return the log in a file, or None if there is no such file.
 
     Raises:
-        StudyMismatch: If something else than a file is there.
+        StudyMismatch: If the path is not that of a plain file.
     """
     return None if _find(target) is None else SQLiteLog(target)
 
 
 def create(target: str, first: Callable[[float], Row]) -> None:
-    """Makes a file with one row, as a whole or not at all; leaves alone what is there.
+    """Make a file with one row, as a whole or not at all; leave an existing file alone.
 
     Raises:
-        StudyMismatch: If the companions of a file that is gone lie there.
+        StudyMismatch: If companion files of a deleted study are there.
         StudyUnavailable: If it cannot be written.
     """
     orphans = [name for name in _companions(target) if Path(name).exists()]
     if orphans and _find(target) is None:
-        # SQLite would play what they hold into the new file.
-        raise StudyMismatch(f"expected nothing at {target}, got the rest of another study: move or delete {orphans}")
+        # SQLite would replay their contents into the new file.
+        raise StudyMismatch(f"expected nothing at {target}, got files of another study: move or delete {orphans}")
     draft = f"{target}.new-{secrets.token_hex(4)}"
     try:
         with _translated(target), closing(sqlite3.connect(draft, isolation_level=None)) as connection:
@@ -81,12 +81,12 @@ def create(target: str, first: Callable[[float], Row]) -> None:
 
 
 def _companions(target: str) -> tuple[str, ...]:
-    """Returns the names of the files that SQLite keeps beside a file."""
+    """Return the names of the files that SQLite keeps beside a file."""
     return f"{target}-wal", f"{target}-shm", f"{target}-journal"
 
 
 def _publish(draft: str, target: str) -> None:
-    """Gives a finished file its name, unless another process was first."""
+    """Give a finished file its name, unless another process was first."""
     try:
         os.link(draft, target)
     except FileExistsError:
@@ -142,7 +142,7 @@ class SQLiteLog:
         self._connection = self._identity = None
 
     def _connect(self) -> sqlite3.Connection:
-        """Returns the connection, a new one if need be, to the file that has the name now."""
+        """Return a connection to the file that has the name now; a new one if the file was replaced."""
         identity = _find(self._target)
         if identity is None:
             self.close()
@@ -174,11 +174,11 @@ class SQLiteLog:
 
 
 def _find(target: str) -> tuple[int, int] | None:
-    """Returns what tells the file from every other one, or None if there is nothing.
+    """Return the device and inode of the file, or None if there is nothing.
 
     Raises:
-        StudyMismatch: If something else than a file is there.
-        StudyCorrupt: If the file has no content.
+        StudyMismatch: If the path is not that of a plain file.
+        StudyCorrupt: If the file is empty.
     """
     try:
         found = os.lstat(target)
@@ -187,7 +187,7 @@ def _find(target: str) -> tuple[int, int] | None:
     except OSError as error:
         raise _unavailable(target, error) from error
     if stat.S_ISLNK(found.st_mode):
-        # Two names for one file would have two sets of companions.
+        # Two names for one file would have two sets of companion files.
         raise StudyMismatch(
             f"expected the file of a study at {target}, got a symbolic link; pass {os.path.realpath(target)}"
         )
@@ -203,16 +203,16 @@ def _kind(mode: int) -> str:
 
 
 def _connect(target: str) -> sqlite3.Connection:
-    """Opens the file, for reading only if it cannot be written."""
+    """Open the file; read-only if it cannot be written."""
     can_write = _can_write(target)
     mode = "rw" if can_write else "ro"
     if not can_write and not Path(f"{target}-wal").exists():
-        mode = "ro&immutable=1"  # on read-only media there is no room for the companions, and nobody to exclude
+        mode = "ro&immutable=1"  # read-only media have no room for companion files, and no writer to exclude
     connection = sqlite3.connect(
         f"file:{quote(target)}?mode={mode}", uri=True, timeout=0, isolation_level=None, check_same_thread=False
     )
     try:
-        # One row fits, a hostile one that would fill the memory does not.
+        # A row of the largest size fits; a hostile row that would fill the memory does not.
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 4 * MAX_PAYLOAD)
         for setting in ("trusted_schema = OFF", "cell_size_check = ON", "synchronous = FULL"):
             _patiently(connection, f"PRAGMA {setting}", target)
@@ -224,12 +224,12 @@ def _connect(target: str) -> sqlite3.Connection:
 
 
 def _can_write(target: str) -> bool:
-    """Whether the file and its folder, where the companions go, may be written."""
+    """Whether the file may be written, and its folder, which holds the companion files."""
     return os.access(target, os.W_OK) and os.access(Path(target).parent, os.W_OK)
 
 
 def _check_schema(connection: sqlite3.Connection, target: str) -> None:
-    """Makes sure that the file holds the one table and nothing else: no view, no trigger, no index."""
+    """Check that the file holds the one table and nothing else: no view, no trigger, no index."""
     _patiently(connection, "SELECT count(*) FROM sqlite_master", target)
     schema = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
     if schema == [("table", "bohb_events", CREATE_TABLE)]:
@@ -246,7 +246,7 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
 
 
 def _patiently(connection: sqlite3.Connection, statement: str, target: str) -> tuple[object, ...] | None:
-    """Executes a statement as soon as no other process is in the way; returns its first row."""
+    """Execute a statement as soon as the lock is free; return its first row."""
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
@@ -258,26 +258,26 @@ def _patiently(connection: sqlite3.Connection, statement: str, target: str) -> t
             if time.monotonic() > deadline:
                 raise StudyBusy(
                     f"expected the lock of {target} within {LOCK_SECONDS:g} s, but another process holds it; "
-                    "try again, and see whether a process that uses the study is stopped"
+                    "try again, and check whether a process that uses the study hangs"
                 ) from error
         time.sleep(SECONDS_BETWEEN_TRIES)
 
 
 @contextmanager
 def _translated(target: str) -> Iterator[None]:
-    """Turns SQLite's errors into ours."""
+    """Turn SQLite's errors into ours."""
     try:
         yield
     except BohbError:
         raise
     except sqlite3.Error as error:
         raise _translate(error, target) from error
-    except (TypeError, ValueError, OverflowError) as error:  # text that is no text, as only a damaged file has it
+    except (TypeError, ValueError, OverflowError) as error:  # text that is not valid, as in a damaged file
         raise StudyCorrupt(f"expected a study in {target}, got a damaged file: {error}; restore it") from error
 
 
 def _code(error: sqlite3.Error) -> int:
-    """Returns SQLite's primary code; errors of the Python module itself, such as text that is no text, have none."""
+    """Return SQLite's primary code; errors of the Python module itself, such as text that is not valid, have none."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
@@ -285,14 +285,14 @@ def _translate(error: sqlite3.Error, target: str) -> StudyError:
     code = _code(error)
     if code in _BUSY:
         return StudyBusy(f"expected the lock of {target}, but another process holds it ({error}); try again")
-    # A damaged header makes SQLite call a file read-only that is not.
+    # SQLite calls a file with a damaged header read-only.
     is_header = code == sqlite3.SQLITE_READONLY and _can_write(target)
     if code in _CAUSES and not is_header:
         return _unavailable(target, f"{_CAUSES[code]} ({error})")
     return StudyCorrupt(f"expected a study in {target}, got a damaged file or none: {error}; restore it from a copy")
 
 
-def _unavailable(target: str, why: object) -> StudyUnavailable:
+def _unavailable(target: str, cause: object) -> StudyUnavailable:
     return StudyUnavailable(
-        f"expected to read and write {target}, but: {why}; nothing is lost, try again when that is settled"
+        f"expected to read and write {target}, but: {cause}; nothing is lost, try again when the cause is gone"
     )
