@@ -37,14 +37,14 @@ def call(capsys):
     return run
 
 
-def test_ask_prints_one_line_with_everything_a_worker_needs(study, call):
+def test_ask_prints_a_trial_on_one_line(study, call):
     (facts,) = call("ask", study, "--lease", 60)
     assert {"trial": 0, "budget": 1, "checkpoint": None, "previous": None, "lease": 60.0}.items() <= facts.items()
     assert set(facts["config"]) == {"x", "n", "kind"}
     assert next(iter(facts)) == "trial"  # a shell takes the number from the front of the line
 
 
-def test_the_command_line_asks_what_the_library_asks(tmp_path, call):
+def test_ask_is_that_of_the_library(tmp_path, call):
     """Through the command line or through the library, it is the same study."""
     study = make(tmp_path, seed=5)
     space = {"x": (0.0, 1.0)}
@@ -65,7 +65,7 @@ def _space(folder):
     return read_space(str(folder / "space.json"))
 
 
-def test_a_tell_counts_once_and_a_conflict_has_a_code_of_its_own(study, call):
+def test_a_tell_counts_once_and_a_conflict_has_its_code(study, call):
     call("ask", study)
     for _ in range(3):
         (told,) = call("tell", study, 0, "--loss", "-1e-3", "--checkpoint", "c", "--info", '{"a": 1}', "--json")
@@ -120,7 +120,7 @@ def test_enqueue_and_observe(study, call):
     assert (best["trial"], best["loss"], best["budget"], best["origin"]) == (-1, -2.0, 9, "observed")
 
 
-def test_facts(study, call):
+def test_inspection(study, call):
     call("best", study, code=exits.NO)
     for loss in (0.5, 0.25):
         (trial,) = call("ask", study)
@@ -157,7 +157,7 @@ def test_report_and_tables(study, call, tmp_path):
     assert json.loads(call("report", study, "--format", "json"))["results"] == call("trials", study, "--json")
 
 
-def test_create_is_repeatable_and_refuses_another_study(tmp_path, call):
+def test_create_is_repeatable(tmp_path, call):
     study = make(tmp_path)
     make(tmp_path)
     space = str(tmp_path / "space.json")
@@ -212,7 +212,7 @@ USAGE = [
 
 
 @pytest.mark.parametrize("words", USAGE, ids=" ".join)
-def test_wrong_usage_ends_with_2_and_says_so_on_stderr(words, capsys):
+def test_wrong_usage_ends_with_2(words, capsys):
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == exits.USAGE
@@ -260,7 +260,7 @@ def test_an_exhausted_space_ends_with_3(tmp_path, call):
     call("ask", study, code=exits.EXHAUSTED)
 
 
-def test_a_reader_may_leave(tmp_path):
+def test_a_closed_pipe_is_not_an_error(tmp_path):
     """`bohb trials STUDY | head -1` says nothing on stderr."""
     study = make(tmp_path)
     with bohb.Study.open(study) as opened:
@@ -272,7 +272,7 @@ def test_a_reader_may_leave(tmp_path):
     assert done.stderr == ""
 
 
-def test_an_unforeseen_error_is_not_taken_for_an_answer(tmp_path, call):
+def test_an_unexpected_error_ends_with_its_own_code(tmp_path, call):
     (tmp_path / "broken_space.py").write_text("1 / 0\n")
     call("create", tmp_path / "x.db", "--space", f"{tmp_path}/broken_space.py:space", "--budgets", "1", code=exits.BUG)
     assert "ZeroDivisionError" in call.err
@@ -283,7 +283,7 @@ def test_no_value_steers_the_terminal(text):
     assert all(character.isprintable() or character == "\n" for character in visible(text, keep_lines=True))
 
 
-def test_the_page_lists_every_code_and_every_command():
+def test_the_page_lists_all_codes_and_commands():
     page = (ROOT / "docs" / "how-to" / "command-line.md").read_text()
     codes = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
     assert codes == {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}

@@ -194,7 +194,7 @@ def test_the_manifests_are_what_kubernetes_publishes():
         (("StatefulSet", "bohb-postgres", "spec", "selector", "matchLabels", "app"), "other"),
     ],
 )
-def test_each_fault_is_found(path, value):
+def test_a_fault_in_a_manifest_is_found(path, value):
     """The control."""
     objects = manifests()
     place = objects[path[:2]]
@@ -266,7 +266,7 @@ def test_the_pods_as_processes_on_a_real_database(tmp_path, database):  # noqa: 
     shell("verify", database, folder=tmp_path)
 
 
-def test_every_test_that_the_guarantees_name_is_there():
+def test_the_guarantees_name_existing_tests():
     text = (ROOT / "docs" / "guarantees.md").read_text()
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
     assert len(named) >= 12

@@ -78,7 +78,7 @@ def test_a_python_object(tmp_path, monkeypatch):
             read_space(place)
 
 
-def test_a_file_whose_name_means_another_module_is_refused(tmp_path, monkeypatch):
+def test_a_file_named_like_another_module_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "json.py").write_text("space = {}\n")
     with pytest.raises(SettingError, match="rename"):
@@ -110,7 +110,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("text", BAD)
-def test_what_is_wrong_is_said(tmp_path, text, monkeypatch):
+def test_an_invalid_file_is_an_error(tmp_path, text, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SpaceError, match=BAD[text]):
         Space(read_space(write(tmp_path, text)))
@@ -130,7 +130,7 @@ def test_damaged_json(tmp_path, text):
 
 
 @pytest.mark.parametrize(("module", "words"), [("yaml", ["create", "s.db", "--space", "s.yaml", "--budgets", "1"])])
-def test_a_missing_package_is_named_with_its_command(tmp_path, module, words):
+def test_a_missing_package_is_named(tmp_path, module, words):
     write(tmp_path, SHORT, "s.yaml")
     code = f"import sys; sys.modules[{module!r}] = None; from bohb.cli.main import main; sys.exit(main({words!r}))"
     done = subprocess.run(

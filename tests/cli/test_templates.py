@@ -30,7 +30,7 @@ def test_every_value_is_one_argument_and_exact(config):
             assert type(value)(word) == value
 
 
-def test_what_has_no_value_is_left_out_with_its_option():
+def test_a_missing_value_is_left_out_with_its_option():
     words = ["train", "-v", "--lr", "{lr}", "--momentum", "{momentum}", "--resume={checkpoint}", "{momentum:-0}", "end"]
     check_words(words, ["lr", "momentum"])
     assert fill_in(words, trial({"lr": 0.1})) == ["train", "-v", "--lr", "0.1", "0", "end"]

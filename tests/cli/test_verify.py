@@ -75,7 +75,7 @@ def test_a_forged_configuration_is_found(study, capsys):
     assert "came out differently" in capsys.readouterr().out
 
 
-def test_a_damaged_study_ends_with_its_own_code(study, capsys):
+def test_a_damaged_study_has_its_code(study, capsys):
     connection = sqlite3.connect(study)
     ((table,),) = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
     connection.execute(f"UPDATE {table} SET payload = replace(payload, '0.5', '0.6') WHERE seq = 2")

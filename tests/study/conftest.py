@@ -6,9 +6,12 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
+
+from tests.study.common import open_new
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
@@ -76,3 +79,24 @@ def database(server):
 def target(request, tmp_path):
     """A place for a study, of either kind."""
     return str(tmp_path / "study.db") if request.param == "sqlite" else request.getfixturevalue("database")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of the host, in the hands of the test."""
+
+    class Clock:
+        now = time.time()
+
+        def __call__(self):
+            return self.now
+
+    hands = Clock()
+    monkeypatch.setattr("bohb.study.stores.sqlite.time.time", hands)
+    return hands
+
+
+@pytest.fixture
+def study(tmp_path):
+    with open_new(tmp_path / "s.db") as one:
+        yield one

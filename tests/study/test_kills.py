@@ -93,7 +93,7 @@ def test_kills_lose_nothing_on_a_server(database):
     check(database, acknowledged)
 
 
-def test_a_worker_killed_inside_its_transaction_blocks_nobody(tmp_path):
+def test_a_worker_killed_in_its_transaction_frees_the_lock(tmp_path):
     """The lock dies with its holder, and what it had not committed is nowhere."""
     target = tmp_path / "s.db"
     open_new(target).close()

@@ -97,7 +97,7 @@ def test_a_study_object_works_in_another_process(target, method):
     check(target, 4, 10)
 
 
-def test_a_child_that_outlives_its_parent_keeps_the_study_whole(tmp_path):
+def test_a_child_may_outlive_its_parent(tmp_path):
     """The lock of a forked connection would be the parent's; here every process has its own."""
     target = tmp_path / "s.db"
 
@@ -120,7 +120,7 @@ def test_a_child_that_outlives_its_parent_keeps_the_study_whole(tmp_path):
     replayed(target)
 
 
-def test_a_pickled_study_carries_the_target_and_the_options_only(tmp_path):
+def test_a_pickled_study_is_small(tmp_path):
     with open_new(tmp_path / "s.db", lease=60.0) as study:
         evaluate(study, 50, 0)
         text = pickle.dumps(study)
@@ -131,7 +131,7 @@ def test_a_pickled_study_carries_the_target_and_the_options_only(tmp_path):
             assert trial.id in again._transactions._replica.leases
 
 
-def test_a_lock_that_is_never_let_go_is_said(tmp_path, monkeypatch):
+def test_a_held_lock_is_study_busy(tmp_path, monkeypatch):
     monkeypatch.setattr("bohb.study.stores.sqlite.LOCK_SECONDS", 0.05)
     with open_new(tmp_path / "s.db") as holder, open_new(tmp_path / "s.db") as other:
         with (
@@ -142,7 +142,7 @@ def test_a_lock_that_is_never_let_go_is_said(tmp_path, monkeypatch):
         assert other.ask().id == 0
 
 
-def test_a_lock_that_is_never_let_go_is_said_by_a_server(database, monkeypatch):
+def test_a_held_lock_of_a_server_is_study_busy(database, monkeypatch):
     monkeypatch.setattr("bohb.study.stores.postgres.LOCK_SECONDS", 3)
     with open_new(database) as holder, open_new(database) as other:
         with (

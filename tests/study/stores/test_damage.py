@@ -91,7 +91,7 @@ def rows_or_refusal(target):
         log.close()
 
 
-def test_20000_mutated_files_are_the_same_study_or_refused(whole, scratch):
+def test_20000_mutated_files_are_read_unchanged_or_refused(whole, scratch):
     """What opens has every event to the last bit; the rest is one of three errors. A control: many are refused."""
     content, expected, target = whole.read_bytes(), rows_of(whole), scratch / "m.db"
     rng, num_refused, slowest = random.Random(0), 0, 0.0
@@ -110,7 +110,7 @@ def test_20000_mutated_files_are_the_same_study_or_refused(whole, scratch):
     assert slowest < 1.0
 
 
-def test_mutated_files_are_the_same_study_or_refused_by_study_open(whole, scratch):
+def test_mutated_files_open_unchanged_or_not_at_all(whole, scratch):
     """The same with the whole of a study; and a refused file is left as it is."""
     content, target = whole.read_bytes(), scratch / "m.db"
     with bohb.Study.open(whole) as study:
@@ -128,7 +128,7 @@ def test_mutated_files_are_the_same_study_or_refused_by_study_open(whole, scratc
             companion.unlink(missing_ok=True)
 
 
-def test_a_mutated_file_takes_a_light_tell_only_if_the_study_stays_whole_or_is_refused(whole, scratch):
+def test_a_quick_tell_does_not_spread_damage(whole, scratch):
     """A light tell reads little; what it does not see is refused by the next one that opens the study."""
     content, target = whole.read_bytes(), scratch / "m.db"
     expected, rng = rows_of(whole), random.Random(2)
@@ -150,7 +150,7 @@ def test_a_file_cut_anywhere_is_refused(whole, tmp_path):
             bohb.Study.open(target)
 
 
-def test_a_damaged_companion_never_makes_another_study(scratch):
+def test_a_damaged_companion_is_not_believed(scratch):
     """What SQLite finds damaged in the write-ahead file it leaves out: at most the latest events, never others."""
     target = scratch / "s.db"
     study = open_new(target)
@@ -168,7 +168,7 @@ def test_a_damaged_companion_never_makes_another_study(scratch):
 
 
 @pytest.mark.parametrize("column", ["kind", "payload", "at", "seq", "delete", "swap", "insert"])
-def test_a_row_changed_from_outside_is_found_out(whole, tmp_path, column):
+def test_a_changed_row_is_found(whole, tmp_path, column):
     """Each column of each row is under the checksum, and so is the order."""
     for number in (1, 2, 17, 60):
         target = tmp_path / f"{number}.db"
@@ -250,7 +250,7 @@ THINGS = {
 
 @pytest.mark.parametrize("way", ["open", "create", "tell"])
 @pytest.mark.parametrize("thing", THINGS)
-def test_what_is_no_study_is_refused(tmp_path, thing, way):
+def test_other_files_are_refused(tmp_path, thing, way):
     """Whether one means to resume, to create or to tell; and it is left alone."""
     path = tmp_path / "s.db"
     THINGS[thing](path)
@@ -262,7 +262,7 @@ def test_what_is_no_study_is_refused(tmp_path, thing, way):
 
 
 @pytest.mark.parametrize("target", ["/dev/zero", "/dev/null", "mysql://host/db", "", "a\0b"])
-def test_what_can_hold_no_study_is_refused(target):
+def test_other_targets_are_refused(target):
     with pytest.raises(StudyMismatch):
         open_new(target)
 
@@ -277,7 +277,7 @@ def test_a_foreign_table_on_a_server_is_refused(database):
 
 
 @pytest.mark.parametrize("column", ["kind", "payload", "at", "seq"])
-def test_a_row_changed_on_a_server_is_found_out(database, column):
+def test_a_changed_row_on_a_server_is_found(database, column):
     import psycopg
 
     with open_new(database) as study:
@@ -394,13 +394,13 @@ def test_a_hostile_file_is_refused(tmp_path, name, quiet):
     assert [event for event in quiet if "<string>" in event[1]] == []
 
 
-def test_the_control_of_the_hostile_files_opens(tmp_path):
+def test_the_control_of_the_hostile_files(tmp_path):
     forge(tmp_path / "s.db", [("asked", ASKED), ("told", TOLD)])
     with bohb.Study.open(tmp_path / "s.db") as study:
         assert study.incumbent.loss == 0.5
 
 
-def test_a_row_that_would_fill_the_memory_is_refused(tmp_path):
+def test_a_huge_row_is_refused(tmp_path):
     path = tmp_path / "s.db"
     forge(path, [("told", json.dumps({"id": 0, "x": "y" * (2**26 + 2**20)}))])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -451,7 +451,7 @@ def test_every_event_of_a_study_is_plain_json(whole):
         assert read_facts(row) == json.loads(row.payload)
 
 
-def test_a_file_that_vanishes_or_is_replaced_is_noticed(tmp_path):
+def test_a_replaced_file_is_noticed(tmp_path):
     """A tell to a file that nobody can open any more would be lost."""
     target = tmp_path / "s.db"
     study = open_new(target)
@@ -470,7 +470,7 @@ def test_a_file_that_vanishes_or_is_replaced_is_noticed(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="another user reads what root wrote")
-def test_a_study_that_may_not_be_written_can_be_read(whole, tmp_path):
+def test_a_read_only_study_can_be_read(whole, tmp_path):
     """In a folder without the right to write, as on read-only media, readers work and writers are told."""
     shutil.copy(whole, tmp_path / "s.db")
     (tmp_path / "s.db").chmod(0o444)

@@ -67,7 +67,7 @@ def test_a_full_disk_at_every_step_loses_nothing(tmp_path, spare):
     replayed(target)
 
 
-def test_a_full_disk_while_the_file_is_closed_and_opened_loses_nothing(tmp_path):
+def test_a_full_disk_on_closing_loses_nothing(tmp_path):
     """Closing moves the companion into the file, which needs space as well."""
     target = tmp_path / "s.db"
     for number in range(50):
