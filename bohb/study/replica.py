@@ -12,7 +12,6 @@ from typing import Any
 
 from bohb.errors import BohbError, StudyCorrupt
 from bohb.optimizer import Optimizer, events
-from bohb.space import Space
 from bohb.study import leases
 from bohb.study.snapshot import Snapshot, TimeRecord, snapshot_of
 from bohb.study.stores.rows import Row, checksum, read_facts, seal, verify
@@ -20,9 +19,6 @@ from bohb.trials import Status
 
 ROWS_WITHOUT_COLLECTOR = 1000
 """From this many rows on, the collector of cycles pauses while they are taken: records have no cycles."""
-
-MAX_REASONS = 1000
-"""How many different reasons for a choice are shared between events."""
 
 _DAMAGE = (
     BohbError,
@@ -45,16 +41,14 @@ class Replica:
 
     Args:
         optimizer: An optimizer that has seen nothing yet.
-        space: Its space.
         first: The first row of the log, which describes the optimizer.
     """
 
-    def __init__(self, optimizer: Optimizer, space: Space, first: Row) -> None:
+    def __init__(self, optimizer: Optimizer, first: Row) -> None:
         self.optimizer = optimizer
         self.leases = leases.Leases()
         self.times = TimeRecord()
         self.last = first
-        self._space = space
         self._num_known = 0
         self._drafts: list[tuple[str, Mapping[str, Any]]] = []
 
@@ -84,7 +78,7 @@ class Replica:
                 _share_texts(facts)
                 if type(facts.get("loss")) not in _LOSSES:
                     raise TypeError("the loss is not a number")
-                event = events.from_json(row.kind, facts, self._space, self.optimizer.ladder)
+                event = events.from_json(row.kind, facts, self.optimizer.space, self.optimizer.ladder)
                 _check_types(event)
                 self.optimizer.apply(event)
             self._follow(row.kind, facts, row.at)
@@ -125,7 +119,7 @@ class Replica:
 
     def _collect(self, at: float) -> None:
         for event in self.optimizer.events[self._num_known :]:
-            kind, facts = events.to_json(event, self._space)
+            kind, facts = events.to_json(event, self.optimizer.space)
             self._drafts.append((kind, facts))
             self._follow(kind, facts, at)
         self._num_known = len(self.optimizer.events)

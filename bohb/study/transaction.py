@@ -128,7 +128,7 @@ class Transactions:
             )
         except (BohbError, TypeError, ArithmeticError) as error:
             raise self._damaged(error) from error
-        return Replica(optimizer, self._parts.space, first)
+        return Replica(optimizer, first)
 
     def _read_parts(self, first: Row) -> _Parts:
         facts = header.read_header(first)
