@@ -1,4 +1,4 @@
-"""What the tests of the study share: a small search, and what it has to be equal to."""
+"""What the tests of the study share: a small search, and the optimizer that it has to equal."""
 
 import bohb
 from bohb.errors import StudyBusy
@@ -9,16 +9,16 @@ from bohb.study.stores.rows import read_facts
 SPACE = {"x": (-1.0, 1.0), "n": (1, 64), "act": ["relu", "tanh"]}
 BUDGETS = (1, 3, 9, 27)
 PRESET = "fast"
-"""Many thousands of asks are replayed here, of which the default's would take ten times as long."""
+"""The tests replay many thousands of asks; those of the default take ten times as long."""
 
 
 def loss_of(trial):
-    """A loss that depends on the trial and nothing else."""
+    """Return a loss that depends on the trial only."""
     return abs(trial.config["x"] - 0.3) + 0.01 * trial.config["n"] + 1 / trial.budget
 
 
 def again_if_busy(act, *arguments, **options):
-    """Calls until the lock is free: on a busy machine a process may wait longer than the store does."""
+    """Call until the lock is free: on a busy machine a process may wait longer than the store allows."""
     while True:
         try:
             return act(*arguments, **options)
@@ -40,7 +40,7 @@ def rows_of(target):
 
 
 def replayed(target, preset=PRESET):
-    """One uninterrupted optimizer that did what the log says; asserts that each event is equal, bit for bit."""
+    """Return one optimizer that did without interruption what the log says; assert that all events are equal."""
     rows = rows_of(target)
     optimizer = bohb.Optimizer(SPACE, bohb.ladder(BUDGETS), seed=0, preset=preset)
     kept = [(row.kind, {name: value for name, value in read_facts(row).items() if name != "check"}) for row in rows[1:]]

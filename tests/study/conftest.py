@@ -77,13 +77,13 @@ def database(server):
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def target(request, tmp_path):
-    """A place for a study, of either kind."""
+    """A new target, of either store."""
     return str(tmp_path / "study.db") if request.param == "sqlite" else request.getfixturevalue("database")
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The clock of the host, in the hands of the test."""
+    """The clock of the host, which the test sets."""
 
     class Clock:
         now = time.time()

@@ -1,4 +1,4 @@
-"""Processes that are killed: nothing acknowledged is lost, nothing counts twice, and the search goes on unchanged."""
+"""Killed processes: no acknowledged tell is lost, none counts twice, and the search continues unchanged."""
 
 import os
 import random
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
 def work(target, ack):
-    """A worker that asks and tells until it is killed, and says so after each tell."""
+    """Ask and tell until this process is killed; acknowledge each tell."""
     with open_new(target) as study:
         while True:
             trial = study.ask()
@@ -23,7 +23,7 @@ def work(target, ack):
 
 
 def in_child(task, *arguments):
-    """Runs a task in a fork of this process; returns its id."""
+    """Run a task in a fork of this process; return its id."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -35,13 +35,13 @@ def in_child(task, *arguments):
 
 @pytest.fixture(autouse=True)
 def _imports(tmp_path):
-    """A fork inherits the imports; without them it would be killed before it has done anything."""
+    """Import everything before the forks, which would otherwise be killed while they import."""
     with open_new(tmp_path / "other.db") as study:
         study.tell(study.ask(), 1.0)
 
 
 def storm(target, num_kills, *, longest=0.02):
-    """Kills workers at random moments; returns the ids whose tells were acknowledged."""
+    """Kill workers at random moments; return the ids of the acknowledged tells."""
     rng, acknowledged = random.Random(0), []
     for number in range(num_kills):
         receive, send = os.pipe()
@@ -94,7 +94,7 @@ def test_kills_lose_nothing_on_a_server(database):
 
 
 def test_a_worker_killed_in_its_transaction_frees_the_lock(tmp_path):
-    """The lock dies with its holder, and what it had not committed is nowhere."""
+    """The lock ends with its holder, and nothing that it had not committed is there."""
     target = tmp_path / "s.db"
     open_new(target).close()
     receive, send = os.pipe()

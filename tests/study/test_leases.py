@@ -32,7 +32,7 @@ def test_a_heartbeat_restarts_the_lease(study, clock):
 
 
 def test_a_late_tell_counts_once(study, clock):
-    """The first one that tells counts, the holder or its successor; the other is recorded and changes nothing."""
+    """The first tell counts, from the holder or its successor; the other is recorded and changes nothing."""
     trial = study.ask(lease=60)
     clock.now += 61
     again = study.ask(lease=60)
@@ -71,7 +71,7 @@ def test_leases_are_shared(tmp_path, clock):
 
 
 def test_leases_end_by_the_clock_of_the_server(database):
-    """On a server the workers' clocks play no part."""
+    """The clocks of the workers do not matter."""
     with open_new(database) as study:
         trial = study.ask(lease=0.05)
         time.sleep(0.1)

@@ -16,9 +16,9 @@ from tests.study.common import loss_of, open_new, replayed, rows_of
 
 
 def tell_both(tmp_path_factory, script):
-    """Tells the same things the full and the light way; returns what came of each, and the rows of both studies."""
+    """Run a script with either tell; return the answers, the states and the rows of both studies."""
     outcomes = []
-    for way in ("full", "light"):
+    for way in ("full", "quick"):
         target = tmp_path_factory.mktemp("tell") / "s.db"
         with open_new(target) as study:
             seen = []
@@ -54,8 +54,8 @@ ACTIONS = st.tuples(
 @given(script=st.lists(ACTIONS, max_size=25))
 def test_both_tells_are_equal(tmp_path_factory, script):
     """The same rows, the same refusals with the same words, the same study."""
-    full, light_one = tell_both(tmp_path_factory, script)
-    assert light_one == full
+    full, quick = tell_both(tmp_path_factory, script)
+    assert quick == full
 
 
 def test_an_old_tell_is_found_in_any_order_of_keys(tmp_path):

@@ -1,4 +1,4 @@
-"""A disk that fills up at any moment: a clear error, nothing lost, and work goes on when there is space again."""
+"""A full disk at any moment: a clear error, nothing lost, and the work continues when there is space again."""
 
 import contextlib
 import resource
@@ -17,7 +17,7 @@ def size_of(target):
 
 
 class Quota:
-    """No file may grow beyond the present size and so many bytes: `RLIMIT_FSIZE` stands in for a full disk."""
+    """Limit files to the present size and some spare bytes: `RLIMIT_FSIZE` stands in for a full disk."""
 
     def __init__(self, target, spare):
         self.limit = size_of(target) + spare
@@ -38,7 +38,7 @@ def _ignore_signal():
 
 
 def until_it_works(target, act, spare):
-    """Does something while the disk is full, then again with a little more space each time, then freely."""
+    """Act while the disk is full, again with a little more space each time, and then without a limit."""
     failures = 0
     for more in (0, spare, 2 * spare):
         with Quota(target, more):
@@ -68,7 +68,7 @@ def test_a_full_disk_at_every_step_loses_nothing(tmp_path, spare):
 
 
 def test_a_full_disk_on_closing_loses_nothing(tmp_path):
-    """Closing moves the companion into the file, which needs space as well."""
+    """Closing copies the companion into the file, which needs space as well."""
     target = tmp_path / "s.db"
     for number in range(50):
         with open_new(target) as study:
@@ -84,7 +84,7 @@ def test_a_full_disk_on_closing_loses_nothing(tmp_path):
 
 
 def test_a_study_that_does_not_fit_leaves_nothing_behind(tmp_path):
-    """A new study is there as a whole or not at all."""
+    """A new study is created as a whole or not at all."""
     target = tmp_path / "s.db"
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     for limit in range(0, 60000, 1500):
