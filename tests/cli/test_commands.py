@@ -264,8 +264,8 @@ def test_a_closed_pipe_is_not_an_error(tmp_path):
     """`bohb trials STUDY | head -1` says nothing on stderr."""
     study = make(tmp_path)
     with bohb.Study.open(study) as opened:
-        for i in range(400):
-            opened.tell(opened.ask(), i, info={"text": "x" * 500})
+        for i in range(50):  # more than a pipe holds
+            opened.tell(opened.ask(), i, info={"text": "x" * 4000})
     command = f"{sys.executable} -m bohb trials {study} --json | head -1"
     done = subprocess.run(["bash", "-c", command], env=environment(), capture_output=True, text=True, timeout=600)
     assert len(done.stdout.splitlines()) == 1

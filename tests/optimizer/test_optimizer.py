@@ -184,7 +184,7 @@ def test_what_is_enqueued_comes_next_and_competes() -> None:
     assert (second.config["units"], second.budget, second.bracket, second.rung) == (9, 27, None, None)
     optimizer.tell(first, -100.0)
     optimizer.tell(second, 0.1)
-    budgets = [trial.budget for trial in _until(optimizer, 200) if trial.config_id == first.config_id]
+    budgets = [trial.budget for trial in _until(optimizer, 80) if trial.config_id == first.config_id]
     assert budgets == [3, 9, 27], "the best of all is promoted to the top"
 
 
@@ -231,7 +231,7 @@ def test_releasable_names_what_no_promotion_can_need() -> None:
 def test_a_checkpoint_shared_by_the_trials_of_a_configuration_is_kept() -> None:
     """One folder for each configuration is not released while a promotion may need it."""
     optimizer = make()
-    for _ in range(150):
+    for _ in range(60):
         trial = optimizer.ask()
         assert trial.checkpoint not in optimizer.releasable()
         optimizer.tell(trial, loss_of(trial), checkpoint=f"config-{trial.config_id}")
@@ -241,19 +241,19 @@ def test_a_checkpoint_shared_by_the_trials_of_a_configuration_is_kept() -> None:
 def test_explain_and_health_say_what_happened(preset: str, words: str) -> None:
     """Random, model, promoted and enqueued are told apart, in words."""
     optimizer = make(preset)
-    for k in range(300):
-        if k == 250:
+    for k in range(120):
+        if k == 100:
             optimizer.enqueue(GOOD)
         trial = optimizer.ask()
         optimizer.tell(trial, loss_of(trial))
-    texts = {str(optimizer.trial(i).origin): str(optimizer.explain(i)) for i in range(300)}
+    texts = {str(optimizer.trial(i).origin): str(optimizer.explain(i)) for i in range(120)}
     assert texts["random"].startswith("random (")
     assert words in texts["model"]
     assert "rank" in texts["promoted"]
     assert texts["enqueued"] == "enqueued by the user"
     health = optimizer.health()
     assert health.is_model_active
-    assert sum(health.origins.values()) == 300
+    assert sum(health.origins.values()) == 120
     assert all(-1 <= tau <= 1 for tau in health.rank_correlation.values())
     assert 0.5 < health.acceptance_rate <= 1
 
@@ -332,7 +332,7 @@ def test_results_come_in_order_with_their_info() -> None:
     trial = optimizer.ask()
     result = optimizer.tell(trial, 0.5, checkpoint=Path("a/b"), info={"epochs": [1, 2]})
     assert (result.checkpoint, result.info) == ("a/b", {"epochs": [1, 2]})
-    losses = [r.loss for r in advanced(150).trajectory() if r.trial.budget == 27]
+    losses = [r.loss for r in advanced(80).trajectory() if r.trial.budget == 27]
     assert losses == sorted(losses, reverse=True)
 
 
