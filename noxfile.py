@@ -75,12 +75,12 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def release(session: nox.Session) -> None:
-    """Build the package, check the wheel, and use it on every supported Python that is installed."""
+    """Build the package, check the wheel, and use it on every supported Python (or those named) that is installed."""
     with tempfile.TemporaryDirectory() as folder:
         session.run(sys.executable, "-m", "build", "--outdir", f"{folder}/dist", silent=True)
         [wheel] = Path(folder, "dist").glob("*.whl")
         _check_contents(session, wheel)
-        for version in SUPPORTED:
+        for version in session.posargs or SUPPORTED:
             interpreter = _find_interpreter(version)
             if interpreter is None:
                 session.warn(f"Python {version} is not installed: left out")
