@@ -335,33 +335,24 @@ def test_there_is_no_global_random_state() -> None:
                 assert {alias.name for alias in node.names} <= GENERATORS, module
 
 
-NOT_YET_ONE_VALUE = {
-    "FORMAT",
-    "MANY",
-}
-NOT_YET_UNIQUE: set[str] = set()
-
-
-def test_a_class_has_a_name_of_its_own() -> None:
-    """A reader who meets a name finds one class, private ones left out."""
-    found: dict[str, list[str]] = {}
-    for module in files():
-        for node in tree(module).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                found.setdefault(node.name, []).append(module)
-    assert not {name: where for name, where in found.items() if len(where) > 1 and name not in NOT_YET_UNIQUE}
-
-
-def test_a_constant_has_one_value() -> None:
-    """No two files give one name in capitals two values."""
-    found: dict[str, set[str]] = {}
-    for module in files():
-        for node in tree(module).body:
+def shared_names(trees: dict[str, ast.Module]) -> dict[str, list[str]]:
+    """The public classes of one name in several files, and the constants of one name with several values."""
+    classes: dict[str, list[str]] = {}
+    constants: dict[str, set[str]] = {}
+    for module, parsed in trees.items():
+        for node in parsed.body:
             target = node.targets[0] if isinstance(node, ast.Assign) else None
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                classes.setdefault(node.name, []).append(module)
             if isinstance(target, ast.Name) and target.id.isupper() and target.id not in ("T", "_HOMES", "_HOME_OF"):
-                found.setdefault(target.id.lstrip("_"), set()).add(ast.unparse(node.value))
-    several = {name: values for name, values in found.items() if len(values) > 1}
-    assert not {name: values for name, values in several.items() if name not in NOT_YET_ONE_VALUE}
+                constants.setdefault(target.id.lstrip("_"), set()).add(ast.unparse(node.value))
+    named = [*classes.items(), *((name, sorted(values)) for name, values in constants.items())]
+    return {name: found for name, found in named if len(found) > 1}
+
+
+def test_a_name_means_one_thing() -> None:
+    """A reader who meets the name of a class or of a constant finds one definition."""
+    assert not shared_names({module: tree(module) for module in files()})
 
 
 # --- the test can fail ----------------------------------------------------------------------------------------------
@@ -388,6 +379,12 @@ def test_the_reading_of_imports_sees_every_kind() -> None:
     assert layer("bohb.runner.loop") > layer("bohb.optimizer") > layer("bohb.models.paper") > layer("bohb.space")
     with pytest.raises(AssertionError, match="every file in a layer"):
         unit("bohb.utilities")
+
+
+def test_a_name_of_two_things_is_found() -> None:
+    one, other = ast.parse("class Job: pass\nLIMIT = 1"), ast.parse("class Job: pass\nLIMIT = 2")
+    assert shared_names({"a": one, "b": other}) == {"Job": ["a", "b"], "LIMIT": ["1", "2"]}
+    assert not shared_names({"a": one, "b": ast.parse("class Trial: pass\nLIMIT = 1")})
 
 
 def test_a_cycle_is_found() -> None:
