@@ -8,7 +8,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float, ForbiddenInClaus
 from scipy.stats import kendalltau
 
 import bohb
-from bohb.models import Proposal
+from bohb.models import Facts, Proposal
 
 SPACE = {"x": (0.0, 1.0)}
 TEN = list("abcdefghij")
@@ -155,7 +155,7 @@ def test_reasons_for_random_configurations_come_most_frequent_first_and_from_the
         reasons = iter(["old"] * 30 + ["rare"] * 5 + ["frequent"] * 15)
 
         def propose(self, observations, space, rng):
-            return Proposal(np.empty((0, len(space.names))), {"reason": next(self.reasons)})
+            return Proposal(np.empty((0, len(space.names))), Facts(reason=next(self.reasons)))
 
     optimizer = bohb.Optimizer(SPACE, [1], seed=0, model=Model(), preset="random")
     for _ in range(50):
