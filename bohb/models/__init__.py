@@ -1,6 +1,6 @@
-"""Models propose configurations from what was told; one model a file.
+"""Models learn from the results and propose the next configuration. Each file holds one model.
 
-Write your own: an object with `propose` is a model (see `Model`).
+Any object with a method `propose` is a model; see `Model` to write your own.
 """
 
 from bohb.facts import Facts

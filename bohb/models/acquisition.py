@@ -1,4 +1,4 @@
-"""The search for the configuration with the highest expected improvement at the full budget."""
+"""Search for the configuration with the highest expected improvement at the full budget."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,22 +12,22 @@ from bohb.surrogates.kernel_density import KernelDensity
 from bohb.surrogates.protocol import Posterior
 
 NUM_NEAR_BEST, NUM_WIDE, NUM_RANDOM = 100, 60, 100
-"""How many candidates are drawn around the best, widely around them, and anywhere."""
+"""The number of candidates drawn near the best configurations, in a wider region around them, and anywhere."""
 STEPS = (0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.001)
-"""How far the best candidates are moved about, in units of a parameter's range, one round after the other."""
+"""The step size of each round of local search, in units of a parameter's range."""
 NUM_MOVED, NUM_MOVES = 4, 10
-"""How many candidates are moved in each round, and how often each."""
+"""How many candidates each round moves, and how many times it moves each."""
 
 
 class AcquisitionSearch:
-    """The search for the highest expected improvement at the full budget.
+    """Searches for the highest expected improvement at the full budget.
 
     Args:
-        posteriors: What each surrogate predicts.
+        posteriors: The predictions of each surrogate.
         space: The search space.
         rng: The only source of randomness.
-        known: `(n, d)` configurations that were tried.
-        goals: `(m, d)` those of them whose best is to be improved on.
+        known: `(n, d)` configurations that are evaluated or pending.
+        goals: `(m, d)` configurations among them. Improvement is measured against the best of these.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class AcquisitionSearch:
         self._bests = [float(posterior.predict(at_full_budget(goals))[0].min()) for posterior in posteriors]
 
     def run(self, count: int) -> tuple[Floats, Floats]:
-        """Return at most `(count, d)` different candidates, the best first, and their scores."""
+        """Return at most `count` different candidates, best first, as `(n, d)` vectors, and their `(n,)` scores."""
         candidates = self._valid(np.concatenate(list(self._drawn())))
         scores = self.score(candidates)
         for step in STEPS:
@@ -56,9 +56,9 @@ class AcquisitionSearch:
         return candidates[order], scores[order]
 
     def score(self, vectors: Floats) -> Floats:
-        """Return the logarithm of the expected improvement of `(n, d)` configurations, trained in full.
+        """Return the `(n,)` log expected improvements of `(n, d)` configurations at the full budget.
 
-        It is the mean over the surrogates, each of which counts in units of its own.
+        Each is the mean over the surrogates. Surrogates may scale the losses differently.
         """
         points = at_full_budget(vectors)
         pairs = zip(self._posteriors, self._bests, strict=True)
@@ -74,7 +74,7 @@ class AcquisitionSearch:
         yield self._space.scatter(self._rng, NUM_RANDOM)
 
     def _moved(self, vectors: Floats, step: float) -> Floats:
-        """Return the vectors with some numbers moved by about a step, and seldom a choice changed."""
+        """Return copies of the vectors: some numbers are moved by about one step, and few choices are replaced."""
         choices, (num, dims) = self._space.choices, vectors.shape
         anything = self._space.scatter(self._rng, num)
         values = np.where(np.isnan(vectors), anything, vectors)
@@ -85,11 +85,11 @@ class AcquisitionSearch:
         return np.where(choices > 0, np.where(changed, anything, values), np.where(some, shifted, values))
 
     def _valid(self, vectors: Floats) -> Floats:
-        """Return those vectors that are allowed, as they would be evaluated: on the grid, nothing where inactive."""
+        """Return the allowed vectors as they would be evaluated: on the grid, and nan for inactive parameters."""
         snapped = self._space.deactivate(self._space.snap(vectors))
         return snapped[self._space.is_allowed(snapped)]
 
 
 def at_full_budget(vectors: Floats) -> Floats:
-    """Return `(n, d + 1)` points of a surrogate: the configurations, trained in full."""
+    """Return the `(n, d + 1)` inputs of a surrogate for these configurations at the full budget."""
     return np.column_stack([vectors, np.ones(len(vectors))])

@@ -1,8 +1,8 @@
-"""The step that every density-ratio model ends with: draw candidates near the good ones, rank them by l(x) / g(x).
+"""The last step of every density-ratio model: draw candidates near the good configurations and rank them.
 
-Bergstra et al. 2011 (TPE), equation 7: expected improvement grows with the ratio of the density of the good
-configurations, l, to that of the bad ones, g. Falkner et al. 2018 (BOHB), Algorithm 2: the candidates come from l with
-all bandwidths widened.
+The rank is by l(x) / g(x), the density of the good configurations divided by the density of the bad ones. Expected
+improvement grows with this ratio (Bergstra et al. 2011, TPE, equation 7). The candidates are drawn from l with widened
+bandwidths (Falkner et al. 2018, BOHB, Algorithm 2).
 """
 
 import math
@@ -18,12 +18,12 @@ from bohb.surrogates.kernel_density import KernelDensity
 
 
 def num_good(num_points: int, fraction: float, minimum: int) -> int:
-    """Return the size of the good set: a fraction of the points, but at least `minimum`."""
+    """Return the size of the good set: this fraction of the points, but at least `minimum`."""
     return max(minimum, math.floor(fraction * num_points))
 
 
 def random_proposal(space: Space, reason: str, *, results: int | None = None, needed: int | None = None) -> Proposal:
-    """Return a proposal without candidates, which asks for a random configuration."""
+    """Return a proposal without candidates, so that the optimizer draws a random configuration."""
     return Proposal(np.empty((0, len(space.names))), Facts(reason=reason, results=results, needed=needed))
 
 
@@ -34,7 +34,7 @@ class DensityRatio:
     Attributes:
         good: l(x).
         bad: g(x).
-        widening: By which the bandwidths of l are multiplied to draw candidates, at least 1.
+        widening: Multiplies the bandwidths of l when candidates are drawn, at least 1.
     """
 
     good: KernelDensity
@@ -42,12 +42,12 @@ class DensityRatio:
     widening: float
 
     def propose(self, space: Space, rng: np.random.Generator, num_candidates: int, facts: Facts) -> Proposal:
-        """Return `num_candidates` candidates, the highest ratio first, with values for inactive parameters too."""
+        """Return `num_candidates` candidates, the highest ratio first. Inactive parameters have values too."""
         candidates = self.good.sample(rng, num_candidates, widening=self.widening)
         scores = self.score(space.deactivate(candidates))
         order = np.argsort(-scores, kind="stable")
         return Proposal(candidates[order], replace(facts, score=float(scores[order[0]])))
 
     def score(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return log l(x) - log g(x), `(n,)`, of `(n, d)` vectors."""
+        """Return the `(n,)` values of log l(x) - log g(x) for `(n, d)` vectors."""
         return self.good.log_pdf(vectors) - self.bad.log_pdf(vectors)

@@ -1,20 +1,22 @@
-"""Gaussian processes over configurations and budgets: what to train next, and what to train on, while results are few.
+"""Expected improvement under Gaussian processes over configurations and budgets: the default model.
 
-A process is fitted to the results of all budgets, with the budget as a further dimension, so that it learns by itself
-how far a cheap result speaks for a full training (Klein et al. 2017, Fabolas; Klein et al. 2020, MOBSTER). It values a
-configuration by its expected improvement at the full budget (Jones et al. 1998), a new one and one that is half trained
-alike, and divides by what is left to pay. Two processes are asked, one for rough and one for smooth objectives, because
-few results do not say which they come from; the logarithms of their answers are averaged. That costs some twenty
-milliseconds an ask, at any number of results, and finds what a density ratio does not; once results are many, the
-density ratio is as good and much cheaper, and takes over.
+Each process is fitted to the results at all budgets, with the budget as one more input. It learns how much a result at
+a small budget says about a full training (Klein et al. 2017, Fabolas; Klein et al. 2020, MOBSTER). A configuration is
+worth its expected improvement at the full budget (Jones et al. 1998), divided by its remaining cost. The same value
+applies to new and to paused configurations.
 
-Small budgets can mislead, and the process then trusts them longest where it has no full training to teach it better.
-Two things guard against that. As soon as there are some results at a larger budget, what starts there is proposed from
-those and the ones above alone. And when the results at the full budget are predicted clearly better from one another
-than with the help of all the rest, the rest is left out.
+A few results cannot tell a rough objective from a smooth one. So there are two processes, one for each kind, and the
+logarithms of their expected improvements are averaged. An ask takes about 20 ms, however many results there are. With
+few results this finds better configurations than a density ratio. With many results the density ratio is as good and
+much cheaper, so it takes over.
 
-Proposals are the same for losses that are scaled and shifted, but not under every increasing transform: how far the
-best is ahead counts, not only that it is.
+Small budgets can mislead, and the processes rely on them most while full results are few. Two rules limit the damage:
+
+* A start above the smallest budget is proposed from the results at that budget and above, once there are enough.
+* If the full results are clearly better predicted without the smaller budgets, a process ignores the smaller budgets.
+
+Scaling or shifting all losses leaves the proposals as they are. Other increasing transforms may change them, because
+the size of an improvement counts.
 """
 
 import math
@@ -35,8 +37,8 @@ from bohb.space import Space
 from bohb.surrogates.gp_surrogate import ROUGH, SMOOTH
 from bohb.surrogates.protocol import Examples, Posterior, Surrogate
 
-LARGER = 0.6
-"""The results at a budget may take this share of the places that larger budgets leave, those at the smallest all."""
+SHARE_OF_REST = 0.6
+"""From the largest budget down, each budget gets at most this share of the remaining points; the last gets the rest."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +46,22 @@ class ExpectedImprovementModel:
     """Expected improvement under two Gaussian processes over all budgets.
 
     Attributes:
-        random_fraction: How often a random configuration starts where a new one may, even if one that waits would have
-            gone on otherwise, in [0, 1]; any positive share keeps BOHB's guarantee.
-        min_results: Before there are so many, configurations are random.
-        min_full: The same for those that start above the smallest budget, where results are dear. While others are
-            being trained the results at smaller budgets are believed until then, or many workers would train as many at
-            random. With twice so many full results it is asked whether they do better without the others; see `doubt`.
-        max_results: Beyond so many, `many` proposes, and nothing is chosen.
-        max_points: A process is conditioned on at most so many results, and on as many pending configurations.
-        max_learned: Its hyperparameters are learned from at most so many of them.
-        num_candidates: How many different candidates are proposed at most, of all that were looked at.
-        doubt: By how many standard errors the full results have to be predicted better without the others before those
-            are left out.
-        surrogates: What predicts. The logarithms of their expected improvements are averaged.
-        many: The model for more results.
+        random_fraction: The probability of a random configuration whenever a new one may start, in [0, 1]. It takes
+            precedence over paused configurations. Any positive value keeps BOHB's guarantee.
+        min_results: With fewer results, configurations are random.
+        min_full: The same limit for a start above the smallest budget, where results are expensive; only results at
+            that budget and above count. While trials are pending, results at smaller budgets are used until the limit
+            is reached; otherwise many workers would train random configurations. From twice this many full results on,
+            the model checks whether to ignore smaller budgets; see `doubt`.
+        max_results: With more results, `many` proposes, and `choose` leaves the choice to the schedule.
+        max_points: The largest number of results that a process is fitted to, and of pending configurations that it
+            takes into account.
+        max_learned: The largest number of results from which a process learns its hyperparameters.
+        num_candidates: The largest number of different candidates in a proposal.
+        doubt: How much better the full results must be predicted without the smaller budgets before a process ignores
+            those, in standard errors.
+        surrogates: The processes. The logarithms of their expected improvements are averaged.
+        many: The model for more than `max_results` results.
     """
 
     random_fraction: float = 0.1
@@ -72,11 +76,14 @@ class ExpectedImprovementModel:
     many: Model = field(default_factory=PooledDensityModel, hash=False)
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
-        """Return candidates by expected improvement, or none for the random share and before there is a model."""
+        """Return candidates by expected improvement, the highest first.
+
+        The proposal has no candidates if a random configuration is due, or if there are too few results.
+        """
         chosen = self.choose(observations, space, rng, (), (), 0)
         return chosen if isinstance(chosen, Proposal) else self.many.propose(observations, space, rng)
 
-    @np.errstate(under="ignore")  # what is far away is as good as nothing, also where users make numpy strict
+    @np.errstate(under="ignore")  # tiny values may become 0, even where users tell numpy to raise
     def choose(
         self,
         observations: Observations,
@@ -86,7 +93,10 @@ class ExpectedImprovementModel:
         remaining_cost: Sequence[float],
         start: int | None,
     ) -> int | Proposal | None:
-        """Return who has the highest expected improvement for what is left to pay; a new one has all to pay."""
+        """Choose the highest expected improvement divided by the remaining cost, which is 1 for a new configuration.
+
+        See `PromotingModel.choose` for the arguments and the answer.
+        """
         num_results = observations.num_results
         if num_results > self.max_results:
             return None
@@ -97,18 +107,18 @@ class ExpectedImprovementModel:
         if lowest and len(points) < needed and observations.pending:
             lowest, points = 0, self._points(observations, 0)
         if len(points) < needed:
-            few = random_proposal(space, "too few results", results=len(points), needed=needed)
-            return 0 if start is None else few
+            at_random = random_proposal(space, "too few results", results=len(points), needed=needed)
+            return 0 if start is None else at_random
         search = self._search(points, lowest, observations, space, rng)
         if start is None:
-            return _most_worth(search, observations.vectors(waiting), remaining_cost)[0]
+            return _best_paused(search, observations.vectors(waiting), remaining_cost)[0]
         candidates, scores = search.run(self.num_candidates)
         if len(waiting):
             is_new = [observations.find(candidate) is None for candidate in candidates]
             candidates, scores = candidates[is_new], scores[is_new]
-            place, worth = _most_worth(search, observations.vectors(waiting), remaining_cost)
-            if not len(scores) or worth >= scores[0]:
-                return place
+            index, score = _best_paused(search, observations.vectors(waiting), remaining_cost)
+            if not len(scores) or score >= scores[0]:
+                return index
         if not len(candidates):
             return random_proposal(space, "every candidate was forbidden", results=num_results)
         score = float(f"{scores[0]:.6g}")
@@ -116,16 +126,17 @@ class ExpectedImprovementModel:
         return Proposal(candidates, facts)
 
     def _points(self, observations: Observations, lowest: int) -> list[tuple[int, int, float]]:
-        """Return (level, configuration id, loss) of what the processes see; failures are as bad as the worst of them.
+        """Return (level, configuration id, loss) of the results that the processes are fitted to.
 
-        Where all others at a budget are equal, at each budget, their ranks stand for the losses, and failures are worse
-        than all. Larger budgets come first; of a level that has more than its share, half are the best and half are
-        spread evenly over the rest.
+        Larger budgets come first. If a level has more results than its share, half of the chosen ones are the best and
+        half are spread evenly over the rest. A failure counts as the worst success. If the successes tie at each
+        budget, ranks replace losses, with failures last.
         """
         chosen: list[tuple[int, int, float]] = []
         for number in reversed(range(lowest, len(observations.levels))):
-            room = _room(self.max_points - len(chosen), is_last=number == lowest)
-            chosen += [(number, config_id, loss) for loss, config_id in _spread(observations.levels[number].told, room)]
+            count = _share(self.max_points - len(chosen), is_last=number == lowest)
+            told = _spread(observations.levels[number].told, count)
+            chosen += [(number, config_id, loss) for loss, config_id in told]
         finite = {(number, loss) for number, _, loss in chosen if math.isfinite(loss)}
         if not finite:
             return []
@@ -143,7 +154,7 @@ class ExpectedImprovementModel:
         space: Space,
         rng: np.random.Generator,
     ) -> AcquisitionSearch:
-        """Return the search under the surrogates given the points; they are fitted once between two tells."""
+        """Return the search, with the surrogates fitted to the points. Fits are kept until the next tell."""
         posteriors: Sequence[Posterior] = observations.remember(
             (self, lowest), lambda: [self._fitted(each, points, observations, space) for each in self.surrogates]
         )
@@ -154,14 +165,14 @@ class ExpectedImprovementModel:
         top = len(observations.levels) - 1
         known = list(dict.fromkeys([*(config_id for _, config_id, _ in points), *pending]))
         full = [config_id for level, config_id, _ in points if level == top]
-        # What is pending counts as done, or parallel proposals would all fall on one spot.
+        # Pending configurations count as told, or parallel proposals would all fall on one spot.
         goals = [*full, *pending] if full else known
         return AcquisitionSearch(posteriors, space, rng, observations.vectors(known), observations.vectors(goals))
 
     def _fitted(
         self, surrogate: Surrogate, points: list[tuple[int, int, float]], observations: Observations, space: Space
     ) -> Posterior:
-        """Return the surrogate given all the points, or those at the full budget if these do better alone."""
+        """Return the surrogate fitted to all points, or to the full results alone if it then predicts them better."""
         levels = np.array([level for level, _, _ in points])
         vectors = observations.vectors([config_id for _, config_id, _ in points])
         top = len(observations.levels) - 1
@@ -184,24 +195,27 @@ class ExpectedImprovementModel:
         return " and ".join(dict.fromkeys(surrogate.name for surrogate in self.surrogates))
 
     def _learned(self, levels: Indices) -> Indices:
-        """Return the rows to learn from, evenly spread over each level; larger budgets come first, as in `_points`."""
+        """Return the rows to learn hyperparameters from: larger budgets first, spread evenly over each level."""
         rows: list[int] = []
         for level in reversed(range(levels.min(), levels.max() + 1)):
             here = np.flatnonzero(levels == level)
-            room = min(len(here), _room(self.max_learned - len(rows), is_last=level == levels.min()))
-            rows += here[np.linspace(0, len(here) - 1, room).astype(np.intp)].tolist()
+            count = min(len(here), _share(self.max_learned - len(rows), is_last=level == levels.min()))
+            rows += here[np.linspace(0, len(here) - 1, count).astype(np.intp)].tolist()
         return np.array(rows)
 
 
-def _most_worth(search: AcquisitionSearch, waiting: Floats, remaining_cost: Sequence[float]) -> tuple[int, float]:
-    """Return who of the waiting promises most for what is left to pay, by its place, and the log of how much."""
-    worth = search.score(waiting) - np.log(remaining_cost)
-    place = int(np.argmax(worth))
-    return place, float(worth[place])
+def _best_paused(search: AcquisitionSearch, paused: Floats, remaining_cost: Sequence[float]) -> tuple[int, float]:
+    """Return the index and the score of the best of `(n, d)` paused configurations.
+
+    The score is the logarithm of the expected improvement divided by the remaining cost.
+    """
+    scores = search.score(paused) - np.log(remaining_cost)
+    best = int(np.argmax(scores))
+    return best, float(scores[best])
 
 
 def _spread(entries: Sequence[tuple[float, int]], count: int) -> Sequence[tuple[float, int]]:
-    """Return at most `count` of the sorted entries: the best half of them, and others spread evenly over the rest."""
+    """Return at most `count` sorted entries: one half are the best, the other half spread evenly over the rest."""
     if len(entries) <= count:
         return entries
     num_best = (count + 1) // 2
@@ -209,11 +223,11 @@ def _spread(entries: Sequence[tuple[float, int]], count: int) -> Sequence[tuple[
     return [*entries[:num_best], *(entries[i] for i in rest)]
 
 
-def _room(places: int, *, is_last: bool) -> int:
-    """Return how many of the places that are left a budget may take."""
-    return places if is_last else math.ceil(LARGER * places)
+def _share(num_left: int, *, is_last: bool) -> int:
+    """Return how many of the remaining points one budget may have."""
+    return num_left if is_last else math.ceil(SHARE_OF_REST * num_left)
 
 
 def _is_clearly_positive(differences: Floats, num_errors: float) -> bool:
-    """Whether the mean is positive by more than so many standard errors."""
+    """Whether the mean exceeds zero by more than `num_errors` standard errors."""
     return float(differences.mean()) * math.sqrt(len(differences)) > num_errors * float(differences.std(ddof=1))

@@ -1,8 +1,8 @@
-"""BOHB's model as HpBandSter codes it, for comparison with the curves published with it.
+"""BOHB's model as HpBandSter implements it, to compare with published curves.
 
-hpbandster/optimizers/config_generators/bohb.py, version 0.7.4, with the kernels of statsmodels' `KDEMultivariate`.
-Most published "BOHB" curves were made with this code, not with the text of the paper. What is kept although it is a
-defect is marked "kept"; what could only crash or could not be seeded is mended and marked "mended".
+It follows hpbandster/optimizers/config_generators/bohb.py, version 0.7.4, with the kernels of statsmodels'
+`KDEMultivariate`. Most published "BOHB" curves come from this code, not from the text of the paper. Comments mark its
+defects: "Kept" if they shape the search, "Fixed" if they could only crash or could not be seeded.
 """
 
 import math
@@ -23,13 +23,13 @@ FLOOR = 1e-32
 
 @dataclass(frozen=True)
 class HpBandSterModel:
-    """BOHB's model as coded.
+    """BOHB's model as HpBandSter implements it.
 
     Attributes:
         random_fraction: The share of random configurations, in [0, 1].
         top_n_percent: The percentage of the results that count as good.
-        num_candidates: How many candidates are drawn for one proposal; HpBandSter calls it `num_samples`.
-        bandwidth_factor: By which the bandwidths of continuous parameters are widened to draw candidates.
+        num_candidates: The number of candidates drawn for one proposal; `num_samples` in HpBandSter.
+        bandwidth_factor: Multiplies the bandwidths of numeric parameters when candidates are drawn.
         min_bandwidth: The smallest bandwidth.
     """
 
@@ -40,18 +40,21 @@ class HpBandSterModel:
     min_bandwidth: float = 1e-3
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
-        """Return candidates as `BOHB.get_config` finds them; none for the random share and before a model exists."""
+        """Return candidates as `BOHB.get_config` ranks them.
+
+        The proposal has no candidates if a random configuration is due, or if there are too few results.
+        """
         if rng.random() < self.random_fraction:
             return random_proposal(space, "random share")
         min_points = space.num_searched + 1
-        # Kept: both sets need more than d rows, so a model takes 2 (d + 1) results and not the paper's d + 3.
+        # Kept: both sets need more than d rows, so a model needs 2 (d + 1) results instead of the paper's d + 3.
         level = largest_level(observations, 2 * min_points, min_points)
         if level is None:
             return random_proposal(space, "too few results", needed=2 * min_points)
         told = observations.levels[level].told
         num_good = max(min_points, self.top_n_percent * len(told) // 100)
         num_bad = max(min_points, (100 - self.top_n_percent) * len(told) // 100)
-        good = ids(told, min(num_good, observations.levels[level].num_successes))  # mended: a failure is never good
+        good = ids(told, min(num_good, observations.levels[level].num_successes))  # fixed: a failure is never good
         bad = ids(told[num_good : num_good + num_bad])
         scale = _Scale.of(space)
         l = _Kernels.fit(scale, scale.to_unit(observations.vectors(good)), self.min_bandwidth, rng)  # noqa: E741
@@ -67,7 +70,7 @@ def _rank(l: NDArray[np.float64], g: NDArray[np.float64]) -> tuple[NDArray[np.in
     with np.errstate(over="ignore", invalid="ignore"):
         ratio = np.maximum(FLOOR, g) / np.maximum(l, FLOOR)
     ratio[np.isnan(g) | np.isnan(l)] = np.nan
-    # Kept: a candidate whose score is not finite although l is (a choice that the bad set never saw) wins unscored.
+    # Kept: a candidate wins if its score is not finite although l is (a choice that is missing in the bad set).
     unscored = np.flatnonzero(~np.isfinite(ratio) & np.isfinite(l))
     order = np.argsort(np.where(np.isfinite(ratio), ratio, np.inf), kind="stable")
     if len(unscored):
@@ -78,7 +81,7 @@ def _rank(l: NDArray[np.float64], g: NDArray[np.float64]) -> tuple[NDArray[np.in
 
 @dataclass(frozen=True)
 class _Scale:
-    """ConfigSpace's unit interval: the first and last value of a grid lie on 0 and 1, not half a bin inside."""
+    """ConfigSpace's unit interval: the first and last value of a grid are 0 and 1, not half a bin inside."""
 
     choices: NDArray[np.intp]
     first: NDArray[np.float64]
@@ -101,7 +104,7 @@ class _Scale:
 
 @dataclass(frozen=True)
 class _Kernels:
-    """A product-kernel estimate with the defects of the original, in plain densities because some are negative."""
+    """A product-kernel density with the defects of the original. No logarithms, because some values are negative."""
 
     points: NDArray[np.float64]
     bandwidths: NDArray[np.float64]
@@ -118,20 +121,20 @@ class _Kernels:
         return cls(points, np.maximum(bandwidths, minimum), scale.choices)
 
     def pdf(self, candidates: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the `(m,)` estimated densities of `(m, d)` candidates; kept: not normalised on the unit cube."""
+        """Return the `(m,)` densities of `(m, d)` candidates. Kept: they are not normalised on the unit cube."""
         factors = np.ones((len(candidates), len(self.points)))
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             for i, h in enumerate(self.bandwidths):
                 x, mu = candidates[:, i, None], self.points[:, i]
                 if self.choices[i]:
-                    # Kept: the number of choices is that of the distinct values seen, one of them divides by zero.
+                    # Kept: only choices in the data are counted, and a single one divides by zero.
                     factors *= np.where(x == mu, 1 - h, h / (np.float64(len(np.unique(mu))) - 1))
                 else:
                     factors *= np.exp(-0.5 * ((x - mu) / h) ** 2) / (h * math.sqrt(2 * math.pi))
             return np.asarray(factors.mean(axis=1))
 
     def sample(self, rng: np.random.Generator, num: int, factor: float) -> NDArray[np.float64]:
-        """Return `(num, d)` candidates, each around one of the points."""
+        """Return `(num, d)` candidates, each drawn around a random point."""
         from scipy.special import ndtr, ndtri
 
         centres = self.points[rng.integers(len(self.points), size=num)]
@@ -139,16 +142,16 @@ class _Kernels:
         widths = factor * self.bandwidths
         low, high = ndtr(-centres / widths), ndtr((1 - centres) / widths)
         numeric = np.clip(centres + widths * ndtri(low + uniform * (high - low)), 0.0, 1.0)
-        # Kept: the widening leaves categorical bandwidths as they are.
+        # Kept: categorical bandwidths are not widened.
         other = np.floor(rng.random(centres.shape) * np.maximum(self.choices, 1))
         categorical = np.where(uniform < 1 - self.bandwidths, centres, other)
         return np.where(self.choices > 0, categorical, numeric).astype(float)
 
 
 def _impute(points: NDArray[np.float64], choices: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Fill inactive values from a random row of the same set in which the parameter is active, else at random.
+    """Fill inactive values from a random row of the set in which the parameter is active; if there is none, at random.
 
-    Mended: the original looks at the positions of the gaps instead of their number, and so skips the first column.
+    Fixed: the original tests the positions of the gaps instead of their number, and so skips the first column.
     """
     filled = points.copy()
     for row in filled:

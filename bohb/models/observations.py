@@ -1,8 +1,7 @@
-"""What a model sees: the results by budget, in the orders in which models read them.
+"""The view of a model: the results at each budget, sorted.
 
-Every order is by (loss, configuration id). It depends on what was told, never on the sequence of the tells, and on the
-losses only through their ranks. The orders follow from the record of the search, and are brought up to date when they
-are looked at.
+Every order is by (loss, configuration id). It depends on the results and not on the order of the tells, and on the
+losses only through their ranks. The views derive from the record of the search and update themselves when read.
 """
 
 import math
@@ -23,39 +22,43 @@ T = TypeVar("T")
 
 
 class LevelResults:
-    """What is known at one budget.
+    """The results at one budget.
 
     Args:
         told: The record of this level.
         orders: The sorted views of it.
-        catch_up: Brings them up to date.
+        catch_up: Updates the views.
     """
 
     def __init__(self, told: LevelRecord, orders: "_Orders", catch_up: Callable[[], None]) -> None:
         self._told, self._orders, self._catch_up = told, orders, catch_up
 
     def __len__(self) -> int:
-        """Return how many configurations were told, failures included."""
+        """Return the number of results, failures included."""
         return len(self._told.results)
 
     def loss(self, config_id: int) -> float:
-        """Return the loss of a configuration that was told here, infinite for a failure."""
+        """Return the loss of a configuration at this budget, infinite for a failure.
+
+        Raises:
+            KeyError: If the configuration has no result here.
+        """
         return self._told.results[config_id].loss
 
     def is_success(self, config_id: int) -> bool:
-        """Whether the configuration was told a finite loss here."""
+        """Whether the configuration has a finite loss at this budget."""
         result = self._told.results.get(config_id)
         return result is not None and math.isfinite(result.loss)
 
     @property
     def told(self) -> Sequence[Entry]:
-        """(loss, configuration id) of everything told, best first; failures come last with an infinite loss."""
+        """The (loss, configuration id) of every result, best first; failures come last with an infinite loss."""
         self._catch_up()
         return self._orders.told.elements
 
     @property
     def highest(self) -> Sequence[Entry]:
-        """(loss, configuration id) of the successes whose configuration was told at no larger budget, best first."""
+        """The (loss, configuration id) of the successes without a result at a larger budget, best first."""
         self._catch_up()
         return self._orders.highest.elements
 
@@ -73,7 +76,7 @@ class LevelResults:
 
     @property
     def num_successes(self) -> int:
-        """The number of configurations that were told a finite loss."""
+        """The number of configurations with a finite loss."""
         return len(self) - self.num_failures
 
 
@@ -90,14 +93,14 @@ class _Orders:
 
 
 class Observations:
-    """The told losses by level, the pending configurations, and the vectors of all of them.
+    """The results at each budget, the pending configurations, and the vectors of all of them.
 
     Args:
-        record: What is pending and what was told.
+        record: The pending trials and the results.
         configs: The configurations.
 
     Attributes:
-        levels: What is known at each budget, cheapest first.
+        levels: The results at each budget, cheapest first.
     """
 
     def __init__(self, record: Record, configs: Configurations) -> None:
@@ -125,22 +128,22 @@ class Observations:
 
     @property
     def failed(self) -> Sequence[Entry]:
-        """(inf, id) of the configurations that failed at the largest budget where they were told, by id."""
+        """The (inf, id) of the configurations that failed at their largest budget, by id."""
         self._catch_up()
         return self._failed.elements
 
     @property
     def pending(self) -> Sequence[int]:
-        """The ids of the configurations that are being evaluated, ascending."""
+        """The ids of the pending configurations, ascending."""
         return self._record.pending.config_ids
 
     def remember(self, key: Any, compute: Callable[[], T], *, as_of: Any = None) -> T:
-        """Return what `compute` returns, without computing it twice.
+        """Return what `compute` returns, and cache it.
 
         Args:
-            key: Names what is computed: hashable.
+            key: A hashable name of the value.
             compute: A function of the results alone.
-            as_of: An earlier answer is good as long as this is the same; None stands for the number of results.
+            as_of: The cached value is valid while this stays equal; None stands for the number of results.
         """
         as_of = self.num_results if as_of is None else as_of
         known = self._memory.get(key)
@@ -150,7 +153,7 @@ class Observations:
         return answer
 
     def _catch_up(self) -> None:
-        """Take in the results that are new since the last look."""
+        """Update the views with the results since the last read."""
         if self._num_told == len(self._record.order):
             return
         new, self._num_told = self._record.order[self._num_told :], len(self._record.order)
@@ -164,7 +167,7 @@ class Observations:
             self._share(level, config_id)
 
     def _rise(self, level: int, entry: Entry) -> None:
-        """List the configuration at its largest level only."""
+        """Move the configuration to the views of its largest level."""
         _, config_id = entry
         largest = self._largest.get(config_id, -1)
         if level < largest:
@@ -176,11 +179,11 @@ class Observations:
         self._highest(level, entry).add(entry)
 
     def _highest(self, level: int, entry: Entry) -> SortedSet[Entry]:
-        """Return the set that an entry belongs to while this is the largest level of its configuration."""
+        """Return the view that lists an entry if this is the largest level of its configuration."""
         return self._orders[level].highest if math.isfinite(entry[0]) else self._failed
 
     def _share(self, level: int, config_id: int) -> None:
-        """Note that a configuration succeeded at this level and at the one below, if it did."""
+        """Record whether a configuration succeeded at this level and at the one below."""
         if 0 < level < len(self.levels) and all(self.levels[i].is_success(config_id) for i in (level - 1, level)):
             self._orders[level].shared.add(config_id)
 

@@ -1,9 +1,9 @@
 """The model of the BOHB paper: Falkner, Klein, Hutter 2018, Algorithm 2 and section 4.1.
 
-Two kernel density estimates at the largest budget with enough results, no more. Where the authors' code departs from
-the text, this file follows the text; `hpbandster.py` follows the code. Two defects of both are mended here: the
-bandwidth of a categorical parameter keeps to its valid range (the rule of thumb on the integer codes of the choices
-does not), and parameters that are inactive are marginalised instead of imputed.
+It fits two kernel density estimates to the results at the largest budget with enough of them. Where the authors' code
+differs from the text, this file follows the text, and `hpbandster.py` follows the code. Two defects of both are fixed
+here. The bandwidth of a categorical parameter stays in its valid range; the published rule of thumb, applied to the
+integer codes of the choices, may leave it. Inactive parameters are marginalised instead of imputed.
 """
 
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class PaperModel:
     Attributes:
         random_fraction: rho, the share of random configurations, in [0, 1].
         good_fraction: q, the share of the results at a budget that count as good, in (0, 1).
-        num_candidates: N_s, how many candidates are drawn for one proposal.
-        bandwidth_factor: b_w, by which all bandwidths are widened to draw candidates, at least 1.
+        num_candidates: N_s, the number of candidates drawn for one proposal.
+        bandwidth_factor: b_w, multiplies all bandwidths when candidates are drawn, at least 1.
         bandwidth_rule: `"normal_reference"` (Scott), or statsmodels' cross-validation `"cv_ml"` or `"cv_ls"`.
     """
 
@@ -41,7 +41,10 @@ class PaperModel:
     bandwidth_rule: Literal["normal_reference", "cv_ml", "cv_ls"] = "normal_reference"
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
-        """Return candidates by Algorithm 2, or none for the random share and before the model has enough results."""
+        """Return candidates by Algorithm 2.
+
+        The proposal has no candidates if a random configuration is due, or if there are too few results.
+        """
         if rng.random() < self.random_fraction:  # line 1
             return random_proposal(space, "random share")
         min_points = space.num_searched + 1  # N_min = d + 1
@@ -61,14 +64,14 @@ class PaperModel:
     def _bandwidths(self, points: NDArray[np.float64], columns: Columns) -> NDArray[np.float64]:
         if self.bandwidth_rule == "normal_reference":
             return scott_bandwidths(points, columns)
-        complete = points[~np.isnan(points).any(axis=1)]  # cross-validation knows no inactive parameters
-        if len(complete) <= points.shape[1]:  # nor does it work with fewer points than parameters
+        complete = points[~np.isnan(points).any(axis=1)]  # cross-validation needs a value for every parameter
+        if len(complete) <= points.shape[1]:  # and more points than parameters
             return scott_bandwidths(points, columns)
         return statsmodels_bandwidths(complete, columns, rule=self.bandwidth_rule)
 
 
 def largest_level(observations: Observations, num_results: int, num_successes: int) -> int | None:
-    """Return the largest level with at least so many results and, among them, so many successes; or None."""
+    """Return the largest level with at least this many results and this many successes, or None."""
     for level in range(len(observations.levels) - 1, -1, -1):
         here = observations.levels[level]
         if len(here.told) >= num_results and here.num_successes >= num_successes:
@@ -79,8 +82,8 @@ def largest_level(observations: Observations, num_results: int, num_successes: i
 def split(level: LevelResults, good_fraction: float, min_points: int) -> tuple[list[int], list[int]]:
     """Return the ids of the good and of the bad configurations at a level.
 
-    Section 4.1: N_l = max(N_min, q * N) best and N_g = max(N_min, N - N_l) worst; the two may overlap while N is small.
-    A failure is never good, so the good set may be smaller than N_l.
+    Section 4.1: the N_l = max(N_min, q * N) best and the N_g = max(N_min, N - N_l) worst. For small N the two sets may
+    overlap. A failure is never good, so the good set may be smaller than N_l.
     """
     good = num_good(len(level.told), good_fraction, min_points)
     bad = max(min_points, len(level.told) - good)

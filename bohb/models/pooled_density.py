@@ -1,14 +1,14 @@
-"""One density ratio over the results of all budgets: cheap at any number of results.
+"""One density ratio over the results at all budgets, cheap at any number of results.
 
-BOHB learns from the largest budget with enough results and forgets the rest. Here every configuration counts once, at
-the largest budget where it was told: larger budgets come first, and within a budget the lower loss. (Optuna orders
-pruned trials alike; Li et al. 2021, MFES-HB, show the gain of using all budgets.) A budget whose ranking clearly
-says nothing about that of the next larger one misleads, so it and all below it are left out.
+Published BOHB learns only from the largest budget with enough results. Here each configuration counts once, at its
+largest budget. Larger budgets rank first, and within a budget lower losses rank first. (Optuna orders pruned trials the
+same way; Li et al. 2021, MFES-HB, show the gain of using all budgets.) If the ranking at a budget clearly disagrees
+with the ranking at the next larger one, the model ignores that budget and all below it.
 
 The kernels (see `kernel_density.py`) differ from the published ones. They are truncated and normalised on the unit
 cube. Integers and ordinals get the mass of their bin. Categoricals get a valid bandwidth over all declared choices.
 Inactive parameters are marginalised, and a prior component keeps every density above zero. Pending configurations
-count as bad (Ginsbourger et al. 2010, the constant liar), so that parallel proposals keep apart.
+count as bad (Ginsbourger et al. 2010, the constant liar), so that parallel workers are not sent to the same region.
 """
 
 import math
@@ -35,14 +35,17 @@ class PooledDensityModel:
     """A density ratio over all budgets.
 
     Attributes:
-        random_fraction: The share of random configurations, in [0, 1]; any positive one keeps BOHB's guarantee.
+        random_fraction: The share of random configurations, in [0, 1]. Any positive share keeps BOHB's guarantee.
         good_fraction: The share of the configurations that count as good, in (0, 1).
-        max_good: The good set never grows beyond this.
-        max_bad: The bad density is built on at most this many configurations, drawn anew for each proposal.
-        num_candidates: How many candidates are drawn for one proposal.
-        bandwidth_factor: By which all bandwidths are widened to draw candidates, at least 1.
-        min_bandwidth: The smallest bandwidth of a number, so that proposals do not freeze on a spike.
-        min_agreement: Kendall's tau that the rankings at two neighbouring budgets are expected to have at least.
+        max_good: The largest size of the good set.
+        max_bad: The largest number of finished configurations in the bad set, and of pending ones. If more have
+            finished, a new sample is drawn for each proposal.
+        num_candidates: The number of candidates drawn for one proposal.
+        bandwidth_factor: Multiplies all bandwidths when candidates are drawn, at least 1.
+        min_bandwidth: The smallest bandwidth of a numeric parameter, in units of its range. It keeps the density from
+            collapsing onto a single value.
+        min_agreement: The smallest Kendall's tau between the rankings at two neighbouring budgets, in [-1, 1]; see
+            `lowest_level`.
     """
 
     random_fraction: float = 0.2
@@ -55,7 +58,10 @@ class PooledDensityModel:
     min_agreement: float = 0.1
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
-        """Return candidates ranked by the density ratio, or none for the random share and before there is a model."""
+        """Return candidates, the highest density ratio first.
+
+        The proposal has no candidates if a random configuration is due, or if there are too few results.
+        """
         if rng.random() < self.random_fraction:
             return random_proposal(space, "random share")
         lowest = self.lowest_level(observations)
@@ -71,14 +77,18 @@ class PooledDensityModel:
         return ratio.propose(space, rng, self.num_candidates, Facts(level=lowest, good=len(good), bad=len(bad)))
 
     def lowest_level(self, observations: Observations) -> int:
-        """Return the lowest level whose ranking can be trusted, going down from the largest budget with results."""
+        """Return the lowest level to learn from.
+
+        It goes down from the largest budget with results, until tau between two neighbours is clearly below
+        `min_agreement`.
+        """
         level = max((i for i, here in enumerate(observations.levels) if here.highest), default=0)
         while level > 0 and not is_clearly_below(self.min_agreement, *rank_agreement(observations, level)):
             level -= 1
         return level
 
     def _bad(self, observations: Observations, lowest: int, num_good: int, rng: np.random.Generator) -> list[int]:
-        """Return the rest of the pool, with the failures, thinned at random; and the pending configurations."""
+        """Return the ids of the bad set: a sample of the configurations that are not good, and the pending ones."""
         groups = [*(level.highest for level in reversed(observations.levels[lowest:])), observations.failed]
         num_rest = sum(map(len, groups)) - num_good
         if num_rest <= self.max_bad:
@@ -98,7 +108,7 @@ class PooledDensityModel:
 
 
 def _pick(groups: Sequence[Sequence[tuple[float, int]]], positions: list[int]) -> list[int]:
-    """Return the ids at these positions of the groups laid end to end."""
+    """Return the ids at these positions in the concatenation of the groups."""
     picked, offset = [], 0
     for group in groups:
         end = offset + len(group)

@@ -1,4 +1,4 @@
-"""What a model is, and how it answers."""
+"""The protocols that a model implements, and the proposal that it returns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ class Proposal:
     """What a model proposes.
 
     Attributes:
-        vectors: `(n, d)` encoded candidates, the preferred one first; none of them to ask for a random configuration.
-        facts: What the model notes of the proposal, for `explain`.
+        vectors: `(n, d)` encoded candidates, best first. With n = 0 the optimizer draws a random configuration.
+        facts: Why the model proposes them, for `explain`.
     """
 
     vectors: NDArray[np.float64]
@@ -28,20 +28,25 @@ class Proposal:
 
 
 class Model(Protocol):
-    """What to train next. A model holds its settings only; all that changes is in the observations."""
+    """Decides what to train next. A model holds only its settings; everything that changes is in the observations."""
 
     def propose(self, observations: "Observations", space: Space, rng: np.random.Generator) -> Proposal:
-        """Return candidates for the next new configuration, drawn with `rng` and nothing else.
+        """Return candidates for the next new configuration.
 
-        The optimizer takes the first candidate that lies in the space and is new at its budget, and a random
-        configuration where there is none; inactive parameters of a candidate may hold any value.
+        The optimizer takes the first candidate that is allowed and new at its budget. If there is none, it draws a
+        random configuration. Inactive parameters of a candidate may have any value.
+
+        Args:
+            observations: The results and the pending configurations.
+            space: The search space.
+            rng: The only source of randomness.
         """
         ...
 
 
 @runtime_checkable
 class PromotingModel(Model, Protocol):
-    """A model that also decides between configurations that could go on and a new one; see `OfferingSchedule`."""
+    """A model that also chooses between promotions and a new configuration. It needs an `OfferingSchedule`."""
 
     def choose(
         self,
@@ -52,17 +57,19 @@ class PromotingModel(Model, Protocol):
         remaining_cost: Sequence[float],
         start: int | None,
     ) -> int | Proposal | None:
-        """Return who goes on, by its place in `waiting`, or a proposal for a new configuration.
+        """Choose the configuration to train next.
 
         Args:
-            observations: What was told.
+            observations: The results and the pending configurations.
             space: The search space.
             rng: The only source of randomness.
-            waiting: The ids of the configurations that could go on.
-            remaining_cost: What it still costs to train each of them in full, as a share of a full training, in (0, 1).
-            start: The level at which a new configuration would start; None if one of the waiting has to go on.
+            waiting: The ids of the configurations that may be promoted.
+            remaining_cost: For each of them, the cost to complete its training, as a share of a full training, in
+                (0, 1).
+            start: The level at which a new configuration would start, or None if one in `waiting` must be promoted.
 
         Returns:
-            A place in `waiting`, a proposal as in `propose`, or None for the default of the offer.
+            The index in `waiting` of the configuration to promote; or a proposal for a new configuration, as from
+            `propose`; or None to leave the choice to the schedule.
         """
         ...

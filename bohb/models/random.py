@@ -1,4 +1,4 @@
-"""No model: every configuration is drawn from the space itself."""
+"""No model: every configuration is drawn at random from the space."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ from bohb.space import Space
 
 @dataclass(frozen=True)
 class RandomModel:
-    """Propose nothing, so that every new configuration is random."""
+    """Proposes nothing, so that every new configuration is random."""
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:  # noqa: ARG002
-        """Return no candidate."""
+        """Return a proposal without candidates."""
         return random_proposal(space, "no model")

@@ -1,4 +1,4 @@
-"""How far the ranking at one budget agrees with that at another: Kendall's tau over the configurations seen at both."""
+"""Kendall's tau between the rankings at two neighbouring budgets."""
 
 import math
 
@@ -7,14 +7,14 @@ import numpy as np
 from bohb.models.observations import LevelResults, Observations
 
 MAX_PAIRS = 64
-"""The latest so many configurations are compared, which bounds the cost and follows the search to where it is now."""
+"""Only the latest configurations are compared, at most this many. That limits the cost and follows the search."""
 
 
 def is_clearly_below(expected: float, tau: float, num: int) -> bool:
-    """Whether a tau found on `num` configurations is below an expected one beyond doubt.
+    """Whether a tau of `num` configurations is clearly below an expected one.
 
-    Beyond doubt means by two standard errors of tau where there is no agreement (Kendall 1938). The doubt matters:
-    only the promoted are seen at both levels, and among the best alone even a good ranking looks weak.
+    Clearly means by two standard errors of tau between independent rankings (Kendall 1938). The margin is needed, as
+    only promoted configurations are seen at both levels. Among the best alone, even a good ranking looks weak.
     """
     if num < 2:
         return False
@@ -23,9 +23,9 @@ def is_clearly_below(expected: float, tau: float, num: int) -> bool:
 
 
 def rank_agreement(observations: Observations, upper: int) -> tuple[float, int]:
-    """Return Kendall's tau-a between a level and the one below, in [-1, 1], and how many configurations it rests on.
+    """Return Kendall's tau-a between a level and the one below, in [-1, 1], and the number of configurations compared.
 
-    Only configurations that succeeded at both levels count. Tau is 0 where fewer than two did.
+    Only configurations that succeeded at both levels count. With fewer than two of them tau is 0.
     """
     below, here = observations.levels[upper - 1], observations.levels[upper]
     return observations.remember(("rank agreement", upper), lambda: _tau(below, here), as_of=len(here.shared))
