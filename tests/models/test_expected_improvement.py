@@ -1,4 +1,4 @@
-"""The model of expected improvement under a Gaussian process."""
+"""The model of expected improvement under Gaussian processes."""
 
 import math
 from dataclasses import replace
@@ -12,7 +12,7 @@ from bohb.models import ExpectedImprovementModel, PooledDensityModel
 from bohb.space import Space
 from bohb.surrogates.gaussian_process import Prior
 from bohb.surrogates.gp_surrogate import ROUGH, SMOOTH
-from tests.models.told import World, floats, sampled, told
+from tests.models.observed import Recorder, floats, observed, sampled
 from tests.strategies import SPACES
 
 MODEL = ExpectedImprovementModel(random_fraction=0)
@@ -23,7 +23,7 @@ def bowl(vectors):
 
 
 def observations_of(space, num, *, num_levels=1, seed=0, bias=0.0, pending=()):
-    """Every configuration at the lowest level, a third at each further one, where the truth is seen with less bias."""
+    """Return results of all configurations at the lowest level and of a third at each next one, where bias shrinks."""
     rng = np.random.default_rng(seed)
     vectors, _ = space.sample(rng, num)
     wrong = rng.permutation(num)
@@ -33,14 +33,14 @@ def observations_of(space, num, *, num_levels=1, seed=0, bias=0.0, pending=()):
         for level in range(num_levels)
         if i % 3**level == 0
     ]
-    return told(vectors, tells, num_levels=num_levels, pending=pending)
+    return observed(vectors, tells, num_levels=num_levels, pending=pending)
 
 
 def first(model, observations, space, seed=0):
     return model.propose(observations, space, np.random.default_rng(seed)).vectors[0]
 
 
-def test_proposals_come_far_closer_to_the_best_than_a_density_ratio():
+def test_proposals_beat_those_of_a_density_ratio():
     space = floats(4)
     gains = []
     for seed in range(10):
@@ -52,51 +52,51 @@ def test_proposals_come_far_closer_to_the_best_than_a_density_ratio():
     assert np.median(gains) > 10
 
 
-def after_a_search(space, objective, seed, num=25, model=MODEL):
-    """The lowest value that so many proposals find, one after the other, from eight random configurations."""
+def best_of_a_search(space, objective, seed, num=25, model=MODEL):
+    """Return the lowest value after `num` sequential proposals that follow eight random configurations."""
     vectors = space.sample(np.random.default_rng(seed), 8)[0]
     for _ in range(num):
         tells = [(0, i, float(value)) for i, value in enumerate(objective(vectors))]
-        vectors = np.concatenate([vectors, first(model, told(vectors, tells), space, seed)[None]])
+        vectors = np.concatenate([vectors, first(model, observed(vectors, tells), space, seed)[None]])
     return objective(vectors).min()
 
 
-def test_of_two_processes_one_sees_to_smooth_objectives():
-    """The control is the other one alone, which takes what it does not explain for noise."""
-    both = np.array([after_a_search(floats(5), bowl, seed) for seed in range(8)])
+def test_the_smooth_process_helps_on_smooth_objectives():
+    """The control is the rough process alone, which takes unexplained differences for noise."""
+    both = np.array([best_of_a_search(floats(5), bowl, seed) for seed in range(8)])
     rough = replace(MODEL, surrogates=(ROUGH,))
-    alone = np.array([after_a_search(floats(5), bowl, seed, model=rough) for seed in range(8)])
+    alone = np.array([best_of_a_search(floats(5), bowl, seed, model=rough) for seed in range(8)])
     assert np.median(both) < 0.2 * np.median(alone)
 
 
-def test_of_two_processes_one_expects_next_to_no_noise():
-    """The control sees the losses of Hartmann's function alike, and takes its hollows for noise."""
+def test_the_smooth_process_expects_almost_no_noise():
+    """A smooth process that expects more noise takes the narrow minima of Hartmann's function for noise."""
 
     def hartmann6(vectors):
         distances = (hartmann.A[6] * (vectors[:, None, :] - hartmann.P[6]) ** 2).sum(axis=2)
         return -(hartmann.ALPHA * np.exp(-distances)).sum(axis=1)
 
     least = hartmann6(np.array([hartmann.ARGMIN[6]]))[0]
-    sharp = np.array([after_a_search(floats(6), hartmann6, seed, 30) for seed in range(6)])
+    sharp = np.array([best_of_a_search(floats(6), hartmann6, seed, 30) for seed in range(6)])
     noisier = replace(SMOOTH, prior=Prior(noise=(math.log(1e-2), 2.0)))
     model = replace(MODEL, surrogates=(ROUGH, noisier))
-    noisy = np.array([after_a_search(floats(6), hartmann6, seed, 30, model=model) for seed in range(6)])
+    noisy = np.array([best_of_a_search(floats(6), hartmann6, seed, 30, model=model) for seed in range(6)])
     assert np.median(sharp - least) < 0.5 * np.median(noisy - least)
 
 
-def test_cheap_results_help_where_they_agree():
+def test_small_budgets_help_if_they_agree():
     space = floats(3)
-    with_cheap = [
+    with_small_budgets = [
         bowl(first(MODEL, observations_of(space, 54, num_levels=3, seed=s), space)[None])[0] for s in range(8)
     ]
-    few = [
+    full_only = [
         bowl(first(replace(MODEL, min_results=2), observations_of(space, 6, seed=s), space)[None])[0] for s in range(8)
     ]
-    assert np.median(with_cheap) < 0.2 * np.median(few)
+    assert np.median(with_small_budgets) < 0.2 * np.median(full_only)
 
 
-def test_cheap_results_that_mislead_do_little_harm():
-    """27 honest results at the full budget stay worth more than 243 of noise below them."""
+def test_misleading_small_budgets_do_little_harm():
+    """Despite 243 biased results below, 27 full results lead to good proposals."""
     space = floats(2)
     misled = [
         bowl(first(MODEL, observations_of(space, 243, num_levels=3, seed=s, bias=1.0), space)[None])[0]
@@ -106,46 +106,46 @@ def test_cheap_results_that_mislead_do_little_harm():
     assert np.median(misled) < 0.2 * np.median(random)
 
 
-def test_parallel_proposals_keep_apart():
-    """Sixteen asks without a tell; blind to what is pending they would fall on one spot."""
+def test_parallel_proposals_spread_out():
+    """Without knowledge of pending trials, sixteen asks in a row would give one point."""
     space = floats(2)
     vectors, _ = space.sample(np.random.default_rng(0), 20)
     values = np.sin(9 * vectors).sum(axis=1) + bowl(vectors)
     tells = [(0, i, float(value)) for i, value in enumerate(values)]
 
-    def num_different(is_blind):
+    def num_different(knows_pending):
         known, found = vectors, []
         for seed in range(16):
-            pending = () if is_blind else range(20, len(known))
-            found.append(first(MODEL, told(known, tells, pending=pending), space, seed))
+            pending = range(20, len(known)) if knows_pending else ()
+            found.append(first(MODEL, observed(known, tells, pending=pending), space, seed))
             known = np.concatenate([known, found[-1][None]])
         return sum(all(np.abs(x - y).max() > 0.02 for y in found[:i]) for i, x in enumerate(found))
 
-    assert num_different(is_blind=True) == 1
-    assert num_different(is_blind=False) >= 4
+    assert num_different(knows_pending=False) == 1
+    assert num_different(knows_pending=True) >= 4
 
 
-def test_the_newest_of_many_pending_configurations_count():
+def test_the_newest_of_many_pending_configurations_counts():
     space = floats(2)
     vectors, _ = space.sample(np.random.default_rng(0), 400)
     tells = [(0, i, float(value)) for i, value in enumerate(bowl(vectors[:20]))]
-    proposed = first(MODEL, told(vectors, tells, pending=range(20, 400)), space)
+    proposed = first(MODEL, observed(vectors, tells, pending=range(20, 400)), space)
     crowded = np.concatenate([vectors, proposed[None]])
-    again = first(MODEL, told(crowded, tells, pending=range(20, 401)), space)
+    again = first(MODEL, observed(crowded, tells, pending=range(20, 401)), space)
     assert not np.array_equal(again, proposed)
 
 
-def test_failures_keep_it_away():
-    """Where everything fails nothing is proposed, although the successes point there."""
+def test_a_region_of_failures_is_avoided():
+    """The successes alone would point there, as the control shows."""
     space = floats(1)
     positions = np.linspace(0, 1, 30)[:, None]
     tells = [(0, i, float("inf") if x > 0.6 else 1 - float(x)) for i, (x,) in enumerate(positions)]
-    assert first(MODEL, told(positions, tells), space)[0] < 0.65
+    assert first(MODEL, observed(positions, tells), space)[0] < 0.65
     harmless = [(0, i, 1 - float(x)) for i, (x,) in enumerate(positions)]
-    assert first(MODEL, told(positions, harmless), space)[0] > 0.9  # the control
+    assert first(MODEL, observed(positions, harmless), space)[0] > 0.9  # the control
 
 
-def test_the_density_ratio_takes_over_when_results_are_many():
+def test_the_density_ratio_takes_over_above_max_results():
     space = floats(2)
     observations = observations_of(space, 51)
     model = replace(MODEL, max_results=50, many=PooledDensityModel(random_fraction=0))
@@ -154,54 +154,54 @@ def test_the_density_ratio_takes_over_when_results_are_many():
     assert replace(model, max_results=51).propose(observations, space, rng).facts.surrogate == "Gaussian process"
 
 
-def test_a_ladder_of_many_budgets_does_not_overfill_it():
+def test_max_points_holds_on_a_long_ladder():
     vectors, _ = floats(2).sample(np.random.default_rng(0), 100)
     tells = [(level, i, i + 1 / (level + 1)) for level in range(20) for i in range(100)]
-    points = MODEL._points(told(vectors, tells, num_levels=20), 0)
+    points = MODEL._points(observed(vectors, tells, num_levels=20), 0)
     assert len(points) == MODEL.max_points
     assert {level for level, _, _ in points} >= set(range(14, 20))
 
 
-def test_failures_are_never_the_best():
-    """Not even where the one success at the largest budget is."""
+def test_a_failure_counts_as_the_worst_success():
+    """Also at a budget with a single, very good success."""
     positions = np.linspace(0, 1, 12)[:, None]
     tells = [(0, i, 1.0 + i) for i in range(12)] + [(1, 0, 0.5)] + [(1, i, float("inf")) for i in range(1, 6)]
-    points = MODEL._points(told(positions, tells, num_levels=2), 0)
+    points = MODEL._points(observed(positions, tells, num_levels=2), 0)
     assert {loss for level, config_id, loss in points if level == 1 and config_id > 0} == {12.0}
 
 
 @pytest.mark.parametrize("by_level", [[0.9], [0.0], [-1e308], [1e308], [2.0, 1.0], [-1e308, 1e308], [0.0, 0.5, 0.5]])
-def test_failures_are_worse_than_successes_that_are_all_equal_at_each_budget(by_level):
-    """Else what fails would promise most, being as good as all others and less known: in the corners."""
+def test_failures_are_worse_than_tied_successes(by_level):
+    """If they were equal, the region of failures would attract proposals by its uncertainty alone."""
     space = floats(3)
     vectors, _ = space.sample(np.random.default_rng(0), 60)
     fails = np.abs(vectors[:, 0] - 0.5) > 0.2
 
-    def farthest(*, do_they):
+    def farthest(*, with_failures):
         tells = [
-            (level, i, float("inf") if do_they and fails[i] else loss)
+            (level, i, float("inf") if with_failures and fails[i] else loss)
             for level, loss in enumerate(by_level)
             for i in range(0, 60, 3**level)
         ]
-        observations = told(vectors, tells, num_levels=len(by_level))
+        observations = observed(vectors, tells, num_levels=len(by_level))
         return max(abs(first(MODEL, observations, space, seed)[0] - 0.5) for seed in range(5))
 
-    assert farthest(do_they=True) < 0.25
-    assert farthest(do_they=False) > 0.35  # the control
+    assert farthest(with_failures=True) < 0.25
+    assert farthest(with_failures=False) > 0.35  # the control
 
 
-def test_a_model_of_the_users_own_takes_over_too():
-    class Mine:
+def test_the_model_for_many_results_need_not_be_hashable():
+    class Unhashable:
         __hash__ = None
 
         def propose(self, observations, space, rng):
             raise NotImplementedError
 
-    assert len(first(replace(MODEL, many=Mine()), observations_of(floats(2), 20), floats(2)))
+    assert len(first(replace(MODEL, many=Unhashable()), observations_of(floats(2), 20), floats(2)))
 
 
 @pytest.mark.parametrize("num", [10, 160, 1000])
-def test_the_process_sees_a_bounded_number_of_results_the_best_of_each_budget_among_them(num):
+def test_the_points_are_bounded_and_hold_each_budgets_best(num):
     observations = observations_of(floats(2), num, num_levels=3)
     points = MODEL._points(observations, 0)
     assert len(points) <= MODEL.max_points
@@ -211,7 +211,7 @@ def test_the_process_sees_a_bounded_number_of_results_the_best_of_each_budget_am
 
 
 class Nearest:
-    """A surrogate of a user's own: the value of the nearest point, less sure the further away it is."""
+    """A surrogate that predicts the value of the nearest point; the uncertainty is the distance."""
 
     name = "nearest"
 
@@ -242,25 +242,25 @@ class NearestPosterior:
         return NearestPosterior(np.concatenate([self.points, points]), np.concatenate([self.values, means]))
 
 
-def test_another_surrogate_takes_part_in_the_same_search():
-    """It proposes, is named, and is fitted once between two tells."""
+def test_a_custom_surrogate_is_fitted_once_between_two_tells():
+    """It proposes good configurations, and the facts name it."""
     space, rng, surrogate = floats(2), np.random.default_rng(0), Nearest()
     vectors, _ = space.sample(rng, 31)
-    world, model = World(vectors), replace(MODEL, surrogates=(surrogate,))
+    recorder, model = Recorder(vectors), replace(MODEL, surrogates=(surrogate,))
     for i, loss in enumerate(bowl(vectors[:30]).tolist()):
-        world.tell(0, i, loss)
-    proposal = model.propose(world.observations, space, rng)
+        recorder.tell(0, i, loss)
+    proposal = model.propose(recorder.observations, space, rng)
     assert proposal.facts.surrogate == "nearest"
     assert bowl(proposal.vectors[:1])[0] < np.median(bowl(vectors))
-    first(model, world.observations, space, 1)
+    first(model, recorder.observations, space, 1)
     assert surrogate.num_fits == 1
-    world.tell(0, 30, 0.1)
-    first(model, world.observations, space)
+    recorder.tell(0, 30, 0.1)
+    first(model, recorder.observations, space)
     assert surrogate.num_fits == 2
 
 
-def test_a_space_of_choices_and_conditions():
-    """Candidates are what would be evaluated: allowed, on the grid, without values where a parameter is inactive."""
+def test_candidates_need_no_repair_in_a_conditional_space():
+    """They are allowed, lie on the grid, and have no values for inactive parameters."""
     space = Space(SPACES["mixed"]())
     for seed in range(3):
         observations = sampled(space, np.random.default_rng(seed).random(40).tolist(), seed=seed)
@@ -274,50 +274,52 @@ def chosen(model, observations, space, waiting, *, paid=0.5, start=0, seed=0):
     return model.choose(observations, space, np.random.default_rng(seed), waiting, remaining_cost, start)
 
 
-def climbing(seed=0, *, last=1.0):
-    """Forty configurations at the lower of two levels, ten of them at the upper; and one more with the loss `last`."""
+def two_levels(seed=0, *, last=1.0):
+    """Return results of 40 configurations, ten of them at both levels, and of one more with the loss `last`."""
     space = floats(2)
     vectors, _ = space.sample(np.random.default_rng(seed), 41)
     losses = 1 + bowl(vectors)
     losses[40] = last
     tells = [(0, i, float(loss)) for i, loss in enumerate(losses)]
-    return space, told(vectors, [*tells, *((1, i, tells[i][2] - 0.1) for i in range(10))], num_levels=2)
+    return space, observed(vectors, [*tells, *((1, i, tells[i][2] - 0.1) for i in range(10))], num_levels=2)
 
 
-def test_whoever_is_far_ahead_and_nearly_there_goes_on():
+def test_the_best_paused_configuration_is_promoted_if_cheap():
     for seed in range(5):
-        space, observations = climbing(seed, last=3.0)
+        space, observations = two_levels(seed, last=3.0)
         by_loss = sorted(range(10, 40), key=observations.levels[0].loss)
         waiting = [by_loss[-1], by_loss[0], by_loss[15]]
         assert chosen(MODEL, observations, space, waiting, paid=0.99, seed=seed) == 1
 
 
-def test_a_new_one_starts_where_those_that_wait_disappoint():
-    """And one of those goes on all the same if it has to; so does the less bad one."""
+def test_a_new_configuration_beats_bad_paused_ones():
+    """If one of the paused ones must be promoted, it is the better one."""
     for seed in range(5):
-        space, observations = climbing(seed, last=3.0)
+        space, observations = two_levels(seed, last=3.0)
         assert not isinstance(chosen(MODEL, observations, space, [40], seed=seed), int)
         best = min(range(10, 40), key=observations.levels[0].loss)
         assert chosen(MODEL, observations, space, [40, best], start=None, seed=seed) == 1
 
 
-def test_what_is_left_to_pay_counts():
-    """Of two that promise the same, the one that is nearer to its end goes on."""
+def test_the_lower_remaining_cost_wins():
+    """Of two equally good configurations, the one nearer to its full training is promoted."""
     space = floats(1)
     vectors = np.array([[0.1], [0.5], [0.5000001], [0.9], *np.linspace(0, 1, 9)[:, None]])
     tells = [(0, i, float(bowl(vectors[i : i + 1])[0])) for i in range(len(vectors))]
-    observations = told(vectors, [*tells, (1, 0, 0.3), (1, 3, 0.5)], num_levels=2)
-    for remaining_cost, place in (([0.9, 0.1], 1), ([0.1, 0.9], 0)):
-        assert MODEL.choose(observations, space, np.random.default_rng(0), [1, 2], remaining_cost, None) == place
+    observations = observed(vectors, [*tells, (1, 0, 0.3), (1, 3, 0.5)], num_levels=2)
+    for remaining_cost, best in (([0.9, 0.1], 1), ([0.1, 0.9], 0)):
+        assert MODEL.choose(observations, space, np.random.default_rng(0), [1, 2], remaining_cost, None) == best
 
 
-def test_starts_at_the_full_budget_do_not_see_what_is_below():
-    """Whatever the small budgets said, the proposal is the same."""
-    space, _ = climbing()
+def test_direct_starts_ignore_smaller_budgets():
+    """The proposal is the same for any results there."""
+    space, _ = two_levels()
     vectors, _ = space.sample(np.random.default_rng(0), 41)
     full = [(1, i, float(loss)) for i, loss in enumerate(bowl(vectors[:10]))]
     proposals = [
-        chosen(MODEL, told(vectors, [*((0, i, low(i)) for i in range(41)), *full], num_levels=2), space, [], start=1)
+        chosen(
+            MODEL, observed(vectors, [*((0, i, low(i)) for i in range(41)), *full], num_levels=2), space, [], start=1
+        )
         for low in (float, lambda i: -float(i))
     ]
     assert np.array_equal(proposals[0].vectors, proposals[1].vectors)
@@ -325,23 +327,23 @@ def test_starts_at_the_full_budget_do_not_see_what_is_below():
 
 
 @pytest.mark.parametrize("num_full", [0, 2, 3])
-def test_with_few_full_results_starts_there_are_random_or_beside_others_believe_what_is_below(num_full):
-    """Alone one can wait for the three; many workers would have as many random ones by then."""
+def test_direct_starts_with_few_full_results(num_full):
+    """Below three full results, they are random; or based on all results if trials are pending."""
     space = floats(2)
     vectors, _ = space.sample(np.random.default_rng(0), 41)
     tells = [(0, i, float(loss)) for i, loss in enumerate(bowl(vectors))]
     full = [(1, i, tells[i][2]) for i in range(num_full)]
-    alone, beside = (
-        chosen(MODEL, told(vectors, [*tells, *full], num_levels=2, pending=pending), space, [], start=1)
+    alone, with_pending = (
+        chosen(MODEL, observed(vectors, [*tells, *full], num_levels=2, pending=pending), space, [], start=1)
         for pending in ((), (40,))
     )
     assert len(alone.vectors) == (0 if num_full < 3 else MODEL.num_candidates)
-    assert beside.facts.points == (41 + num_full if num_full < 3 else 3)
-    assert len(beside.vectors) == MODEL.num_candidates
+    assert with_pending.facts.points == (41 + num_full if num_full < 3 else 3)
+    assert len(with_pending.vectors) == MODEL.num_candidates
 
 
-def test_cheap_results_that_mislead_are_left_out_once_the_full_ones_show_it():
-    """Below, everything is noise of a large scale; above, a bowl without any. The control never doubts."""
+def test_misleading_small_budgets_are_ignored_in_time():
+    """The small budget is pure noise, the full one a noiseless bowl. The control never ignores a budget."""
     space = floats(4)
     gains = []
     for seed in range(12):
@@ -349,13 +351,13 @@ def test_cheap_results_that_mislead_are_left_out_once_the_full_ones_show_it():
         vectors, _ = space.sample(rng, 120)
         tells = [(0, i, float(2 * rng.random())) for i in range(120)]
         tells += [(1, i, float(loss)) for i, loss in enumerate(bowl(vectors[:30]))]
-        observations = told(vectors, tells, num_levels=2)
+        observations = observed(vectors, tells, num_levels=2)
         one, other = (first(replace(MODEL, doubt=doubt), observations, space, seed) for doubt in (2.0, np.inf))
         gains.append(bowl(other[None])[0] / bowl(one[None])[0])
     assert stats.gmean(gains) > 3
 
 
-def test_cheap_results_that_help_are_not_left_out():
+def test_helpful_small_budgets_are_not_ignored():
     space = floats(3)
     for seed in range(5):
         observations = observations_of(space, 90, num_levels=2, seed=seed)
@@ -363,6 +365,6 @@ def test_cheap_results_that_help_are_not_left_out():
         assert np.array_equal(one, other)
 
 
-def test_it_leaves_the_choice_to_the_schedule_when_results_are_many():
-    space, observations = climbing()
+def test_the_schedule_chooses_above_max_results():
+    space, observations = two_levels()
     assert chosen(replace(MODEL, max_results=50), observations, space, [40]) is None

@@ -1,4 +1,4 @@
-"""The model as HpBandSter codes it, against statsmodels' own kernels and scipy's truncated normal."""
+"""HpBandSter's model against statsmodels' kernels and scipy's truncated normal."""
 
 from math import inf
 
@@ -12,7 +12,7 @@ from scipy import stats
 from bohb.models import HpBandSterModel
 from bohb.models.hpbandster import FLOOR, _impute, _Kernels, _rank, _Scale
 from bohb.space import Space
-from tests.models.told import floats, sampled, statsmodels_kde, told
+from tests.models.observed import floats, observed, sampled, statsmodels_kde
 from tests.strategies import SPACES
 
 MODEL = HpBandSterModel(random_fraction=0)
@@ -27,7 +27,7 @@ def propose(observations, space, model=MODEL, seed=0):
 
 @pytest.mark.parametrize("d", [1, 2, 5])
 def test_the_model_starts_at_twice_n_min_results(d):
-    """Both sets need more than d rows, so 2 (d + 1) results and not the paper's d + 3."""
+    """Both sets need more than d rows, so the model needs 2 (d + 1) results, unlike the paper's d + 3."""
     space, n = floats(d), 2 * (d + 1)
     assert propose(sampled(space, np.arange(n - 1.0).tolist()), space).facts.reason == "too few results"
     facts = propose(sampled(space, np.arange(float(n)).tolist()), space).facts
@@ -35,8 +35,8 @@ def test_the_model_starts_at_twice_n_min_results(d):
 
 
 @given(st.integers(1, 6), st.integers(0, 200))
-def test_the_sets_are_those_of_the_code(d, more):
-    """n_good = max(N_min, 15 n // 100), n_bad = max(N_min, 85 n // 100), the bad ones right after the good ones."""
+def test_the_set_sizes_are_those_of_hpbandster(d, more):
+    """n_good = max(N_min, 15 n // 100); n_bad = max(N_min, 85 n // 100), counted from the last good one."""
     n = 2 * (d + 1) + more
     space = floats(d)
     facts = propose(sampled(space, np.arange(float(n)).tolist()), space).facts
@@ -45,8 +45,8 @@ def test_the_sets_are_those_of_the_code(d, more):
     assert facts.bad == len(range(n)[n_good : n_good + n_bad])
 
 
-def test_the_bad_ones_follow_the_good_ones():
-    """Without overlap: the score is that of the two sets, fitted by statsmodels."""
+def test_good_and_bad_do_not_overlap():
+    """The score is that of two disjoint sets, fitted by statsmodels."""
     space, losses = floats(2), np.random.default_rng(1).random(40).tolist()
     observations = sampled(space, losses)
     ranked = sorted(range(40), key=lambda i: losses[i])
@@ -66,12 +66,12 @@ def test_a_failure_is_bad_and_never_good():
     assert facts.bad == 28
 
 
-def test_the_largest_budget_with_enough_results_counts_alone():
+def test_only_the_largest_budget_with_enough_results_counts():
     space = floats(1)
     vectors, _ = space.sample(np.random.default_rng(0), 30)
     for at_top, level in ((3, 0), (4, 1)):
         tells = [(0, i, float(i)) for i in range(30)] + [(1, i, float(i)) for i in range(at_top)]
-        assert propose(told(vectors, tells, num_levels=2), space).facts.level == level
+        assert propose(observed(vectors, tells, num_levels=2), space).facts.level == level
 
 
 # --- densities ------------------------------------------------------------------------------------------------------
@@ -85,9 +85,9 @@ def kernels(points, choices, minimum=1e-3):
 @pytest.mark.parametrize("choices", [[0], [0, 0, 0], [2], [2, 0], [3, 0, 5], [10, 10], [4, 4, 0, 0]])
 @pytest.mark.parametrize("seed", range(5))
 def test_densities_are_those_of_statsmodels(choices, seed):
-    """To 1e-12, with the same bandwidths: valid ones, and those beyond (c - 1) / c that make densities negative.
+    """They agree to 1e-12, also for bandwidths above (c - 1) / c, which make densities negative.
 
-    The number of choices is in both that of the distinct values in the data, not the declared one.
+    Both count only the choices in the data, not all that are declared.
     """
     rng = np.random.default_rng(seed)
     columns = [rng.integers(c, size=(2, 30)) if c else rng.random((2, 30)) for c in choices]
@@ -102,8 +102,8 @@ def test_densities_are_those_of_statsmodels(choices, seed):
         assert (mine.pdf(queries) < 0).any()
 
 
-def test_a_choice_that_was_never_seen_beside_a_single_one_has_an_infinite_density():
-    """HpBandSter divides by the number of choices seen minus one; so does statsmodels, with a warning."""
+def test_an_unseen_choice_beside_one_seen_has_infinite_density():
+    """HpBandSter and statsmodels divide by the number of choices seen, minus one."""
     points = np.array([[1.0, 0.2], [1.0, 0.4], [1.0, 0.6]])
     queries = np.array([[1.0, 0.3], [2.0, 0.3]])
     mine = kernels(points, [3, 0])
@@ -114,7 +114,7 @@ def test_a_choice_that_was_never_seen_beside_a_single_one_has_an_infinite_densit
     assert mine.pdf(queries) == pytest.approx(expected)
 
 
-def test_bandwidths_have_a_floor():
+def test_bandwidths_are_at_least_the_minimum():
     assert kernels(np.full((5, 2), 0.5), [0, 0], 1e-3).bandwidths.tolist() == [1e-3, 1e-3]
     assert kernels(np.full((5, 2), 0.5), [0, 0], 0.25).bandwidths.tolist() == [0.25, 0.25]
 
@@ -124,8 +124,8 @@ def test_bandwidths_have_a_floor():
 
 @pytest.mark.parametrize("centre", [0.0, 0.3, 0.99])
 @pytest.mark.parametrize("bandwidth", [0.001, 0.1, 0.5])
-def test_numbers_are_drawn_from_scipys_truncated_normal(centre, bandwidth):
-    """Three bandwidths wide, on [0, 1]; the control, twice as wide, does not fit."""
+def test_numbers_are_drawn_from_a_truncated_normal(centre, bandwidth):
+    """Its scale is three bandwidths, on [0, 1]. Twice that scale does not fit."""
     drawn = _Kernels(np.array([[centre]]), np.array([bandwidth]), np.array([0])).sample(
         np.random.default_rng(1), 4000, 3.0
     )
@@ -141,7 +141,7 @@ def test_numbers_are_drawn_from_scipys_truncated_normal(centre, bandwidth):
 
 @pytest.mark.parametrize("bandwidth", [0.001, 0.3, 0.8, 1.7])
 def test_a_choice_is_kept_or_drawn_from_all(bandwidth):
-    """Kept with probability 1 - h, else uniform over all declared choices, not widened; with h > 1 always uniform."""
+    """It is kept with probability 1 - h, else uniform over all declared choices; h is not widened."""
     drawn = _Kernels(np.array([[2.0]]), np.array([bandwidth]), np.array([5])).sample(
         np.random.default_rng(1), 20000, 3.0
     )
@@ -154,19 +154,19 @@ def test_a_choice_is_kept_or_drawn_from_all(bandwidth):
 
     assert counts.sum() == 20000
     assert stats.chisquare(counts, probabilities(bandwidth)).pvalue > 0.01
-    if 0.1 < bandwidth < 1:  # the control: were it widened like the others, it would be uniform
+    if 0.1 < bandwidth < 1:  # the control: a widened bandwidth would make it uniform
         assert stats.chisquare(counts, probabilities(3 * bandwidth)).pvalue < 1e-6
 
 
-def test_every_point_is_the_centre_of_as_many_candidates():
+def test_candidates_are_drawn_around_every_point_alike():
     points = np.linspace(0.05, 0.95, 10)[:, None]
     drawn = _Kernels(points, np.array([1e-3]), np.array([0])).sample(np.random.default_rng(1), 5000, 3.0)
     counts = np.bincount(np.abs(drawn - points.T).argmin(axis=1), minlength=10)
     assert stats.chisquare(counts).pvalue > 0.01
 
 
-def test_grids_lie_on_configspaces_unit_interval():
-    """The first and the last value on 0 and 1 exactly, and back."""
+def test_grids_map_to_the_unit_interval_of_configspace():
+    """The first and the last value map to exactly 0 and 1, and back."""
     space = Space(
         {
             "n": Integer("n", (3, 7)),
@@ -201,14 +201,14 @@ def test_negative_and_tiny_densities_are_floored():
 
 @pytest.mark.parametrize("unscored", [inf, np.nan])
 def test_the_first_unscored_candidate_wins(unscored):
-    """Kept from the original: a score that is not finite, while l is, is taken at once and not compared."""
+    """Kept from the original: a score that is not finite although l is wins without a comparison."""
     order, score = _rank(np.array([1.0, 1.0, 1.0, 9.0]), np.array([1.0, unscored, unscored, 0.1]))
     assert order.tolist() == [1, 3, 0, 2]
     assert score == 0.0
 
 
 def test_an_infinite_good_density_wins_by_its_score():
-    """There l is not finite, so the quirk above does not apply: g / l is 0, the smallest of all."""
+    """Here l is not finite, so the rule above does not apply: g / l is 0, the smallest of all."""
     order, score = _rank(np.array([1.0, inf]), np.array([1.0, 1.0]))
     assert order.tolist() == [1, 0]
     assert score == 0.0
@@ -217,8 +217,8 @@ def test_an_infinite_good_density_wins_by_its_score():
 # --- inactive parameters ---------------------------------------------------------------------------------------------
 
 
-def test_gaps_are_filled_from_rows_of_the_same_set():
-    """Together: the gaps of a row come from one other row, as far as that one has values."""
+def test_inactive_values_come_from_rows_of_the_same_set():
+    """All gaps of a row are filled from one other row, as far as that row has values."""
     gap = np.nan
     points = np.array([[0.1, gap, gap], [0.2, 0.25, 1.0], [0.3, 0.35, 2.0], [gap, 0.5, 0.0]])
     for seed in range(30):
@@ -228,16 +228,16 @@ def test_gaps_are_filled_from_rows_of_the_same_set():
         assert filled[3, 0] in (0.1, 0.2, 0.3)  # the original skips the first column
 
 
-def test_what_nobody_has_is_drawn_at_random():
+def test_a_column_without_values_is_filled_at_random():
     points = np.column_stack([np.full(4, np.nan), np.full(4, np.nan), np.arange(4.0)])
     filled = _impute(points, np.array([0, 3, 0]), np.random.default_rng(0))
     assert ((filled[:, 0] >= 0) & (filled[:, 0] < 1)).all()
     assert set(filled[:, 1]) <= {0.0, 1.0, 2.0}
-    assert np.isnan(points[:, :2]).all()  # the argument is as it was
+    assert np.isnan(points[:, :2]).all()  # the argument did not change
 
 
-def test_conditional_parameters_do_no_harm():
-    """Every candidate has a value for every parameter; which are inactive is for the space to say."""
+def test_candidates_are_complete_despite_conditions():
+    """Each has a value for every parameter. The space decides which are inactive."""
     space = Space(SPACES["mixed"]())
     for seed in range(10):
         observations = sampled(space, np.random.default_rng(seed).random(40).tolist(), seed=seed)

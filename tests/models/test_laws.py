@@ -1,4 +1,4 @@
-"""What every model keeps to."""
+"""The laws of all models."""
 
 import json
 from math import inf, isfinite
@@ -13,7 +13,7 @@ from scipy import stats
 from bohb.facts import Facts
 from bohb.models import ExpectedImprovementModel, HpBandSterModel, PaperModel, PooledDensityModel, RandomModel
 from bohb.space import Space
-from tests.models.told import floats, sampled, tellings, told
+from tests.models.observed import floats, observed, sampled, tell_lists
 from tests.strategies import SPACES
 
 RATIOS = [HpBandSterModel(random_fraction=0), PaperModel(random_fraction=0), PooledDensityModel(random_fraction=0)]
@@ -36,7 +36,7 @@ def same(one, two):
 
 
 def many(space, losses, *, seed=0, num_levels=3):
-    """Observations at several levels, fewer at the upper ones."""
+    """Return vectors, and tells at several levels, fewer at the upper ones."""
     rng = np.random.default_rng(seed)
     vectors, _ = space.sample(rng, len(losses))
     tells = [
@@ -46,39 +46,39 @@ def many(space, losses, *, seed=0, num_levels=3):
 
 
 @every_model
-@given(tellings(max_configs=40, min_size=20), st.randoms(use_true_random=False))
+@given(tell_lists(max_configs=40, min_size=20), st.randoms(use_true_random=False))
 def test_proposals_do_not_depend_on_the_order_of_the_tells(model, tells, random):
     vectors, _ = FLOATS.sample(np.random.default_rng(0), 40)
     same(
         *(
-            proposal(model, told(vectors, order, num_levels=3), FLOATS)
+            proposal(model, observed(vectors, order, num_levels=3), FLOATS)
             for order in (tells, random.sample(tells, len(tells)))
         )
     )
 
 
 @by_ranks
-@given(tellings(max_configs=40, min_size=20), st.lists(st.floats(0.1, 100), min_size=60, max_size=60))
-def test_proposals_depend_on_ranks_alone(model, tells, steps):
-    """Under any strictly increasing transform of the losses; ties stay ties and failures failures."""
+@given(tell_lists(max_configs=40, min_size=20), st.lists(st.floats(0.1, 100), min_size=60, max_size=60))
+def test_proposals_depend_only_on_the_order_of_losses(model, tells, steps):
+    """A strictly increasing transform of the losses changes nothing."""
     vectors, _ = FLOATS.sample(np.random.default_rng(0), 40)
     values = sorted({loss for *_, loss in tells if isfinite(loss)})
     raised = dict(zip(values, np.cumsum(steps).tolist(), strict=False)) | {inf: inf}
     transformed = [(level, i, raised[loss]) for level, i, loss in tells]
-    same(*(proposal(model, told(vectors, each, num_levels=3), FLOATS) for each in (tells, transformed)))
+    same(*(proposal(model, observed(vectors, each, num_levels=3), FLOATS) for each in (tells, transformed)))
 
 
 @every_model
-def test_the_same_generator_gives_the_same_proposal(model):
+def test_the_same_seed_gives_the_same_proposal(model):
     vectors, tells = many(MIXED, np.random.default_rng(1).random(60).tolist())
-    observations = told(vectors, tells, num_levels=3)
+    observations = observed(vectors, tells, num_levels=3)
     same(proposal(model, observations, MIXED), proposal(model, observations, MIXED))
 
 
 @fitted
-def test_another_generator_gives_another_proposal(model):
+def test_another_seed_gives_another_proposal(model):
     vectors, tells = many(MIXED, np.random.default_rng(1).random(60).tolist())
-    observations = told(vectors, tells, num_levels=3)
+    observations = observed(vectors, tells, num_levels=3)
     one, two = proposal(model, observations, MIXED, 1), proposal(model, observations, MIXED, 2)
     assert not np.array_equal(one.vectors, two.vectors, equal_nan=True)
 
@@ -86,7 +86,7 @@ def test_another_generator_gives_another_proposal(model):
 @every_model
 def test_proposing_changes_nothing(model):
     vectors, tells = many(MIXED, np.random.default_rng(1).random(60).tolist())
-    one, two = (told(vectors, tells, num_levels=3, pending=[1, 2]) for _ in range(2))
+    one, two = (observed(vectors, tells, num_levels=3, pending=[1, 2]) for _ in range(2))
     for seed in range(3):
         proposal(model, one, MIXED, seed)
     for mine, untouched in zip(one.levels, two.levels, strict=True):
@@ -99,9 +99,9 @@ def test_proposing_changes_nothing(model):
 @fitted
 @pytest.mark.parametrize("name", sorted(SPACES))
 def test_candidates_lie_in_the_space(model, name):
-    """Snapped to the grid and freed of inactive values, each is a configuration that ConfigSpace itself accepts.
+    """Once snapped and deactivated, each is a configuration that ConfigSpace accepts.
 
-    Forbidden combinations are left to the optimizer, which skips them.
+    The optimizer skips forbidden candidates, so a model may propose them.
     """
     source = SPACES[name]()
     space = Space(source)
@@ -127,28 +127,32 @@ def test_the_score_of_the_first_candidate_is_reported(model):
 
 
 @ratios
-def test_a_ratio_says_what_it_rests_on(model):
+def test_a_density_ratio_reports_its_budget_and_sets(model):
     observations = sampled(MIXED, np.random.default_rng(0).random(60).tolist())
     facts = proposal(model, observations, MIXED).facts
     assert None not in (facts.level, facts.good, facts.bad)
 
 
 @fitted
-def test_without_results_there_is_no_candidate_and_a_reason(model):
-    for observations in (sampled(FLOATS, []), sampled(FLOATS, [0.5]), sampled(FLOATS, [inf] * 50)):
+def test_too_few_results_give_a_reason_and_no_candidate(model):
+    for observations in (
+        sampled(FLOATS, []),
+        sampled(FLOATS, [0.5]),
+        sampled(FLOATS, [inf] * 50),
+    ):
         answer = proposal(model, observations, FLOATS)
         assert answer.vectors.shape == (0, 3)
         assert answer.facts.reason == "too few results"
         assert Facts.from_json(json.loads(json.dumps(answer.facts.to_json()))) == answer.facts
 
 
-def test_the_uniform_model_never_has_a_candidate():
+def test_the_random_model_never_has_a_candidate():
     assert not len(proposal(RandomModel(), sampled(FLOATS, [0.1] * 100), FLOATS).vectors)
 
 
 @pytest.mark.parametrize("kind", [HpBandSterModel, PaperModel, PooledDensityModel, ExpectedImprovementModel])
 @pytest.mark.parametrize("share", [0.0, 1 / 3, 1.0])
-def test_the_random_share_is_as_set(kind, share):
+def test_random_proposals_have_the_share_that_was_set(kind, share):
     space, model = floats(1), kind(random_fraction=share)
     observations = sampled(space, np.arange(20.0).tolist())
     rng = np.random.default_rng(0)
@@ -162,7 +166,7 @@ def test_the_random_share_is_as_set(kind, share):
 
 @fitted
 @pytest.mark.parametrize("name", ["all equal", "constant parameter", "one choice seen"])
-def test_degenerate_results_still_make_finite_proposals(model, name):
+def test_degenerate_results_give_finite_proposals(model, name):
     rng = np.random.default_rng(0)
     space = Space(
         {"x": (0.0, 1.0), "n": (1, 3), "c": Categorical("c", ["a", "b", "c"]), "k": Categorical("k", ["only"])}
@@ -172,16 +176,16 @@ def test_degenerate_results_still_make_finite_proposals(model, name):
     if name != "all equal":
         column["c" if name == "one choice seen" else "x"][:] = column["c" if name == "one choice seen" else "x"][0]
     losses = [0.5] * 60 if name == "all equal" else rng.random(60).tolist()
-    answer = proposal(model, told(vectors, [(0, i, loss) for i, loss in enumerate(losses)]), space)
+    answer = proposal(model, observed(vectors, [(0, i, loss) for i, loss in enumerate(losses)]), space)
     assert np.isfinite(answer.vectors).all()
     assert isfinite(answer.facts.score)
 
 
-# --- a model is worth having ----------------------------------------------------------------------------------------
+# --- models beat random configurations ------------------------------------------------------------------------------
 
 
 def advantages(model, *, shuffled):
-    """For each of 30 random data sets: how much lower the proposal's loss is than that of a random configuration."""
+    """Return, for each of 30 data sets, the mean loss of random configurations minus that of the proposals."""
     space = Space({"x": Float("x", (0, 1)), "y": Float("y", (-5, 5)), "c": Categorical("c", ["a", "b", "c", "d"])})
     columns = [space.names.index(name) for name in ("x", "y", "c")]
 
@@ -196,7 +200,7 @@ def advantages(model, *, shuffled):
         losses = loss(vectors)
         if shuffled:
             losses = rng.permutation(losses)
-        observations = told(vectors, [(0, i, value) for i, value in enumerate(losses.tolist())])
+        observations = observed(vectors, [(0, i, value) for i, value in enumerate(losses.tolist())])
         proposed = np.array([model.propose(observations, space, rng).vectors[0] for _ in range(4)])
         rows.append(loss(space.sample(rng, 200)[0]).mean() - loss(proposed).mean())
     return np.array(rows)
@@ -204,6 +208,6 @@ def advantages(model, *, shuffled):
 
 @fitted
 def test_proposals_beat_random_configurations(model):
-    """On a bowl with a categorical step, by far more than chance; and not at all if the losses are shuffled."""
+    """On a bowl with a categorical step they clearly do. With shuffled losses they must not."""
     assert stats.ttest_1samp(advantages(model, shuffled=False), 0, alternative="greater").pvalue < 1e-6
     assert stats.ttest_1samp(advantages(model, shuffled=True), 0, alternative="greater").pvalue > 0.01

@@ -1,4 +1,4 @@
-"""The record that models read equals one that is computed from scratch, whatever the order of the tells."""
+"""The observations equal ones computed from scratch, for any order of the tells."""
 
 from math import inf, isfinite
 
@@ -10,7 +10,7 @@ from scipy.stats import kendalltau
 
 from bohb.models.observations import ids
 from bohb.models.rank_agreement import MAX_PAIRS, rank_agreement
-from tests.models.told import World, tellings, told
+from tests.models.observed import Recorder, observed, tell_lists
 
 VECTORS = np.arange(50.0).reshape(25, 2)
 
@@ -19,9 +19,9 @@ def largest(tells, config_id):
     return max(level for level, other, _ in tells if other == config_id)
 
 
-@given(tellings())
-def test_the_record_equals_one_computed_from_scratch(tells):
-    observations = told(VECTORS, tells, num_levels=3)
+@given(tell_lists())
+def test_observations_equal_those_computed_from_scratch(tells):
+    observations = observed(VECTORS, tells, num_levels=3)
     for level, here in enumerate(observations.levels):
         at_level = {config_id: loss for other, config_id, loss in tells if other == level}
         below = {config_id: loss for other, config_id, loss in tells if other == level - 1}
@@ -43,38 +43,37 @@ def test_the_record_equals_one_computed_from_scratch(tells):
     )
 
 
-@given(tellings(), st.randoms(use_true_random=False))
-def test_the_record_does_not_depend_on_the_order_of_the_tells(tells, random):
+@given(tell_lists(), st.randoms(use_true_random=False))
+def test_observations_do_not_depend_on_the_order_of_tells(tells, random):
     shuffled = random.sample(tells, len(tells))
-    one, two = (told(VECTORS, order, num_levels=3) for order in (tells, shuffled))
+    one, two = (observed(VECTORS, order, num_levels=3) for order in (tells, shuffled))
     for here, there in zip(one.levels, two.levels, strict=True):
         assert (here.told, here.highest, here.shared) == (there.told, there.highest, there.shared)
     assert one.failed == two.failed
 
 
-@given(tellings())
-def test_every_configuration_stands_in_exactly_one_place(tells):
-    """At the largest level where it was told: among the successes there, or among the failures."""
-    observations = told(VECTORS, tells, num_levels=3)
-    standing = [config_id for here in observations.levels for _, config_id in here.highest] + ids(observations.failed)
-    assert sorted(standing) == sorted({config_id for _, config_id, _ in tells})
+@given(tell_lists())
+def test_each_configuration_is_listed_once_at_its_largest_level(tells):
+    """It is in `highest` of that level, or in `failed`."""
+    observations = observed(VECTORS, tells, num_levels=3)
+    listed = [config_id for here in observations.levels for _, config_id in here.highest] + ids(observations.failed)
+    assert sorted(listed) == sorted({config_id for _, config_id, _ in tells})
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), max_size=18, unique=True), st.data())
-def test_pending_configurations_are_counted(asked, data):
-    """Pending at two budgets at once, a configuration is pending until both have ended."""
-    world = World(VECTORS, num_levels=3)
+def test_a_configuration_is_pending_until_its_last_trial_ends(asked, data):
+    recorder = Recorder(VECTORS, num_levels=3)
     for level, config_id in asked:
-        world.ask(level, config_id)
+        recorder.ask(level, config_id)
     settled = data.draw(st.permutations(asked))[: data.draw(st.integers(0, len(asked)))]
     for level, config_id in settled:
-        world.tell(level, config_id, 0.5)
-    assert world.observations.pending == sorted({config_id for _, config_id in set(asked) - set(settled)})
+        recorder.tell(level, config_id, 0.5)
+    assert recorder.observations.pending == sorted({config_id for _, config_id in set(asked) - set(settled)})
 
 
-def test_vectors_are_copies_in_the_order_of_the_ids():
+def test_vectors_are_copies_in_the_order_of_ids():
     vectors = np.random.default_rng(0).random((200, 3))  # more than the first buffer holds
-    observations = told(vectors, [])
+    observations = observed(vectors, [])
     assert np.array_equal(observations.vectors([150, 3, 199, 3]), vectors[[150, 3, 199, 3]])
     observations.vectors([0])[:] = 7
     assert np.array_equal(observations.vectors(range(200)), vectors)
@@ -82,21 +81,21 @@ def test_vectors_are_copies_in_the_order_of_the_ids():
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_rank_agreement_is_kendalls_tau_where_nothing_is_tied(seed):
+def test_rank_agreement_is_kendalls_tau_without_ties(seed):
     rng = np.random.default_rng(seed)
     num = int(rng.integers(2, MAX_PAIRS))
     x = rng.random(num)
     y = x + rng.normal(size=num) * rng.choice([0.01, 0.3, 10])
     tells = [(0, i, loss) for i, loss in enumerate(x)] + [(1, i, loss) for i, loss in enumerate(y)]
-    tau, num_pairs = rank_agreement(told(np.zeros((num, 1)), tells, num_levels=2), 1)
+    tau, num_pairs = rank_agreement(observed(np.zeros((num, 1)), tells, num_levels=2), 1)
     assert tau == pytest.approx(kendalltau(x, y).statistic, abs=1e-12)
     assert num_pairs == num
 
 
-@given(tellings(num_levels=2, losses=st.one_of(st.integers(0, 9).map(float), st.just(inf))))
-def test_rank_agreement_with_ties_and_failures_is_the_mean_agreement(tells):
-    """Tau-a: of all pairs that succeeded at both levels, the share ordered alike minus the share ordered otherwise."""
-    observations = told(VECTORS, tells, num_levels=2)
+@given(tell_lists(num_levels=2, losses=st.one_of(st.integers(0, 9).map(float), st.just(inf))))
+def test_rank_agreement_with_ties_is_tau_a(tells):
+    """Tau-a is the share of concordant pairs minus the share of discordant ones; failures do not count."""
+    observations = observed(VECTORS, tells, num_levels=2)
     losses = [{i: loss for other, i, loss in tells if other == level and loss < inf} for level in (0, 1)]
     both = sorted(losses[0].keys() & losses[1].keys())
     pairs = [(i, j) for i in both for j in both if i < j]
@@ -106,20 +105,19 @@ def test_rank_agreement_with_ties_and_failures_is_the_mean_agreement(tells):
     assert tau == pytest.approx(np.mean(signs) if pairs else 0.0)
 
 
-def test_rank_agreement_looks_at_the_latest_configurations_only():
+def test_rank_agreement_uses_only_the_latest_configurations():
     """The first hundred disagree, the last agree."""
     num = 100 + MAX_PAIRS
     tells = [(0, i, float(i)) for i in range(num)] + [(1, i, float(i if i >= 100 else -i)) for i in range(num)]
-    assert rank_agreement(told(np.zeros((num, 1)), tells, num_levels=2), 1) == (1.0, MAX_PAIRS)
+    assert rank_agreement(observed(np.zeros((num, 1)), tells, num_levels=2), 1) == (1.0, MAX_PAIRS)
 
 
-@given(tellings(num_levels=3))
-def test_rank_agreement_is_up_to_date_however_often_it_was_asked(tells):
-    """What is kept of an earlier answer never outlives it."""
-    world = World(VECTORS, num_levels=3)
+@given(tell_lists(num_levels=3))
+def test_cached_rank_agreement_is_never_stale(tells):
+    recorder = Recorder(VECTORS, num_levels=3)
     for i, tell in enumerate(tells):
-        world.tell(*tell)
-        fresh = told(VECTORS, tells[: i + 1], num_levels=3)
-        assert [rank_agreement(world.observations, upper) for upper in (1, 2)] == [
+        recorder.tell(*tell)
+        fresh = observed(VECTORS, tells[: i + 1], num_levels=3)
+        assert [rank_agreement(recorder.observations, upper) for upper in (1, 2)] == [
             rank_agreement(fresh, upper) for upper in (1, 2)
         ]

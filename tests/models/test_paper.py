@@ -1,4 +1,4 @@
-"""The model of the paper against a slow reading of Algorithm 2, with statsmodels and scipy as independent sources."""
+"""The model of the paper against a literal reading of Algorithm 2, with statsmodels and scipy as references."""
 
 import math
 import warnings
@@ -14,7 +14,7 @@ from bohb.facts import Facts
 from bohb.models import PaperModel
 from bohb.models.paper import split
 from bohb.space import Space
-from tests.models.told import LOSSES, floats, sampled, statsmodels_kde, told
+from tests.models.observed import LOSSES, floats, observed, sampled, statsmodels_kde
 from tests.strategies import SPACES
 
 MODEL = PaperModel(random_fraction=0)
@@ -36,23 +36,23 @@ def test_the_model_starts_at_n_min_plus_2_results(d):
     assert len(propose(enough, space).vectors) == 64
 
 
-def test_parameters_with_one_value_do_not_count():
+def test_constant_parameters_do_not_count_as_dimensions():
     space = Space({"x": (0.0, 1.0), "k": ["only"]})
     assert len(propose(sampled(space, [0.1, 0.2, 0.3, 0.4]), space).vectors) == 64
 
 
 @pytest.mark.parametrize(("at_top", "level"), [(0, 0), (5, 0), (6, 2)])
-def test_the_largest_budget_with_enough_results_counts_alone(at_top, level):
-    """d = 3, so six results: with five at the top the model stays below, although level 1 has none at all."""
+def test_only_the_largest_budget_with_enough_results_counts(at_top, level):
+    """With d = 3 a level needs six results. Level 1 has no results and is skipped."""
     space = floats(3)
     vectors, _ = space.sample(np.random.default_rng(0), 40)
     tells = [(0, i, float(i)) for i in range(40)] + [(2, i, float(-i)) for i in range(at_top)]
-    facts = propose(told(vectors, tells, num_levels=3), space).facts
+    facts = propose(observed(vectors, tells, num_levels=3), space).facts
     assert facts.level == level
     assert facts.good + facts.bad <= max(at_top, 40)
 
 
-def test_failures_count_as_results_but_a_model_needs_n_min_successes():
+def test_the_model_needs_n_min_successes():
     space = floats(3)
     assert propose(sampled(space, [0.1, 0.2, 0.3, inf, inf, inf, inf]), space).facts.reason == "too few results"
     facts = propose(sampled(space, [0.1, 0.2, 0.3, 0.4, inf, inf, inf]), space).facts
@@ -63,8 +63,8 @@ def test_failures_count_as_results_but_a_model_needs_n_min_successes():
 
 
 @given(st.lists(LOSSES, min_size=4, max_size=80), st.integers(2, 12), st.sampled_from([0.1, 0.15, 0.25, 0.5]))
-def test_the_split_is_that_of_section_4_1(losses, n_min, q):
-    """N_l = max(N_min, floor(q N)) best and N_g = max(N_min, N - N_l) worst; but a failure is never good."""
+def test_good_and_bad_follow_section_4_1(losses, n_min, q):
+    """N_l = max(N_min, floor(q N)) best and N_g = max(N_min, N - N_l) worst, but a failure is never good."""
     level = sampled(floats(1), losses).levels[0]
     ranked = sorted(range(len(losses)), key=lambda i: (losses[i], i))
     n_l = max(n_min, math.floor(q * len(losses)))
@@ -74,8 +74,8 @@ def test_the_split_is_that_of_section_4_1(losses, n_min, q):
     assert bad == ranked[max(len(losses) - n_g, 0) :]
 
 
-def test_while_results_are_few_the_two_sets_overlap():
-    """d = 4, so N_min = 5: seven results make five good and five bad ones."""
+def test_good_and_bad_overlap_while_results_are_few():
+    """With d = 4, N_min is 5, so seven results make five good and five bad ones."""
     level = sampled(floats(4), np.arange(7.0).tolist()).levels[0]
     assert split(level, 0.15, 5) == ([0, 1, 2, 3, 4], [2, 3, 4, 5, 6])
     level = sampled(floats(4), np.arange(100.0).tolist()).levels[0]
@@ -85,8 +85,8 @@ def test_while_results_are_few_the_two_sets_overlap():
 # --- candidates -----------------------------------------------------------------------------------------------------
 
 
-def test_candidates_are_ranked_by_the_ratio_of_statsmodels_densities():
-    """On continuous parameters the two densities are `KDEMultivariate` with the bandwidths of Scott's rule."""
+def test_candidates_are_ranked_by_the_density_ratio():
+    """The reference is `KDEMultivariate` on continuous parameters, with the bandwidths of Scott's rule."""
     space, losses = floats(3), np.random.default_rng(3).random(50).tolist()
     observations = sampled(space, losses)
     good, bad = split(observations.levels[0], 0.15, 4)
@@ -102,8 +102,8 @@ def candidates(model, observations, space):
     return np.concatenate([model.propose(observations, space, rng).vectors for _ in range(20)])
 
 
-def test_candidates_come_from_the_good_density_with_widened_bandwidths():
-    """Kolmogorov and Smirnov against scipy's truncated normals, three bandwidths wide; unwidened ones must not fit."""
+def test_candidates_come_from_the_widened_good_density():
+    """They fit scipy's truncated normals with three times the bandwidth, and not those with the plain bandwidth."""
     space, losses = floats(1), np.random.default_rng(3).random(40).tolist()
     observations = sampled(space, losses)
     good, _ = split(observations.levels[0], 0.15, 2)
@@ -126,26 +126,26 @@ def test_candidates_come_from_the_good_density_with_widened_bandwidths():
     )
 
 
-def test_the_number_of_candidates_is_as_set():
+def test_a_proposal_has_num_candidates_candidates():
     space = floats(2)
     observations = sampled(space, np.arange(20.0).tolist())
     assert len(propose(observations, space, PaperModel(random_fraction=0, num_candidates=7)).vectors) == 7
 
 
 def test_a_categorical_bandwidth_stays_valid():
-    """With ten choices the published rule leaves its range; here the score of every candidate stays a ratio."""
+    """With ten choices the published rule leaves the valid range; here scores stay finite."""
     space = Space({f"c{i}": list("abcdefghij") for i in range(3)})
     for seed in range(10):
         losses = np.random.default_rng(seed).random(60).tolist()
         observations = sampled(space, losses, seed=seed)
         answer = propose(observations, space, seed=seed)
         assert np.isfinite(answer.facts.score)
-        assert answer.facts.score > 0  # better than even, since the best of 64 near the good ones
+        assert answer.facts.score > 0  # the best of 64 candidates near the good ones beats an even ratio
 
 
 @pytest.mark.parametrize("rule", ["cv_ml", "cv_ls"])
-def test_cross_validated_bandwidths_are_those_of_statsmodels_and_warn_of_nothing(rule):
-    """Also where parameters are inactive, which cross-validation does not know."""
+def test_cross_validated_bandwidths_are_those_of_statsmodels(rule):
+    """There are no warnings, also with inactive parameters, which cross-validation cannot handle."""
     space, mixed = floats(2), Space(SPACES["mixed"]())
     model = PaperModel(random_fraction=0, bandwidth_rule=rule)
     losses = np.random.default_rng(3).random(25).tolist()
