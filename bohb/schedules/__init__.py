@@ -1,6 +1,6 @@
-"""Schedules decide who is promoted and what comes next, as data; one schedule a file.
+"""Schedules decide how long to train: which configuration is promoted, and where a new one starts.
 
-Write your own: an object with `cycle`, `next` and `start` is a schedule (see `Schedule`).
+Each file holds one schedule. Any object with `cycle`, `next` and `start` is one; see `Schedule` to write your own.
 """
 
 from bohb.schedules.asha import AsynchronousHalving

@@ -1,9 +1,9 @@
-"""Asynchronous successive halving with a cap on promotions: nobody waits for a rung, and no rung over-promotes.
+"""Capped asynchronous halving: no worker waits for a rung, and no rung promotes too many configurations.
 
-Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning" (ASHA), Algorithm 2, promotes whoever stands in
-the top 1/eta of a rung. As results come in the top changes, and in the end more than 1/eta are promoted. Li et al.
+Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning" (ASHA), Algorithm 2, promotes any configuration
+in the top 1/eta of its rung. As results arrive the top changes, so in the end more than 1/eta are promoted. Li et al.
 2022, "Hyper-Tune" (D-ASHA), Algorithm 1, delays a promotion until the promoted share stays within 1/eta and the rung
-has grown to the size that the synchronous rung would have had.
+has as many results as the synchronous rung would have.
 """
 
 import math
@@ -18,11 +18,11 @@ from bohb.schedules.protocol import Promote, Start
 
 @dataclass(frozen=True)
 class AsynchronousHalving:
-    """One bracket that grows without end; promotes from the top rung down, else starts a new configuration.
+    """Capped asynchronous halving in one endless bracket.
 
     Attributes:
-        patience: A rung promotes nobody before it has eta to this power results, or the size of the synchronous rung
-            where that is smaller. The bound keeps the first result at the full budget early for a single worker.
+        patience: A rung needs eta to the power of `patience` results before its first promotion, or the size of the
+            synchronous rung if that is smaller. The limit gives a single worker its first full training early.
     """
 
     patience: int = 2
@@ -32,7 +32,7 @@ class AsynchronousHalving:
         return [endless_bracket(ladder)]
 
     def next(self, brackets: Brackets) -> Start | Promote:
-        """Return the promotion into the highest rung that allows one, else a start in the lowest rung."""
+        """Return a promotion into the highest possible rung, else a start in the lowest rung."""
         if len(brackets):
             for rung in range(len(brackets.ladder) - 1, 0, -1):
                 config_id = self._promotable(brackets, rung)
@@ -40,12 +40,12 @@ class AsynchronousHalving:
                     return Promote(0, rung, config_id)
         return self.start(brackets)
 
-    def start(self, brackets: Brackets) -> Start:  # noqa: ARG002 - there is only one place to start
-        """Return the lowest rung."""
+    def start(self, brackets: Brackets) -> Start:  # noqa: ARG002 - there is only one answer
+        """Return a start in the lowest rung."""
         return Start(0)
 
     def _promotable(self, brackets: Brackets, rung: int) -> int | None:
-        """Return who may enter `rung` now, or None."""
+        """Return the id of the configuration that may enter `rung` now, or None."""
         below, above = brackets[0].rungs[rung - 1], brackets[0].rungs[rung]
         num_finished = len(below.finished)
         eta = brackets.ladder.reduction(rung - 1, rung)
@@ -58,16 +58,16 @@ class AsynchronousHalving:
         return below.waiting[0][1]
 
     def _first_promotion(self, brackets: Brackets, rung: int) -> int:
-        """Return how many results the rung needs before anybody leaves it."""
+        """Return how many results the rung needs before its first promotion."""
         reduction = brackets.ladder.reduction(rung, rung + 1)
         return min(brackets[0].plan.sizes[rung], math.ceil(reduction**self.patience))
 
 
 def endless_bracket(ladder: Ladder) -> BracketPlan:
-    """Return a bracket over the whole ladder that grows without end.
+    """Return an endless bracket over the whole ladder.
 
-    Its sizes are as many below as it takes to promote one to the top; where the reductions are whole numbers these are
-    the sizes of the paper.
+    Its sizes are those that promote one configuration to the top. If the reductions are whole numbers, they are the
+    sizes of the paper.
     """
     sizes = [1]
     for level in reversed(range(len(ladder) - 1)):

@@ -1,4 +1,4 @@
-"""The moves of a search: which configuration entered which rung. The optimizer writes it; schedules read `Brackets`."""
+"""The log of moves: which configuration entered which rung. The optimizer writes it; schedules read `Brackets`."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,16 +14,16 @@ class BracketLog:
     """The moves of a search, and the brackets that follow from them.
 
     Args:
-        schedule: Plans the brackets. If it has a method `is_over`, brackets that are over are closed.
+        schedule: Plans the brackets. If it has a method `is_over`, the log closes the brackets that are over.
         ladder: The ladder.
-        record: What is pending and what was told.
-        capacity: How many configurations the space holds, or None if they cannot be counted.
+        record: The pending trials and the results.
+        capacity: The number of configurations in the space, or None if the space is infinite.
 
     Attributes:
-        view: The brackets, to be read by schedules.
+        view: The brackets as schedules read them.
 
     Raises:
-        SettingError: If the schedule's cycle is empty, or holds anything else than plans over the ladder.
+        SettingError: If the schedule's cycle is empty, or an item is not a plan over the ladder.
     """
 
     def __init__(self, schedule: Schedule, ladder: Ladder, record: Record, capacity: int | None = None) -> None:
@@ -37,7 +37,7 @@ class BracketLog:
         self.view = Brackets(ladder, cycle, capacity, record, self._opened, self._unfinished, self._entered)
 
     def has_rung(self, bracket: int | None, rung: int | None, level: int | None = None) -> bool:
-        """Whether there is such a rung in an opened bracket or the next one, at this level if one is given."""
+        """Whether the bracket is open or the next one, and has this rung, at this level if one is given."""
         if bracket is None or rung is None or not 0 <= bracket <= len(self._opened):
             return False
         levels = self.view.plan(bracket).levels
@@ -48,7 +48,7 @@ class BracketLog:
         return config_id in self._entered[level]
 
     def enter(self, bracket: int, rung: int, config_id: int) -> int:
-        """Record a start in a rung, or a promotion into it, and return its level. Opens the bracket if it is next."""
+        """Record that a configuration entered a rung, and return its level. Open the bracket if it is the next."""
         if bracket == len(self._opened):
             self._open(bracket)
         logs = self._logs[bracket]
@@ -62,7 +62,7 @@ class BracketLog:
         return level
 
     def tell(self, level: int, config_id: int) -> None:
-        """Take note that a result was recorded: a bracket that waited for it may be over."""
+        """Close the brackets that are over after this result."""
         self._close(level, config_id)
 
     def _open(self, index: int) -> None:
@@ -76,7 +76,7 @@ class BracketLog:
         self._unfinished.append(self._opened[-1])
 
     def _close(self, level: int, config_id: int) -> None:
-        """Close the brackets of a configuration that can never give work again, so that schedules skip them."""
+        """Close the brackets of a configuration that are over, so that schedules skip them."""
         if self._is_over is None:
             return
         for bracket in tuple(self._unfinished):
@@ -87,7 +87,7 @@ class BracketLog:
 
 
 def _check_cycle(cycle: Sequence[BracketPlan], num_levels: int) -> tuple[BracketPlan, ...]:
-    """Return the plans of a schedule, which may be a user's own."""
+    """Return the plans of a schedule, checked, because the schedule may be a user's own."""
     plans = tuple(cycle)
     for plan in plans:
         if not isinstance(plan, BracketPlan) or not plan.levels or len(plan.levels) != len(plan.sizes):

@@ -1,4 +1,4 @@
-"""How many configurations each rung of a bracket takes, in exact arithmetic."""
+"""The sizes of the rungs of a bracket, in exact arithmetic."""
 
 import math
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from bohb.budgets import Ladder
 
 @dataclass(frozen=True, slots=True)
 class BracketPlan:
-    """One successive-halving run, before anything is spent.
+    """The plan of one bracket.
 
     Attributes:
-        levels: The indices of its budgets on the ladder, ascending, one a rung.
-        sizes: How many configurations each rung takes; if the bracket is endless, in which proportion they stand.
-        is_endless: Whether the bracket grows for as long as the search goes on.
+        levels: For each rung, the index of its budget on the ladder; ascending.
+        sizes: For each rung, the number of configurations; in an endless bracket, only their proportions count.
+        is_endless: Whether the bracket grows as long as the search runs.
     """
 
     levels: tuple[int, ...]
@@ -33,7 +33,7 @@ def paper_bracket(ladder: Ladder, start: int) -> BracketPlan:
 
 
 def hpbandster_bracket(ladder: Ladder, start: int) -> BracketPlan:
-    """Return the bracket that starts at level `start`, with the sizes that HpBandSter, DEHB and NePS code.
+    """Return the bracket that starts at level `start`, with the sizes that HpBandSter, DEHB and NePS use.
 
     hpbandster/optimizers/bohb.py, get_next_iteration: n0 = floor((s_max + 1) / (s + 1)) * eta^s.
     """

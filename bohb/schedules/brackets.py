@@ -1,8 +1,8 @@
-"""The brackets as they stand: the whole world of a schedule.
+"""The current state of all brackets: everything that a schedule sees.
 
-Configurations are ids, outcomes are losses, and nothing here knows a parameter, a clock or a worker. A schedule reads
-`Brackets` and answers with a move (see `protocol.py`). It cannot change what it reads: the rungs and rankings follow
-from the record of what was told and from the log of moves that the optimizer keeps (see `bracket_log.py`).
+Configurations are ids and outcomes are losses. There are no parameters, clocks or workers. A schedule reads `Brackets`
+and returns a move (see `protocol.py`). It cannot change what it reads: rungs and rankings derive from the record of
+results and from the optimizer's log of moves (see `bracket_log.py`).
 """
 
 from bisect import bisect_left
@@ -28,11 +28,11 @@ class RungLog:
 
 
 class Rung:
-    """One level of one bracket: which configurations entered, finished, and wait for promotion.
+    """One level of one bracket: the configurations that entered, finished, and wait for promotion.
 
     Args:
         level: The index of its budget on the ladder.
-        told: What was told at this level.
+        told: The results at this level.
         log: The moves into and out of the rung.
     """
 
@@ -41,7 +41,7 @@ class Rung:
         self._told, self._log = told, log
         self._finished: SortedSet[Entry] = SortedSet()
         self._waiting: SortedSet[Entry] = SortedSet()
-        self._num_entered = self._num_promoted = 0  # the moves and tells that are taken in
+        self._num_entered = self._num_promoted = 0  # how much of the log and of the results the views include
         self._num_told = len(told.order)
 
     @property
@@ -51,24 +51,24 @@ class Rung:
 
     @property
     def finished(self) -> Sequence[Entry]:
-        """(loss, id) of the configurations that were told, best first; failures come last with an infinite loss."""
+        """The (loss, id) of the configurations with a result, best first; failures come last with an infinite loss."""
         self._catch_up()
         return self._finished.elements
 
     @property
     def waiting(self) -> Sequence[Entry]:
-        """(loss, id) of those that finished without failure and were not promoted, best first."""
+        """The (loss, id) of the successes that were not promoted, best first."""
         self._catch_up()
         return self._waiting.elements
 
     @property
     def num_pending(self) -> int:
-        """The number of configurations that entered and were not told yet."""
+        """The number of configurations that entered and have no result yet."""
         self._catch_up()
         return len(self._log.entered) - len(self._finished)
 
     def rank(self, entry: Entry) -> int:
-        """Return how many of the finished are better than this (loss, id)."""
+        """Return how many finished configurations are better than this (loss, id)."""
         return bisect_left(self.finished, entry)
 
     def is_waiting(self, entry: Entry) -> bool:
@@ -77,7 +77,7 @@ class Rung:
         return entry in self._waiting
 
     def _catch_up(self) -> None:
-        """Take in the moves and tells since the last look."""
+        """Update the views with the moves and results since the last read."""
         entered, told = self._log.entered, self._told
         if self._num_entered < len(entered) or self._num_told < len(told.order):
             arrived = {config_id for config_id in entered.since(self._num_entered) if config_id in told.results}
@@ -102,12 +102,12 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """One successive-halving run as it stands.
+    """The current state of one bracket.
 
     Attributes:
-        index: Counts the brackets from 0.
-        plan: Its levels and its intended sizes.
-        rungs: One a level, cheapest first.
+        index: The number of the bracket, counted from 0.
+        plan: Its levels and its planned sizes.
+        rungs: One rung for each level, cheapest first.
     """
 
     index: int
@@ -115,15 +115,15 @@ class Bracket:
     rungs: tuple[Rung, ...]
 
     def is_full(self, rung: int) -> bool:
-        """Whether the rung has taken as many configurations as the plan gives it."""
+        """Whether as many configurations entered the rung as planned. Rungs of endless brackets are never full."""
         return not self.plan.is_endless and len(self.rungs[rung].entered) >= self.plan.sizes[rung]
 
 
 class Outside:
-    """The results at one level of configurations that entered no bracket there, best first.
+    """The results at one level that belong to no bracket.
 
     Args:
-        told: What was told at this level.
+        told: The results at this level.
         entered: The configurations that entered a rung of this level.
     """
 
@@ -134,7 +134,7 @@ class Outside:
 
     @property
     def results(self) -> Sequence[Entry]:
-        """(loss, id), best first."""
+        """The (loss, id) of these results, best first."""
         for config_id in self._entered.since(self._num_entered):
             if config_id in self._told.results and self._told.entry(config_id) in self._results:
                 self._results.remove(self._told.entry(config_id))
@@ -146,19 +146,19 @@ class Outside:
 
 
 class Brackets:
-    """All brackets of a search, to be read by a schedule.
+    """All brackets of a search, as a schedule reads them.
 
     Args:
         ladder: The ladder.
-        cycle: The plans of one cycle; bracket i follows plan i modulo their number.
-        capacity: How many configurations the space holds, or None if they cannot be counted.
-        record: What is pending and what was told.
-        opened: All brackets that were opened, in order.
-        unfinished: Those of them that may still give work.
+        cycle: The plans of one cycle. Bracket i follows plan i modulo the number of plans.
+        capacity: The number of configurations in the space, or None if the space is infinite.
+        record: The pending trials and the results.
+        opened: All opened brackets, in order.
+        unfinished: The brackets among them that are not over.
         entered: The configurations that entered a rung, by level.
 
     Attributes:
-        levels: The levels at which the schedule evaluates anything, ascending.
+        levels: The levels at which the schedule evaluates configurations, ascending.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class Brackets:
         self._outside = [Outside(told, ids) for told, ids in zip(record.levels, entered, strict=True)]
 
     def __len__(self) -> int:
-        """Return how many brackets were opened."""
+        """Return the number of opened brackets."""
         return len(self._opened)
 
     def __getitem__(self, index: int) -> Bracket:
@@ -185,7 +185,7 @@ class Brackets:
 
     @property
     def open(self) -> tuple[Bracket, ...]:
-        """The brackets that may still give work, oldest first."""
+        """The brackets that are not over, oldest first."""
         return tuple(self._unfinished)
 
     def plan(self, index: int) -> BracketPlan:
@@ -194,11 +194,11 @@ class Brackets:
 
     @property
     def num_at_work(self) -> int:
-        """The number of trials that were asked in a bracket, are pending, and do not seem to be lost."""
+        """The number of trials in brackets that are pending and do not seem to be lost."""
         return self._record.pending.num_at_work
 
     def at_work(self, level: int) -> Sequence[int]:
-        """Return the configuration ids of these trials at a level, oldest first."""
+        """Return the configuration ids of the trials counted by `num_at_work`, at one level, oldest first."""
         return self._record.pending.at_work(level)
 
     def has_room(self, level: int) -> bool:
@@ -210,19 +210,20 @@ class Brackets:
         return self._record.is_taken(level, config_id)
 
     def best_outside(self, level: int) -> int | None:
-        """Return the configuration with the lowest loss of those told at this level that are in no bracket there.
+        """Return the configuration with the lowest loss at this level that entered no bracket there.
 
-        None if there is no such configuration, or if the space is infinite: then there is always a new one to start.
+        Return None if there is no such configuration, or if the space is infinite. An infinite space always has a new
+        configuration to start.
         """
         results = self._outside[level].results if self.capacity is not None else ()
         return results[0][1] if results else None
 
     def may_start(self, level: int) -> bool:
-        """Whether a rung of this level can take one more: a new configuration, or one told there outside brackets."""
+        """Whether a configuration can enter a rung of this level: a new one, or one evaluated outside the brackets."""
         return self.has_room(level) or self.best_outside(level) is not None
 
     def may_promote(self, level: int, config_id: int, loss: float) -> bool:
-        """Whether a configuration that finished at a level with this loss may still be promoted from there."""
+        """Whether a configuration with this loss at a level may still be promoted from there."""
         return any(
             rung.level == level and rung.is_waiting((loss, config_id)) and not bracket.is_full(number + 1)
             for bracket in self._unfinished

@@ -1,26 +1,26 @@
-"""Freeze-thaw: after every result it is open again which configuration goes on, and the model may decide.
+"""Freeze-thaw: after every result the model may choose any configuration, new or paused, to train next.
 
-Swersky, Snoek and Adams 2014, "Freeze-thaw Bayesian optimization" (arXiv 1406.3896): training is frozen after each
-step, and whichever configuration promises most is thawed, be it new or half trained. Where checkpoints are resumed a
-configuration that climbs the ladder rung by rung costs no more than a full training, and each rung is a chance to leave
-it there. So small budgets that say much screen many configurations, and small budgets that say nothing cost nothing.
+Swersky, Snoek and Adams 2014, "Freeze-thaw Bayesian optimization" (arXiv 1406.3896). Each configuration pauses after
+every trial, and the most promising one resumes. With checkpoints, a configuration that climbs all rungs costs no more
+than a full training, and every rung is a chance to stop it. So informative small budgets screen many configurations,
+and useless small budgets cost nothing extra.
 
-What the model may choose among is bounded by three rules, so that no model, however wrong, can starve a rung:
+Three rules limit the choice, so that a wrong model cannot starve a rung:
 
-* Until the first configuration enters the full budget the rungs fill as in successive halving. Many workers hurry, so
-  that some of what they were given first reaches the full budget without a pause; and they enter it in numbers, since
-  the best of a few results there says little.
-* A rung that holds too many for each that left it has to promote one of them, the sooner the more is pending: what many
-  workers screen at a time is screened with the same knowledge of the full budget, and soon finds nothing more.
-* A share of everything spent goes to configurations that start at the full budget, whatever the small budgets say. It
-  grows where those end lower than configurations that climbed, which is what happens where small budgets mislead. It
-  begins with the first result at the full budget: what many workers started there before would have only small budgets
-  to go by. Nor does one start there while its share of what is pending, or eight, did: else most of many workers would
-  with the first result, to make up for the first pass, all proposed from the same few results.
+* First pass: until one configuration enters the full budget, the rungs fill as in successive halving. With many
+  workers, rungs promote earlier, so that some early configurations climb to the full budget without a pause. In turn
+  the first entry requires more results at the budget below, because the best of only a few full results says little.
+* Backlog: a rung that holds too many results for each promotion must promote. The limit falls with the number of
+  pending trials: workers that screen configurations at the same time all use the same knowledge of the full budget.
+* Direct starts: a share of all that is spent goes to configurations that start at the full budget. The share grows
+  with the evidence that direct starts end lower than promoted configurations, which happens where small budgets
+  mislead. Direct starts begin with the first full result, because earlier ones would rest on small budgets alone. At
+  most max(share x pending, 8) of them run at once; otherwise the first full result would trigger one on most free
+  workers, all proposed from the same few results.
 
-What is pending, and nobody seems to train any more, counts nowhere here.
+Trials that seem to be lost do not count as pending.
 
-Without a model that chooses, `next` is an asynchronous halving that promotes by loss.
+With a model that does not choose, `next` is an asynchronous halving that promotes by loss.
 """
 
 import math
@@ -38,35 +38,33 @@ from bohb.schedules.bracket_sizes import BracketPlan
 from bohb.schedules.brackets import Bracket, Brackets, Rung
 from bohb.schedules.protocol import MoveOffer, Promote, Start
 
-LEAST_BEHIND = 1.5
-"""With any number of workers a rung may keep so many results for each that left it."""
+MIN_BACKLOG = 1.5
+"""The smallest limit on the results that a rung holds for each promotion, with any number of workers."""
 FEW_WORKERS = 16
-"""So many fill the rungs as one alone does; more of them promote more, in proportion."""
+"""Up to this many workers the first pass is that of a single worker. Beyond, rungs promote earlier in proportion."""
 FEW_DIRECT = 8
-"""So many that started at the full budget may be pending, however small their share of what is pending."""
+"""At least this many direct starts may be pending at once."""
 MANY_RESULTS = 256
-"""Of more results at the full budget every second, third and so on, in order of the loss, is compared."""
+"""Above this many full results, a thinned sample of them is compared."""
 
 
 @dataclass(frozen=True)
 class FreezeThaw:
-    """One bracket without end, in which anything may go on at any time.
+    """One endless bracket, in which any paused configuration may resume at any time.
 
     Attributes:
-        first_share: Until somebody enters the full budget the rungs fill as in a successive halving with this share of
-            its sizes, in (0, 1]. With n evaluations pending, n >= 16, (n + 1) / 16 times as many go on, but never
-            more than one of `LEAST_BEHIND`; and nobody enters the full budget before more than n / 2 have finished the
-            one below.
-        first_started: The lowest rung promotes nobody before it has so many results.
-        max_behind: A rung with this times eta results for each that left it has to promote; at least 1, which would be
-            the ratio of successive halving. With n evaluations pending it is (n + 1)^(1/4) times fewer: 1.7 times with
-            8 workers, 2.4 times with 32; but never fewer than `LEAST_BEHIND`.
-        least_direct: The share of everything spent, in [0, 1), that goes to starts at the full budget, however badly
-            they compare with configurations that climbed there.
-        most_direct: The same however well they compare; between the two it is what the comparison says. None starts
-            there while that share of what is pending did, or `FEW_DIRECT` where that is more, so with many workers
-            what the first pass spent is made up only in time.
-        width: So many of a rung, the best by loss, may go on.
+        first_share: In the first pass, rungs fill as in successive halving with this share of its sizes, in (0, 1].
+            With n >= 16 pending trials, a rung needs (n + 1) / 16 times fewer results for each promotion, but at
+            least `MIN_BACKLOG`. The first entry then requires more than n / 2 results at the budget below.
+        first_started: The lowest rung needs this many results before its first promotion in the first pass.
+        max_behind: The backlog limit, in units of eta, at least 1, which is the ratio of successive halving. A rung
+            with this many results for each promotion must promote. With n pending trials the limit is divided by
+            (n + 1)^(1/4), which is 1.7 with 8 workers and 2.4 with 32. It is at least `MIN_BACKLOG` results.
+        least_direct: The smallest share of all that is spent that goes to direct starts, in [0, 1).
+        most_direct: The largest such share, in [0, 1). The actual share depends on how direct starts compare with
+            promoted configurations. It also limits how many pending trials are direct starts, but `FEW_DIRECT` are
+            always allowed. With many workers, it therefore takes time to make up for the first pass.
+        width: At most this many configurations of a rung, the best by loss, may resume.
     """
 
     first_share: float = 1.0
@@ -80,7 +78,7 @@ class FreezeThaw:
         """Check the settings.
 
         Raises:
-            SettingError: If one is out of its range.
+            SettingError: If a setting is out of its range.
         """
         is_sound = 0 < self.first_share <= 1 <= self.max_behind and self.width >= 1
         if not is_sound or not 0 <= self.least_direct <= self.most_direct < 1:
@@ -94,84 +92,88 @@ class FreezeThaw:
         return [endless_bracket(ladder)]
 
     def next(self, brackets: Brackets) -> Start | Promote:
-        """Return the best of those that have to go on, else a start."""
+        """Return the best promotion that is due, else a start."""
         return self.offer(brackets).default
 
-    def start(self, brackets: Brackets) -> Start:  # noqa: ARG002 - the schedule's usual place
-        """Return the lowest rung."""
+    def start(self, brackets: Brackets) -> Start:  # noqa: ARG002 - new configurations start below
+        """Return a start in the lowest rung."""
         return Start(0)
 
     def offer(self, brackets: Brackets) -> MoveOffer:
-        """Return the moves of which the model may choose one; without a start, one of the promotions it must be."""
+        """Return the moves that the model may choose from. Without a start, one of the promotions is due."""
         if not len(brackets):
             return MoveOffer((), Start(0))
         bracket, top = brackets[0], len(brackets.ladder) - 1
-        able = [self._promotions(bracket, number) for number in range(top)]
-        everybody = tuple(chain.from_iterable(able))
-        if everybody and not brackets.may_start(0):  # a finite space, in which nothing new can start below
-            return MoveOffer(everybody, None)
+        promotions = [self._promotions(bracket, number) for number in range(top)]  # by the rung below
+        any_promotion = tuple(chain.from_iterable(promotions))
+        if any_promotion and not brackets.may_start(0):  # a finite space is exhausted at the smallest budget
+            return MoveOffer(any_promotion, None)
         num_pending = brackets.num_at_work
         if not bracket.rungs[top].entered:
-            return self._first_pass(bracket, able, num_pending)
-        if top and self._owes_a_direct_start(bracket, brackets):
+            return self._first_pass(bracket, promotions, num_pending)
+        if top and self._is_direct_start_due(bracket, brackets):
             return MoveOffer((), Start(0, top))
         for number in reversed(range(top)):
             eta = brackets.ladder.reduction(number, number + 1)
-            if able[number] and self._must_promote(bracket.rungs[number], eta, num_pending):
-                return MoveOffer(able[number], None)
-        return MoveOffer(everybody, Start(0))
+            if promotions[number] and self._must_promote(bracket.rungs[number], eta, num_pending):
+                return MoveOffer(promotions[number], None)
+        return MoveOffer(any_promotion, Start(0))
 
-    def _first_pass(self, bracket: Bracket, able: Sequence[tuple[Promote, ...]], num_pending: int) -> MoveOffer:
-        """Return who goes on while nobody has entered the full budget: the highest rung that is ready promotes."""
+    def _first_pass(self, bracket: Bracket, promotions: Sequence[tuple[Promote, ...]], num_pending: int) -> MoveOffer:
+        """Return the promotions of the highest rung that is ready, else a start, until the full budget is entered."""
         sizes = [math.ceil(self.first_share * size) for size in bracket.plan.sizes]
         speed = max(Fraction(num_pending + 1, FEW_WORKERS), Fraction(1))
-        needed = [self.first_started] + [0] * (len(able) - 1)
+        needed = [self.first_started] + [0] * (len(promotions) - 1)
         if speed > 1:
             needed[-1] = max(needed[-1], num_pending // 2 + 1)
-        for number in reversed(range(len(able))):
+        for number in reversed(range(len(promotions))):
             num_finished, num_above = len(bracket.rungs[number].finished), len(bracket.rungs[number + 1].entered)
-            behind = _behind(Fraction(sizes[number], sizes[number + 1]), speed)
-            if able[number] and num_finished >= max(needed[number], (num_above + 1) * behind):
-                return MoveOffer(able[number], None)
+            limit = _backlog_limit(Fraction(sizes[number], sizes[number + 1]), speed)
+            if promotions[number] and num_finished >= max(needed[number], (num_above + 1) * limit):
+                return MoveOffer(promotions[number], None)
         return MoveOffer((), Start(0))
 
     def _must_promote(self, rung: Rung, eta: int | Fraction, num_pending: int) -> bool:
-        """Whether too many stayed behind for those that left."""
-        behind = _behind(self.max_behind * eta, math.pow(num_pending + 1, 0.25))
-        return len(rung.finished) >= behind * (_num_promoted(rung) + 1)
+        """Whether the rung holds too many results for each promotion."""
+        limit = _backlog_limit(self.max_behind * eta, math.pow(num_pending + 1, 0.25))
+        return len(rung.finished) >= limit * (_num_promoted(rung) + 1)
 
     def _promotions(self, bracket: Bracket, number: int) -> tuple[Promote, ...]:
-        """Return the promotions out of a rung, the best by loss first; who is at the top already stays there."""
+        """Return the promotions out of a rung, lowest loss first. Configurations at the full budget stay there."""
         at_top = bracket.rungs[-1].entered
         waiting = bracket.rungs[number].waiting[: self.width]
         return tuple(Promote(bracket.index, number + 1, id_) for _, id_ in waiting if id_ not in at_top)
 
-    def _owes_a_direct_start(self, bracket: Bracket, brackets: Brackets) -> bool:
-        """Whether one more start at the full budget keeps within their share of everything spent and of the pending."""
+    def _is_direct_start_due(self, bracket: Bracket, brackets: Brackets) -> bool:
+        """Whether one more direct start is within their share of all that is spent, and of the pending trials."""
         below, top = bracket.rungs[-2:]
         if not top.finished:
             return False
         share = self._direct_share(bracket)
         num_direct = len(top.entered) - _num_promoted(below)
-        if num_direct + 1 > share * (num_direct + sum(_spent(bracket, brackets.ladder, num_direct)) + 1):
+        if num_direct + 1 > share * (num_direct + sum(_costs_of_rungs(bracket, brackets.ladder, num_direct)) + 1):
             return False
         num_direct_pending = sum(id_ not in below.entered for id_ in brackets.at_work(top.level))
         return num_direct_pending < max(share * brackets.num_at_work, FEW_DIRECT)
 
     def _direct_share(self, bracket: Bracket) -> float:
-        """Return the share of direct starts: the more, the surer it is that they end lower than those that climbed."""
-        climbed = bracket.rungs[-2].entered
+        """Return the share of direct starts. It grows with the evidence that they end lower than promotions."""
+        promoted = bracket.rungs[-2].entered
         finished = bracket.rungs[-1].finished
         finished = finished[:: math.ceil(len(finished) / MANY_RESULTS)]
-        advantage = _advantage([loss for loss, _ in finished], [id_ not in climbed for _, id_ in finished])
+        advantage = _advantage([loss for loss, _ in finished], [id_ not in promoted for _, id_ in finished])
         return self.least_direct + (self.most_direct - self.least_direct) * NormalDist().cdf(advantage)
 
 
 def _advantage(losses: Sequence[float], is_first: Sequence[bool]) -> float:
-    """Return by how many standard errors the first of two groups ranks before the second; the losses are ascending.
+    """Return by how many standard errors the first of two groups ranks before the second.
 
-    The statistic of Mann and Whitney 1947, in units of its standard deviation where the groups do not differ; equal
-    losses share their middle rank.
+    It is the statistic of Mann and Whitney 1947, in units of its standard deviation between equal groups. Tied losses
+    share their mean rank. With an empty group it is 0.
+
+    Args:
+        losses: The losses of both groups, ascending.
+        is_first: Whether each belongs to the first group.
     """
     num_first = sum(is_first)
     num_pairs = num_first * (len(is_first) - num_first)
@@ -183,20 +185,23 @@ def _advantage(losses: Sequence[float], is_first: Sequence[bool]) -> float:
     return (num_pairs / 2 - num_lost) / math.sqrt(num_pairs * (len(is_first) + 1) / 12)
 
 
-def _behind(alone: float | Fraction, speed: float | Fraction) -> float | Fraction:
-    """Return how many results a rung keeps for each that left: `speed` times fewer, but at least `LEAST_BEHIND`."""
-    return max(alone / speed, min(alone, LEAST_BEHIND))
+def _backlog_limit(single: float | Fraction, speed: float | Fraction) -> float | Fraction:
+    """Return how many results a rung may hold for each promotion.
+
+    It is the limit of a `single` worker divided by `speed`, but at least `MIN_BACKLOG`.
+    """
+    return max(single / speed, min(single, MIN_BACKLOG))
 
 
 def _num_promoted(rung: Rung) -> int:
-    """Return how many left the rung: those that succeeded and do not wait."""
+    """Return how many configurations were promoted: the successes that do not wait."""
     return bisect_left(rung.finished, (math.inf,)) - len(rung.waiting)
 
 
-def _spent(bracket: Bracket, ladder: Ladder, num_direct: int) -> Iterator[float]:
-    """Yield what was spent in each rung, in full trainings with checkpoints resumed, direct starts left out.
+def _costs_of_rungs(bracket: Bracket, ladder: Ladder, num_direct: int) -> Iterator[float]:
+    """Yield the cost of each rung with checkpoints, in full trainings, without direct starts.
 
-    What was told outside and takes part here counts as if it had been asked.
+    A result from outside the brackets that joined a rung counts as if it had been asked.
     """
     paid = 0.0
     for rung, cost in zip(bracket.rungs, ladder.costs, strict=True):

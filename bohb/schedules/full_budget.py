@@ -1,4 +1,4 @@
-"""No schedule at all: every configuration at the full budget, the baseline that smaller budgets have to beat."""
+"""Every configuration at the full budget: the baseline for all schedules that use smaller budgets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +21,6 @@ class FullBudget:
         """Return a start at the full budget."""
         return self.start(brackets)
 
-    def start(self, brackets: Brackets) -> Start:  # noqa: ARG002 - there is only one place to start
+    def start(self, brackets: Brackets) -> Start:  # noqa: ARG002 - there is only one answer
         """Return a start at the full budget."""
         return Start(0)

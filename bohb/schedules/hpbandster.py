@@ -1,8 +1,8 @@
-"""Hyperband as HpBandSter codes it, for comparison with the curves published with it.
+"""Hyperband as HpBandSter implements it, to compare with published curves.
 
-hpbandster/optimizers/bohb.py and core/base_iteration.py, version 0.7.4. It differs from the paper in three ways, all
-kept here: the floor form of the bracket sizes; the oldest bracket goes first even where a newer one has a cheaper run;
-and places that failures leave empty are filled with new configurations started directly at the larger budget.
+It follows hpbandster/optimizers/bohb.py and core/base_iteration.py, version 0.7.4, which differ from the paper in three
+ways. Bracket sizes are rounded down. The oldest bracket goes first, even if a newer one has a cheaper trial. If
+failures leave too few configurations for a rung, new ones start directly in that rung.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from bohb.schedules.protocol import Promote, Start
 
 @dataclass(frozen=True)
 class HpBandSterHyperband:
-    """Synchronous Hyperband with HpBandSter's bracket sizes, order and refilling of failed places."""
+    """Synchronous Hyperband with HpBandSter's bracket sizes, order of brackets and replacement of failures."""
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
         """Return one bracket for each starting level, the one that starts at the smallest budget first."""
         return [hpbandster_bracket(ladder, start) for start in range(len(ladder))]
 
     def next(self, brackets: Brackets) -> Start | Promote:
-        """Return the next run of the oldest bracket that has one; else the start of the next bracket."""
+        """Return the next move of the oldest bracket that has one, else a start in the next bracket."""
         for bracket in brackets.open:
             move = next_move(bracket, brackets, refills=True)
             if move is not None:
@@ -32,9 +32,9 @@ class HpBandSterHyperband:
         return Start(len(brackets))
 
     def start(self, brackets: Brackets) -> Start:
-        """Return the oldest bracket that still takes new configurations, else the next one."""
+        """Return a start in the oldest bracket that takes new configurations, else in the next bracket."""
         return oldest_start(brackets)
 
     def is_over(self, bracket: Bracket, brackets: Brackets) -> bool:
-        """Whether the bracket can never give work again."""
+        """Whether the bracket can never have a trial again."""
         return is_over(bracket, brackets, refills=True)

@@ -1,7 +1,7 @@
-"""Synchronous Hyperband: every rung waits for its last result, and no worker waits for a rung.
+"""Synchronous Hyperband: every rung waits for its last result, but no worker waits.
 
-Li et al. 2018, "Hyperband", Algorithm 1, in the parallel form of Falkner et al. 2018, "BOHB", section 4.2: while the
-rungs of the open brackets wait, the next bracket is opened, and among the runs that could go on the smaller budget goes
+Li et al. 2018, "Hyperband", Algorithm 1, in the parallel form of Falkner et al. 2018, "BOHB", section 4.2. While the
+rungs of all open brackets wait, the next bracket opens. Of all possible trials, the one with the smallest budget goes
 first.
 """
 
@@ -23,7 +23,7 @@ class Hyperband:
         return [paper_bracket(ladder, start) for start in range(len(ladder))]
 
     def next(self, brackets: Brackets) -> Start | Promote:
-        """Return the waiting run with the smallest budget, the oldest bracket first; else opens the next bracket."""
+        """Return the move with the smallest budget, oldest bracket first, else a start in the next bracket."""
         found = (next_move(bracket, brackets, refills=False) for bracket in brackets.open)
         moves = [move for move in found if move is not None]
         if not moves:
@@ -31,43 +31,44 @@ class Hyperband:
         return min(moves, key=lambda move: (brackets[move.bracket].plan.levels[move.rung], move.bracket))
 
     def start(self, brackets: Brackets) -> Start:
-        """Return the oldest bracket that still takes new configurations, else the next one."""
+        """Return a start in the oldest bracket that takes new configurations, else in the next bracket."""
         return oldest_start(brackets)
 
     def is_over(self, bracket: Bracket, brackets: Brackets) -> bool:
-        """Whether the bracket can never give work again."""
+        """Whether the bracket can never have a trial again."""
         return is_over(bracket, brackets, refills=False)
 
 
 def oldest_start(brackets: Brackets) -> Start:
-    """Return the oldest bracket that still takes new configurations, else the next one."""
+    """Return a start in the oldest bracket that takes new configurations, else in the next bracket."""
     return Start(next((bracket.index for bracket in brackets.open if takes_new(bracket, brackets)), len(brackets)))
 
 
 def takes_new(bracket: Bracket, brackets: Brackets) -> bool:
-    """Whether the bracket's first rung has a place left, nobody left it yet, and there is a configuration for it."""
-    return not (bracket.is_full(0) or _is_left(bracket)) and brackets.may_start(bracket.rungs[0].level)
+    """Whether the first rung is not full, has promoted no configuration, and there is a configuration to start."""
+    return not (bracket.is_full(0) or _has_promoted(bracket)) and brackets.may_start(bracket.rungs[0].level)
 
 
-def _is_left(bracket: Bracket) -> bool:
-    """Whether somebody left the first rung."""
+def _has_promoted(bracket: Bracket) -> bool:
+    """Whether a configuration entered a rung above the first."""
     return any(rung.entered for rung in bracket.rungs[1:])
 
 
-def num_places(bracket: Bracket, rung: int) -> int:
-    """Return how many configurations a rung takes: the plan's size, in proportion if the first rung fell short.
+def rung_size(bracket: Bracket, rung: int) -> int:
+    """Return how many configurations a rung takes.
 
-    The first rung falls short only where a finite space ran out of new configurations.
+    It is the planned size. If a finite space had too few configurations for the first rung, later rungs shrink in
+    proportion.
     """
     sizes, first = bracket.plan.sizes, len(bracket.rungs[0].entered)
     return sizes[rung] if first >= sizes[0] else max(sizes[rung] * first // sizes[0], 1)
 
 
 def next_move(bracket: Bracket, brackets: Brackets, *, refills: bool) -> Start | Promote | None:
-    """Return what the bracket could evaluate now, or None if it has nothing.
+    """Return the next move of the bracket, or None if it has none now.
 
-    Failures are never promoted. A rung with too few successes sends fewer, and the bracket ends without any; or, if it
-    refills, new configurations take the empty places in the rung above.
+    Failures are never promoted. If a rung has too few successes it promotes fewer, and without a success the bracket
+    ends. With `refills`, new configurations start in the rung above instead.
     """
     if takes_new(bracket, brackets):
         return Start(bracket.index)
@@ -75,7 +76,7 @@ def next_move(bracket: Bracket, brackets: Brackets, *, refills: bool) -> Start |
         below, rung = bracket.rungs[number - 1], bracket.rungs[number]
         if below.num_pending:
             return None
-        if len(rung.entered) < num_places(bracket, number):
+        if len(rung.entered) < rung_size(bracket, number):
             if below.waiting:
                 return Promote(bracket.index, number, below.waiting[0][1])
             if refills and brackets.may_start(rung.level):
@@ -84,8 +85,8 @@ def next_move(bracket: Bracket, brackets: Brackets, *, refills: bool) -> Start |
 
 
 def is_over(bracket: Bracket, brackets: Brackets, *, refills: bool) -> bool:
-    """Whether the bracket can never give work again: nothing is pending, nothing can go on, nothing can start."""
-    if not (bracket.is_full(0) or _is_left(bracket)) or any(rung.num_pending for rung in bracket.rungs):
+    """Whether the bracket can never have a trial again: none is pending, and no configuration can enter a rung."""
+    if not (bracket.is_full(0) or _has_promoted(bracket)) or any(rung.num_pending for rung in bracket.rungs):
         return False
     return next_move(bracket, brackets, refills=refills) is None and _is_final(bracket, brackets, refills=refills)
 
@@ -93,10 +94,10 @@ def is_over(bracket: Bracket, brackets: Brackets, *, refills: bool) -> bool:
 def _is_final(bracket: Bracket, brackets: Brackets, *, refills: bool) -> bool:
     """Whether the bracket can never receive another new configuration.
 
-    In a finite space one that was told outside the brackets may start later, as long as the first rung takes any.
+    In a finite space, a configuration that was evaluated outside the brackets may start later if there is room.
     """
     if brackets.capacity is None:
         return True
     if refills:
         return all(map(bracket.is_full, range(len(bracket.rungs))))
-    return bracket.is_full(0) or _is_left(bracket)
+    return bracket.is_full(0) or _has_promoted(bracket)

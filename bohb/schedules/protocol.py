@@ -1,6 +1,6 @@
-"""What a schedule is, and the moves that it can make.
+"""The protocols that a schedule implements, and the moves that it returns.
 
-A schedule reads the brackets and answers with `Start` or `Promote`, or offers several moves to the model (`MoveOffer`).
+A schedule reads the brackets and returns `Start` or `Promote`, or offers several moves to the model (`MoveOffer`).
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Evaluate a configuration that is new at its budget, in this rung of this bracket (opening it if need be).
+    """Evaluate a configuration that is new at its budget, in this rung of this bracket.
 
-    Where a finite space holds none, the best that was told there outside of the brackets takes its place.
+    The bracket is opened if it is the next one. If a finite space has no new configuration, the best one that was
+    evaluated outside the brackets enters the rung instead.
     """
 
     bracket: int
@@ -27,7 +28,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """Evaluate this configuration of this bracket's `rung - 1` in its `rung`."""
+    """Evaluate a configuration of rung `rung - 1` in `rung` of the same bracket."""
 
     bracket: int
     rung: int
@@ -36,11 +37,11 @@ class Promote:
 
 @dataclass(frozen=True, slots=True)
 class MoveOffer:
-    """Moves of which the model may choose one.
+    """The moves that the model may choose from.
 
     Attributes:
-        promotions: Promotions that could take place.
-        start: Where a new configuration may start instead, or None if one of the promotions it has to be.
+        promotions: The possible promotions.
+        start: Where a new configuration may start instead, or None if one of the promotions is due.
     """
 
     promotions: tuple[Promote, ...]
@@ -48,19 +49,19 @@ class MoveOffer:
 
     @property
     def default(self) -> Start | Promote:
-        """What takes place where no model chooses: the start, else the first of the promotions."""
+        """The move if the model does not choose: the start, else the first promotion."""
         return self.promotions[0] if self.start is None else self.start
 
 
 class Schedule(Protocol):
-    """Who is promoted and what comes next. A schedule holds its settings only; all that changes is in the brackets."""
+    """Decides how long to train. A schedule holds only its settings; everything that changes is in the brackets."""
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
-        """Return the plans of one cycle over all brackets, in the order in which they are opened."""
+        """Return the plans of the brackets of one cycle, in the order in which they open."""
         ...
 
     def next(self, brackets: "Brackets") -> Start | Promote:
-        """Return what to evaluate next; always something, if need be the start of the next bracket."""
+        """Return the next move. There is always one: at least a start in the next bracket."""
         ...
 
     def start(self, brackets: "Brackets") -> Start:
@@ -70,8 +71,8 @@ class Schedule(Protocol):
 
 @runtime_checkable
 class OfferingSchedule(Schedule, Protocol):
-    """A schedule that leaves to the model what it need not decide itself; `next` returns the default of its offer."""
+    """A schedule that lets a `PromotingModel` choose between moves. Its `next` returns the default of its offer."""
 
     def offer(self, brackets: "Brackets") -> MoveOffer:
-        """Return the moves of which the model may choose one; never none at all."""
+        """Return the moves that the model may choose from, at least one."""
         ...
