@@ -1,6 +1,6 @@
-"""Ask and tell: the optimizer, and the parts of that one class.
+"""The optimizer with `ask` and `tell`, and its parts.
 
-`optimizer.py` is the public object. `history.py` holds what happened, `decision.py` decides what comes next.
+`optimizer.py` holds the public class, `history.py` records what happened, and `decision.py` decides what comes next.
 """
 
 import importlib

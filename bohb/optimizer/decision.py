@@ -1,4 +1,4 @@
-"""What happens when somebody asks: the next event, decided from the history and a generator, changing neither."""
+"""What `ask` does: decide the next event from the history and a generator, without changing the history."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,7 +19,7 @@ from bohb.trials import Origin, ReadOnlyDict, Trial
 
 @dataclass(frozen=True)
 class Decider:
-    """The parts of an optimizer that never change."""
+    """Decides the next event. It holds the parts of an optimizer that never change."""
 
     space: Space
     ladder: Ladder
@@ -28,19 +28,19 @@ class Decider:
 
     @cached_property
     def _deciders(self) -> tuple[OfferingSchedule, PromotingModel] | None:
-        """The schedule and the model if they decide together, looked up once because that takes long."""
+        """The schedule and the model if the model chooses between moves; cached because the check is slow."""
         if isinstance(self.schedule, OfferingSchedule) and isinstance(self.model, PromotingModel):
             return self.schedule, self.model
         return None
 
     def has_work(self, history: History) -> bool:
-        """Whether anything is left to evaluate."""
+        """Whether there is anything left to evaluate."""
         if history.record.pending.forgotten or history.queue:
             return True
         return any(map(history.brackets.has_room, history.brackets.levels))
 
     def decide(self, history: History, rng: np.random.Generator) -> Asked | Joined:
-        """Return the next event: a forgotten trial first, then what the user enqueued, then the schedule's word."""
+        """Return the next event: a forgotten trial first, then an enqueued configuration, then the schedule's move."""
         forgotten = history.record.pending.forgotten
         if forgotten:
             return self._reissue(history, forgotten[0])
@@ -49,7 +49,7 @@ class Decider:
         if self._deciders is not None:
             schedule, model = self._deciders
             offer = schedule.offer(history.brackets)
-            event = self._join(history, offer.start) or self._judge(model, offer, history, rng)
+            event = self._join(history, offer.start) or self._choose(model, offer, history, rng)
             move = offer.default
         else:
             move = self.schedule.next(history.brackets)
@@ -61,17 +61,21 @@ class Decider:
         return self._start(history, move, self.model.propose(history.observations, self.space, rng), rng)
 
     def _join(self, history: History, start: Start | None) -> Joined | None:
-        """Return the entry of who was told outside of the brackets, where the space holds nothing new for a start."""
+        """Return the entry of a result from outside the brackets, if the space has no new configuration to start."""
         if start is None:
             return None
         level = self._level(history, start)
         config_id = None if history.brackets.has_room(level) else history.brackets.best_outside(level)
         return None if config_id is None else Joined(config_id, start.bracket, start.rung)
 
-    def _judge(
+    def _choose(
         self, model: PromotingModel, offer: MoveOffer, history: History, rng: np.random.Generator
     ) -> Asked | Joined | None:
-        """Return what the model chose, or None if it leaves it to the default of the offer."""
+        """Return the event that the model chose, or None if it leaves the choice to the schedule.
+
+        Raises:
+            SettingError: If a user's own model returns something else.
+        """
         chosen = model.choose(
             history.observations,
             self.space,
@@ -86,7 +90,7 @@ class Decider:
             return self._start(history, offer.start, chosen, rng)
         if type(chosen) is not int or not 0 <= chosen < len(offer.promotions):
             raise SettingError(
-                f"expected one of {len(offer.promotions)} places in `waiting` from the model's `choose`"
+                f"expected an index of the {len(offer.promotions)} ids in `waiting` from the model's `choose`"
                 f"{', or a proposal' if offer.start is not None else ''}, got {chosen!r}"
             )
         return self._promote(history, offer.promotions[chosen], chosen_from=len(offer.promotions))
@@ -111,7 +115,10 @@ class Decider:
         return Asked(trial, Facts(rank=rank, finished=len(below.finished), chosen_from=chosen_from))
 
     def _start(self, history: History, start: Start, proposal: Proposal, rng: np.random.Generator) -> Asked:
-        """Return a trial of a configuration that is new at the level, outside the brackets if there is none for it."""
+        """Return a trial of a configuration that is new at the level.
+
+        If the level has no new configuration, the trial is at another level, outside the brackets.
+        """
         level = self._level(history, start)
         place: Start | None = start
         if not history.brackets.has_room(level):
@@ -129,7 +136,7 @@ class Decider:
         return Asked(trial, facts)
 
     def _remaining_cost(self, history: History, move: Promote) -> float:
-        """Return what training in full still costs, as a share of a full training, if the checkpoint is resumed."""
+        """Return the cost to complete the training from its checkpoint, as a share of a full training."""
         costs = self.ladder.costs
         return (costs[-1] - costs[history.brackets.plan(move.bracket).levels[move.rung - 1]]) / costs[-1]
 
@@ -146,7 +153,7 @@ class Decider:
         *,
         config: ReadOnlyDict | None = None,
     ) -> Trial:
-        # Only a promotion resumes: a checkpoint that no promotion needs may be deleted at any time.
+        # Only a promotion resumes. Other checkpoints may be deleted at any time.
         previous = history.resumable(place) if isinstance(place, Promote) else None
         return Trial(
             id=len(history.trials),

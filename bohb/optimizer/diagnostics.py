@@ -1,4 +1,4 @@
-"""Why a configuration was chosen, and whether the search is in good health: read off the history, deciding nothing."""
+"""Explain why a trial was asked, and report the health of a search. Nothing here changes the search."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ NUM_LATEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a trial is what it is.
+    """Why a trial was asked.
 
     Attributes:
         origin: Where its configuration came from.
-        facts: What was noted when it was asked. For a model's choice: how many candidates were rejected or had before,
-            and the score. Of Gaussian processes that is the log of the expected improvement, in the mean over them, and
-            the number of results is noted beside it; of a density ratio it is log l - log g, and beside it are the
-            budget it learned from and the sizes of the good and bad sets.
-        text: The same for people.
+        facts: What was noted when it was asked, under the names of `Facts`. For a model's proposal this includes the
+            score and the number of forbidden and repeated candidates. The score of Gaussian processes is the mean log
+            expected improvement; the number of results is given beside it. The score of a density ratio is
+            log l - log g; the budget it learned from and the sizes of the good and bad sets are given beside it.
+        text: The same as a sentence.
     """
 
     origin: Origin
@@ -41,20 +41,20 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the search is doing.
+    """The health of a search.
 
     Attributes:
-        is_model_active: Whether the model chose a configuration among the last new ones that were asked.
-        origins: How many trials came from where.
-        rank_correlation: Kendall's tau, in [-1, 1], between the losses at a budget and the next one, by the pair of
-            budgets; only pairs with at least two configurations that succeeded at both.
-        num_compared: How many configurations each of these rests on.
-        acceptance_rate: The share of draws that no forbidden clause refused, in [0, 1].
-        num_duplicates: How many candidates were passed over because they had been asked before.
+        is_model_active: Whether the model proposed one of the latest new configurations.
+        origins: The number of trials by origin.
+        rank_correlation: Kendall's tau, in [-1, 1], between the losses at two neighbouring budgets, by the pair of
+            budgets. Pairs with fewer than two configurations that succeeded at both are left out.
+        num_compared: The number of configurations behind each rank correlation.
+        acceptance_rate: The share of drawn configurations that are not forbidden, in [0, 1].
+        num_duplicates: The number of candidates that were rejected as repeats.
         failure_rate: The share of results that are failures, in [0, 1].
-        random_reasons: Why new configurations among the last ones were random, the most frequent reason first.
-        num_lost: How many trials in brackets are pending, though the others finished far more since than they usually
-            do while one runs.
+        random_reasons: Why some of the latest new configurations were random, the most frequent reason first.
+        num_lost: The number of pending trials presumed lost: since they were asked, the others have finished far more
+            work than they usually finish during one trial.
     """
 
     is_model_active: bool
@@ -69,7 +69,7 @@ class Health:
 
     @property
     def messages(self) -> tuple[str, ...]:
-        """What a person should know, and do."""
+        """What needs attention, and what to do about it."""
         found = []
         if not self.is_model_active and self.random_reasons:
             found.append(f"the model is not active: {', '.join(self.random_reasons)}")
@@ -85,7 +85,7 @@ class Health:
         return tuple(found)
 
     def __str__(self) -> str:
-        """Return the messages, or that there is nothing to say."""
+        """Return the messages, or "nothing to report"."""
         return "\n".join(self.messages) or "nothing to report"
 
 
@@ -110,7 +110,7 @@ def explain(trial: Trial, facts: Facts, ladder: Ladder) -> Explanation:
 
 
 def _of_model(facts: Facts, ladder: Ladder) -> str:
-    """Return what a model noted of its proposal; a model of the user's own may note none of it."""
+    """Return what the model noted of its proposal. A user's own model may leave facts out."""
     text = "" if facts.level is None else f" from the results at {ladder[facts.level]!r}"
     text += "" if facts.surrogate is None else f", {facts.surrogate} over {facts.points} results"
     text += "" if facts.good is None else f", {facts.good} good and {facts.bad} bad"
@@ -118,7 +118,7 @@ def _of_model(facts: Facts, ladder: Ladder) -> str:
 
 
 def health(history: History, ladder: Ladder) -> Health:
-    """Return how the search is doing."""
+    """Return the health of the search."""
     starts = [
         (trial.origin, facts)
         for trial, facts in zip(history.trials, history.facts, strict=True)
@@ -145,6 +145,6 @@ def health(history: History, ladder: Ladder) -> Health:
 
 
 def _pair(ladder: Ladder, upper: int) -> tuple[Any, Any]:
-    """Return two neighbouring budgets in a form that can be a key."""
+    """Return two neighbouring budgets in a hashable form."""
     lower, higher = ladder[upper - 1], ladder[upper]
     return tuple(budget if isinstance(budget, int | float) else str(budget) for budget in (lower, higher))  # type: ignore[return-value]

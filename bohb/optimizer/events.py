@@ -1,7 +1,7 @@
-"""What can happen to a search, as frozen records that go to JSON and back.
+"""The events of a search, as frozen records that convert to JSON and back.
 
-The state of an optimizer is a fold over these events and nothing else (see `history.py`). An event says what was
-decided, never how, so that replaying it computes no proposal again.
+The state of an optimizer derives from these events alone (see `history.py`). An event holds a decision and not how it
+was made, so a replay computes no proposal again.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from bohb.errors import StateError
 from bohb.facts import Facts
 from bohb.trials import Origin, ReadOnlyDict, Status, Trial
 
-if TYPE_CHECKING:  # a space needs numpy, and a process that only tells should start without it
+if TYPE_CHECKING:  # a space imports numpy, which a process that only tells does not need
     from bohb.space import Space
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A trial was handed out.
+    """A trial was asked.
 
     Attributes:
         trial: The trial.
@@ -32,7 +32,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A promotion or a start needed no trial: the configuration is evaluated, or pending, at that budget already."""
+    """A configuration entered a rung without a new trial: it is evaluated or pending at that budget already."""
 
     config_id: int
     bracket: int
@@ -41,7 +41,7 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The outcome of a trial, as it came; whether it counts is for the fold to find."""
+    """The outcome of a trial as it was told. `History` finds whether it counts."""
 
     trial_id: int
     loss: float
@@ -52,14 +52,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """A trial never ran."""
+    """A trial was declared never to have run."""
 
     trial_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """A configuration is to be tried; at `budget`, or where the schedule starts the next one if that is None."""
+    """A configuration was enqueued at `budget`, or, if that is None, where the schedule starts the next one."""
 
     config: Mapping[str, Any]
     budget: Any
@@ -67,7 +67,7 @@ class Enqueued:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """An outcome from elsewhere; `info` keeps the text of a failure."""
+    """A result from elsewhere. `info` holds the text of a failure."""
 
     config: Mapping[str, Any]
     budget: Any
@@ -98,12 +98,12 @@ def to_json(event: Event, space: "Space") -> tuple[str, dict[str, Any]]:
             return "enqueued", {"config": space.pack(config), "budget": budget}
         case Observed(config, budget, loss, status, info):
             outcome = {"loss": _finite_or_none(loss, status), "status": str(status)}
-            kept = {"info": dict(info)} if info else {}  # the first versions of the format had none
+            kept = {"info": dict(info)} if info else {}  # old studies have no `info` here
             return "observed", {"config": space.pack(config), "budget": budget, **outcome, **kept}
 
 
 def told_to_json(event: Told) -> tuple[str, dict[str, Any]]:
-    """Return what `to_json` returns for a told event, for which no space is needed."""
+    """Return what `to_json` returns for a told event, which needs no space."""
     outcome = {"loss": _finite_or_none(event.loss, event.status), "status": str(event.status)}
     return "told", {"id": event.trial_id, **outcome, "checkpoint": event.checkpoint, "info": dict(event.info)}
 

@@ -1,4 +1,4 @@
-"""What has happened in a search: the fold over its events. It decides nothing and draws nothing at random."""
+"""The history of a search: its events, and everything that derives from them. It decides nothing."""
 
 import math
 from collections.abc import Mapping
@@ -22,24 +22,24 @@ from bohb.trials import Origin, Result, Status, Trial
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """An enqueued configuration that was not asked yet; a level of None leaves the budget to the schedule."""
+    """An enqueued configuration that was not asked yet. With a level of None the schedule decides the budget."""
 
     config_id: int
     level: int | None
 
 
 class History:
-    """Everything that happened, in the forms in which it is looked up.
+    """Everything that happened, indexed for look-up.
 
     Attributes:
         events: All events, in order.
-        trials: The asked trials; the index is the id.
-        observed: The observed trials by id, which count down from -1.
+        trials: The asked trials. The index is the id.
+        observed: The observed trials by id. Their ids count down from -1.
         facts: Why each trial was asked, by id.
         queue: The enqueued configurations, in order.
-        answers: The result of each trial that was told itself, by id.
-        incumbents: The results that were the incumbent, in order; the last one still is.
-        record: What is pending and what was told.
+        answers: The result of each asked trial that was told, by id.
+        incumbents: The results that were the incumbent, in order. The last one is the current incumbent.
+        record: The pending trials and the results.
         configs: The configurations.
         brackets: The brackets as the schedule sees them.
         observations: The results as the model sees them.
@@ -62,7 +62,7 @@ class History:
         self._ladder = ladder
         self._known_before: set[tuple[int, int, int]] = set()
 
-    # What the optimizer looks up.
+    # Queries.
 
     def result(self, config_id: int, level: int) -> Result | None:
         """Return the result of a configuration at a level, or None."""
@@ -73,10 +73,10 @@ class History:
         return self.record.pending.is_running(self._ladder.level(trial.budget), trial)
 
     def resumable(self, move: Promote) -> Result | None:
-        """Return the success that a promotion may resume from, the one in the rung below, or None.
+        """Return the result in the rung below that a promotion resumes from, or None.
 
-        A result that its configuration had before it entered that rung is not resumed. No promotion was due then, so
-        its checkpoint may have been released, and deleted.
+        A result from before the configuration entered that rung is not resumed. No promotion was possible then, so its
+        checkpoint may have been released and deleted.
         """
         level = self.brackets[move.bracket].rungs[move.rung - 1].level
         is_older = (move.bracket, move.rung - 1, move.config_id) in self._known_before
@@ -88,25 +88,25 @@ class History:
         return config_id is None or not self.record.is_taken(level, config_id)
 
     def releasable(self) -> tuple[str, ...]:
-        """Return the checkpoints that no promotion can need, in the order of telling."""
+        """Return the checkpoints that no promotion can resume from, in the order of telling."""
         pending = self.record.pending
         needed = {trial.checkpoint for trial in [*pending.running, *pending.forgotten]} | {
-            result.checkpoint for result in self.record.results if self._may_resume(result)
+            result.checkpoint for result in self.record.results if self._needs_checkpoint(result)
         }
         told = (result.checkpoint for result in [*self.record.results, *self.answers.values()])
         return tuple(dict.fromkeys(path for path in told if path is not None and path not in needed))
 
-    def _may_resume(self, result: Result) -> bool:
-        """Whether a promotion may resume from a result; the incumbent's checkpoint is kept in any case."""
+    def _needs_checkpoint(self, result: Result) -> bool:
+        """Whether the checkpoint of a result is needed: by a promotion, or because it is the incumbent's."""
         trial, level = result.trial, self._ladder.level(result.trial.budget)
         if self.incumbents and result is self.incumbents[-1]:
             return True
         return result.status is Status.OK and self.brackets.may_promote(level, trial.config_id, result.loss)
 
-    # The fold.
+    # Events.
 
     def apply(self, event: Event) -> None:
-        """Make an event part of the history; one that is refused changes nothing."""
+        """Apply an event. If it is invalid, raise an error and change nothing."""
         match event:
             case Asked():
                 self._asked(event)
@@ -138,10 +138,10 @@ class History:
         self.facts.append(event.facts)
 
     def _check_asked(self, trial: Trial, level: int, facts: Facts) -> NDArray[np.float64] | None:
-        """Return the vector of the trial's configuration if that is new, before anything is changed.
+        """Check an asked trial, and return the vector of its configuration if that is new.
 
         Raises:
-            StateError: If the trial cannot follow those before.
+            StateError: If the trial cannot follow the earlier events.
         """
         if trial.id != len(self.trials):
             raise StateError(f"expected trial {len(self.trials)} to be asked next, got trial {trial.id}")
@@ -158,10 +158,10 @@ class History:
         return vector if config_id is None else None
 
     def _check_facts(self, trial: Trial, facts: Facts) -> None:
-        """Check that the facts fit the trial, and can be explained.
+        """Check that the facts fit the trial.
 
         Raises:
-            StateError: If they do not.
+            StateError: If they do not, so that `explain` would fail.
         """
         if facts.reissue_of is not None:
             forgotten = [other.id for other in self.record.pending.forgotten]
@@ -203,7 +203,7 @@ class History:
         self._settle(level, Result(trial, event.loss, event.status, None, event.info))
 
     def _settle(self, level: int, result: Result) -> None:
-        """Make a result count. The trial, or its twin, is pending no more."""
+        """Record a result that counts. Its configuration is no longer pending at this level."""
         self.record.tell(level, result)
         self._bracket_log.tell(level, result.trial.config_id)
         if self._is_incumbent(level, result):
@@ -225,12 +225,12 @@ class History:
         self.record.pending.forget(self._ladder.level(trial.budget), trial.config_id)
 
     def _dequeue(self, config_id: int, level: int) -> None:
-        """Take what is now tried, or known, off the queue."""
+        """Remove a configuration from the queue that is now asked or observed."""
         if self.queue:
             self.queue = [item for item in self.queue if item.config_id != config_id or item.level not in (None, level)]
 
     def _identify(self, config: Mapping[str, Any]) -> int:
-        """Return the id of a configuration, a new one if need be."""
+        """Return the id of a configuration. Add the configuration if it is new."""
         vector = self._space.encode(config)
         config_id = self.configs.find(vector)
-        return self.configs.add(config, vector) if config_id is None else config_id  # the event's own, read-only
+        return self.configs.add(config, vector) if config_id is None else config_id  # the event's config is read-only

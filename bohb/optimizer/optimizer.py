@@ -1,7 +1,7 @@
-"""The optimizer: ask and tell, wired to a space, a ladder, a schedule and a model.
+"""The optimizer: `ask` and `tell` on top of a space, a ladder, a schedule and a model.
 
-Every change is an event: a method checks its arguments, decides, records the event and applies it to the history. The
-state of an optimizer is therefore the list of its events, and nothing here knows files, clocks, threads or processes.
+Every change is an event, which is applied to the history. The state of an optimizer is therefore the list of its
+events. It does not depend on files, clocks, threads or processes.
 """
 
 import copy
@@ -48,7 +48,7 @@ class Optimizer:
     Args:
         space: The search space, or the dict that `ConfigSpace.ConfigurationSpace` accepts as `space`.
         budgets: A strictly increasing sequence of numbers, or what `geometric` or `ladder` returned.
-        seed: An integer in [0, 2**64) makes the search repeatable; None draws one, found again in `seed`.
+        seed: An integer in [0, 2**64) that makes the search repeatable. None draws one; read it from `seed`.
         schedule: Replaces the preset's schedule.
         model: Replaces the preset's model.
         preset: The name of a schedule and a model; see `bohb.optimizer.presets`.
@@ -56,7 +56,7 @@ class Optimizer:
     Raises:
         SpaceError: If the space cannot be searched.
         BudgetError: If the budgets do not make a ladder.
-        SettingError: If the seed, the preset, the schedule or the model is none.
+        SettingError: If the seed, preset, schedule or model is not valid.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Optimizer:
     # Ask and tell.
 
     def ask(self) -> Trial:
-        """Return the next trial to evaluate; never blocks.
+        """Return the next trial to evaluate. Never block.
 
         Raises:
             SpaceExhausted: If every configuration of a finite space is evaluated or pending at every budget
@@ -93,7 +93,7 @@ class Optimizer:
                 f"{len(self._history.brackets.levels)} budgets of the schedule; tell the {len(self.pending)} pending "
                 "trials and stop, or widen the space"
             )
-        # The k-th ask draws from its own generator, so that neither asynchrony nor resuming can shift it.
+        # Each ask has its own generator, so its random numbers depend only on the seed and its number.
         key = np.array([self._seed, len(self._history.trials)], dtype=np.uint64)
         rng = np.random.Generator(np.random.Philox(key=key))
         while True:
@@ -110,23 +110,23 @@ class Optimizer:
         checkpoint: Any = None,
         info: Mapping[str, Any] | None = None,
     ) -> Result:
-        """Record the outcome of a trial; repeating the same call is safe.
+        """Record the outcome of a trial. Repeating the same call is safe.
 
         Args:
             trial: The trial, or its id.
-            outcome: The loss to minimise, anything that `float` accepts. A `Failure`, an exception, nan and infinities
-                are failures.
-            checkpoint: Where training may resume if this configuration is promoted, a string or a path.
+            outcome: The loss to minimise, as anything that `float` accepts. A `Failure`, an exception, nan and
+                infinities are failures.
+            checkpoint: Where training may resume if the configuration is promoted, a string or a path.
             info: Anything else to keep, JSON-able.
 
         Returns:
-            The result. Its status is `LATE`, and it changes nothing, if the configuration already has one at this
-            budget, because the trial was forgotten and asked again.
+            The result. If the trial was forgotten and its configuration already has another result at this budget, the
+            status is `LATE` and the result does not count.
 
         Raises:
             UnknownTrial: If this optimizer never asked the trial.
             TellConflict: If the trial was told before with another outcome.
-            OutcomeError: If the outcome, the checkpoint or the info cannot be kept.
+            OutcomeError: If the outcome, checkpoint or info is not valid.
         """
         known = self._find(trial)
         event = read_told(known.id, outcome, checkpoint, info)
@@ -137,9 +137,9 @@ class Optimizer:
         return self._history.answers[known.id]
 
     def forget(self, trial: Trial | int) -> None:
-        """Record that a trial never ran: the next ask repeats it under a new id, and nothing is learned from it.
+        """Record that a trial never ran. The next ask repeats it under a new id.
 
-        A trial that is already forgotten, or settled by another one, stays as it is.
+        A trial that is already forgotten, or whose repetition was told, stays as it is.
 
         Raises:
             UnknownTrial: If this optimizer never asked the trial.
@@ -152,15 +152,15 @@ class Optimizer:
             self._history.apply(Forgotten(known.id))
 
     def enqueue(self, config: Mapping[str, Any], budget: Any = None) -> None:
-        """Put a configuration before the model's choices.
+        """Enqueue a configuration, to be asked before any proposal of the model.
 
         Args:
             config: The configuration; it must lie in the space.
-            budget: Where to evaluate it, outside of every bracket, like what `observe` records; None starts it where
-                the schedule starts the next new configuration, and it competes for promotion like any other.
+            budget: A budget of the ladder, to evaluate it there outside the brackets. None starts it where the schedule
+                starts the next new configuration, and it may be promoted like any other.
 
         Raises:
-            ConfigError: If the configuration does not lie in the space, or is known at this budget already.
+            ConfigError: If it does not lie in the space, or is already evaluated, pending or enqueued there.
             BudgetError: If the budget is not on the ladder.
         """
         level = None if budget is None else self._ladder.level(budget)
@@ -171,17 +171,17 @@ class Optimizer:
         self._history.apply(Enqueued(plain, None if level is None else self._ladder[level]))
 
     def observe(self, config: Mapping[str, Any], budget: Any, loss: Any) -> Result:
-        """Record a result from elsewhere, for the model and the incumbent; repeating the same call is safe.
+        """Record a result from elsewhere, for the model and the incumbent. Repeating the same call is safe.
 
         Args:
             config: The configuration; it must lie in the space.
-            budget: A budget of the ladder. In a finite space with nothing new there the result takes part in brackets.
+            budget: A budget of the ladder. If a finite space has nothing new there, the result may join a bracket.
             loss: As in `tell`.
 
         Raises:
             ConfigError: If the configuration does not lie in the space.
             BudgetError: If the budget is not on the ladder.
-            OutcomeError: If the loss is no number.
+            OutcomeError: If the loss is not valid.
             TellConflict: If the configuration has another result at this budget.
         """
         level, plain = self._ladder.level(budget), self._plain(config)
@@ -197,7 +197,7 @@ class Optimizer:
 
     @property
     def seed(self) -> int:
-        """The seed, given or drawn."""
+        """The seed that was given or drawn."""
         return self._seed
 
     @property
@@ -207,7 +207,7 @@ class Optimizer:
 
     @property
     def preset(self) -> str:
-        """The name of the preset, for the parts that are not the user's own."""
+        """The name of the preset. It stands for the parts that the user did not replace."""
         return self._preset
 
     @property
@@ -217,7 +217,7 @@ class Optimizer:
 
     @property
     def incumbent(self) -> Result | None:
-        """The lowest finite loss at the largest budget that has one; None before there is any."""
+        """The result with the lowest finite loss at the largest budget that has one, or None."""
         return self._history.incumbents[-1] if self._history.incumbents else None
 
     @property
@@ -227,14 +227,14 @@ class Optimizer:
 
     @property
     def pending(self) -> Sequence[Trial]:
-        """Every trial that was asked and not settled, in the order of asking."""
+        """The trials that were asked and not yet told or forgotten, in the order of asking."""
         return tuple(self._history.record.pending.running)
 
     def trial(self, trial_id: int) -> Trial:
-        """Return the trial with this id, asked or observed.
+        """Return the asked or observed trial with this id.
 
         Raises:
-            UnknownTrial: If this optimizer never asked it.
+            UnknownTrial: If this optimizer has no trial with this id.
         """
         return _private_copy(self._find(trial_id, observed=True))
 
@@ -243,11 +243,11 @@ class Optimizer:
         return tuple(self._history.incumbents)
 
     def plan(self, num_workers: int = 1, cycles: int = 1) -> plan.Plan:
-        """Return what a search takes, before anything is spent.
+        """Return what a search will cost.
 
         Args:
-            num_workers: How many workers share the work, at least 1.
-            cycles: How many cycles over all brackets, at least 1.
+            num_workers: The number of workers, at least 1.
+            cycles: The number of cycles over all brackets, at least 1.
 
         Raises:
             SettingError: If a number is not a positive integer.
@@ -255,23 +255,23 @@ class Optimizer:
         return plan.plan(self._decider.schedule, self._ladder, num_workers, cycles, capacity=self._space.size)
 
     def health(self) -> diagnostics.Health:
-        """Return how the search is doing: the model, the agreement of the budgets, failures, rejected candidates."""
+        """Return the health of the search: model, agreement of the budgets, failures, repeats and lost trials."""
         return diagnostics.health(self._history, self._ladder)
 
     def explain(self, trial: Trial | int) -> diagnostics.Explanation:
-        """Return why a trial is what it is.
+        """Return why a trial was asked.
 
         Raises:
-            UnknownTrial: If this optimizer never asked the trial.
+            UnknownTrial: If this optimizer has no such trial.
         """
         known = self._find(trial, observed=True)
         facts = self._history.facts[known.id] if known.id >= 0 else Facts()
         return diagnostics.explain(known, facts, self._ladder)
 
     def releasable(self) -> Sequence[str]:
-        """Return the checkpoints that no promotion can ever need again, in the order of telling.
+        """Return the checkpoints that are safe to delete, in the order of telling.
 
-        The incumbent's checkpoint is never among them.
+        No promotion can resume from them, and the incumbent's checkpoint is never among them.
         """
         return self._history.releasable()
 
@@ -279,14 +279,14 @@ class Optimizer:
 
     @property
     def events(self) -> Sequence[Event]:
-        """Everything that happened, in order; with the arguments of the constructor this is the whole state."""
+        """Everything that happened, in order. With the constructor's arguments this is the whole state."""
         return self._history.events
 
     def apply(self, event: Event) -> None:
-        """Replay an event of another optimizer with the same arguments, without computing anything again.
+        """Replay an event of an optimizer with the same arguments, without computing a proposal.
 
         Raises:
-            StateError: If the event cannot follow those before.
+            StateError: If the event cannot follow the earlier ones.
         """
         try:
             self._history.apply(event)
@@ -294,7 +294,7 @@ class Optimizer:
             raise StateError(f"expected an event that can follow the {len(self.events)} before, got {event}") from error
 
     def to_state(self) -> dict[str, Any]:
-        """Returns everything as plain JSON-able data."""
+        """Return the whole state as JSON-able data."""
         pairs = (events.to_json(event, self._space) for event in self._history.events)
         return {
             "format": FORMAT,
@@ -310,22 +310,22 @@ class Optimizer:
     def from_state(
         cls, state: Mapping[str, Any], *, schedule: Schedule | None = None, model: Model | None = None
     ) -> "Optimizer":
-        """Return the optimizer that `to_state` described; it goes on as if it had never stopped.
+        """Return the optimizer that `to_state` described. It continues as if it had never stopped.
 
         Args:
             state: What `to_state` returned.
-            schedule: The schedule that the optimizer was made with, if it was not the preset's.
-            model: The model that the optimizer was made with, if it was not the preset's.
+            schedule: The optimizer's own schedule, if it did not use the preset's.
+            model: The optimizer's own model, if it did not use the preset's.
 
         Raises:
-            StateError: If the state is damaged, of another format, or made with another schedule or model.
+            StateError: If the state is damaged or of another format, or if the wrong parts are given.
         """
         if not isinstance(state, Mapping) or state.get("format") != FORMAT:
             raise StateError(f"expected a state of format {FORMAT} as `to_state` returns it, got {str(state)[:100]}")
         given = own_parts(schedule, model)
         if given != state.get("custom"):
             raise StateError(
-                f"expected the same parts of the user's own, {state.get('custom')}, got {given}; pass those"
+                f"expected the parts that the optimizer was made with, {state.get('custom')}, got {given}; pass those"
             )
         try:
             optimizer = cls(
@@ -347,7 +347,7 @@ class Optimizer:
     # Checks at the boundary.
 
     def _find(self, trial: Trial | int, *, observed: bool = False) -> Trial:
-        """Returns this optimizer's own record of a trial that was asked, or observed if that will do."""
+        """Return this optimizer's own record of an asked trial, or also of an observed one."""
         number, num_asked = read_trial_id(trial), len(self._history.trials)
         known = self._history.observed.get(number) if observed else None
         if known is None and not 0 <= number < num_asked:
@@ -360,14 +360,14 @@ class Optimizer:
         return known
 
     def _plain(self, config: Mapping[str, Any]) -> ReadOnlyDict:
-        """Return a valid configuration in plain Python values, floats exactly as they came."""
+        """Return a valid configuration in plain Python values, with floats exactly as given."""
         canonical = self._space.decode(self._space.encode(config))
         return ReadOnlyDict(
             (name, float(config[name]) if isinstance(value, float) else value) for name, value in canonical.items()
         )
 
     def _check_not_known(self, config_id: int, level: int | None) -> None:
-        """Raise `ConfigError` if enqueueing the configuration would evaluate it twice at a budget."""
+        """Raise `ConfigError` if the enqueued configuration would be evaluated twice at a budget."""
         levels = range(len(self._ladder)) if level is None else (level,)
         taken = [self._ladder[i] for i in levels if self._history.brackets.is_taken(i, config_id)]
         queued = any(
@@ -389,7 +389,7 @@ def _check_seed(seed: Any) -> int:
 
 
 def _is_same(trial: Trial, known: Trial) -> bool:
-    """Whether a trial that came back is the one that went out; its user may have taken parameters out of its dict."""
+    """Whether a trial is the one that was asked. The user may have removed parameters from its dict."""
     plain = {name: value for name, value in known.config.items() if isinstance(value, int | float | str)}
     return trial.config_id == known.config_id and all(
         trial.config.get(name, value) == value for name, value in plain.items()
@@ -397,5 +397,5 @@ def _is_same(trial: Trial, known: Trial) -> bool:
 
 
 def _private_copy(trial: Trial) -> Trial:
-    """Return the record to hand out, so that whoever changes its dicts changes nothing here."""
+    """Return a copy to hand out, so that changes to its dicts change nothing here."""
     return replace(trial, config=dict(trial.config), budget=copy.deepcopy(trial.budget))

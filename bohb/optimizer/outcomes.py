@@ -1,4 +1,4 @@
-"""What a user may tell, checked once, at the boundary."""
+"""Read and check what a user tells."""
 
 import json
 import math
@@ -34,21 +34,21 @@ def read_told(trial_id: int, outcome: Any, checkpoint: Any, info: Mapping[str, A
     """Return a tell as an event.
 
     Raises:
-        OutcomeError: If the outcome, the checkpoint or the info cannot be kept.
+        OutcomeError: If the outcome, checkpoint or info is not valid.
     """
     loss, status, facts = read_outcome(outcome, info)
     return Told(trial_id, loss, status, read_checkpoint(checkpoint), facts)
 
 
 def read_outcome(outcome: Any, info: Mapping[str, Any] | None) -> tuple[float, Status, dict[str, Any]]:
-    """Return (loss, status, info) of what was told; the loss of a failure is infinite.
+    """Return the (loss, status, info) of an outcome. The loss of a failure is infinite.
 
     Args:
         outcome: A number, a `Failure`, or an exception.
-        info: JSON-able facts to keep with it.
+        info: JSON-able facts to keep with the outcome.
 
     Raises:
-        OutcomeError: If the outcome is not a number, a `Failure` or an exception, or the info cannot be stored.
+        OutcomeError: If the outcome is not a number, a `Failure` or an exception, or if the info is not JSON-able.
     """
     facts = read_info(info)
     if isinstance(outcome, BaseException):
@@ -62,10 +62,10 @@ def read_outcome(outcome: Any, info: Mapping[str, Any] | None) -> tuple[float, S
 
 
 def read_loss(outcome: Any) -> float:
-    """Return a told loss as a float, finite or not.
+    """Return a loss as a float, finite or not.
 
     Raises:
-        OutcomeError: If it is no number.
+        OutcomeError: If it is not a number.
     """
     expected = "expected a loss that float() accepts, a Failure or an exception"
     if isinstance(outcome, str | bytes | bytearray):
@@ -82,7 +82,7 @@ def read_info(info: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return a private copy of the info.
 
     Raises:
-        OutcomeError: If it is no mapping of JSON-able values.
+        OutcomeError: If it is not a mapping of JSON-able values.
     """
     if info is None:
         return {}
@@ -96,10 +96,10 @@ def read_info(info: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def read_checkpoint(checkpoint: Any) -> str | None:
-    """Return a checkpoint as text.
+    """Return a checkpoint as a string.
 
     Raises:
-        OutcomeError: If it is neither text nor a path.
+        OutcomeError: If it is neither a string nor a path.
     """
     if checkpoint is None or isinstance(checkpoint, str):
         return checkpoint
@@ -109,10 +109,10 @@ def read_checkpoint(checkpoint: Any) -> str | None:
 
 
 def same_or_conflict(before: Kept, again: Told) -> Kept:
-    """Return what was told before if a second tell has the same loss, status and checkpoint; the info may differ.
+    """Return the earlier result if a second tell has the same loss, status and checkpoint. The info may differ.
 
     Raises:
-        TellConflict: If it differs.
+        TellConflict: If the second tell says something else.
     """
     same_status = before.status in (again.status, Status.LATE)
     if before.loss == again.loss and same_status and before.checkpoint == again.checkpoint:

@@ -1,4 +1,4 @@
-"""What a schedule will cost, before anything is spent: the brackets counted, and a rehearsal on simulated workers."""
+"""Predict what a search costs, by a simulation of its schedule."""
 
 import heapq
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from bohb.trials import Origin, Result, Status, Trial
 
 @dataclass(frozen=True, slots=True)
 class PlannedRung:
-    """How many configurations are evaluated at which budget."""
+    """A budget and the number of configurations that are evaluated there."""
 
     budget: object
     num_configs: int
@@ -22,21 +22,22 @@ class PlannedRung:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What so many cycles over all brackets take.
+    """What a number of cycles over all brackets cost.
 
-    A bracket that grows without end is counted up to one full training a cycle. Costs are in units of the
-    ladder's costs, which are the budgets themselves unless the ladder says otherwise. "Resumed" means that a promoted
-    configuration goes on from its checkpoint and pays the difference only; "afresh", that it starts again.
+    An endless bracket counts up to one full training per cycle. Costs are in units of the ladder's costs, which are the
+    budgets themselves unless the ladder says otherwise. "Resumed" means that a promotion resumes from its checkpoint
+    and costs only the difference. "Afresh" means that it starts again.
 
     Attributes:
         brackets: For each bracket of one cycle, its rungs, cheapest first.
-        num_cycles: How many cycles are planned.
-        num_workers: How many workers share the work.
-        num_configs: How many configurations are started, in all cycles.
-        num_trials: How many evaluations there are, in all cycles.
-        cost_resumed: What all of them cost with checkpoints.
-        cost_afresh: What all of them cost without.
-        makespan_resumed: When the last one ends, if every worker spends one unit of cost in one unit of time.
+        num_cycles: The number of cycles.
+        num_workers: The number of workers.
+        num_configs: The number of configurations in all cycles.
+        num_trials: The number of trials in all cycles.
+        cost_resumed: The cost of all trials with checkpoints.
+        cost_afresh: The cost of all trials without checkpoints.
+        makespan_resumed: When the last trial ends with checkpoints, if each worker spends one unit of cost per unit of
+            time.
         makespan_afresh: The same without checkpoints.
     """
 
@@ -51,7 +52,7 @@ class Plan:
     makespan_afresh: float
 
     def __str__(self) -> str:
-        """Return the plan as a small table."""
+        """Return the plan as text, one line for each bracket."""
         lines = [
             f"bracket {i}: " + ", ".join(f"{rung.num_configs} x {rung.budget}" for rung in rungs)
             for i, rungs in enumerate(self.brackets)
@@ -68,22 +69,22 @@ class Plan:
 
 
 def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, *, capacity: int | None = None) -> Plan:
-    """Return what `num_cycles` cycles of a schedule take on `num_workers` workers.
+    """Return what `num_cycles` cycles of a schedule cost on `num_workers` workers.
 
     Args:
         schedule: The schedule.
         ladder: The ladder.
         num_workers: At least 1.
         num_cycles: At least 1.
-        capacity: How many configurations the space holds, or None for any number: at no budget more are planned.
+        capacity: The number of configurations in the space, or None if it is infinite. No budget gets more.
 
     Raises:
         SettingError: If a number is not a positive integer.
     """
     num_workers, num_cycles = positive_integer("num_workers", num_workers), positive_integer("cycles", num_cycles)
-    cycle = _rehearse(schedule, ladder, capacity, 1, 1, resumed=False)
+    cycle = _simulate(schedule, ladder, capacity, 1, 1, resumed=False)
     resumed, afresh = (
-        _rehearse(schedule, ladder, capacity, num_workers, num_cycles, resumed=resumed) for resumed in (True, False)
+        _simulate(schedule, ladder, capacity, num_workers, num_cycles, resumed=resumed) for resumed in (True, False)
     )
     return Plan(
         brackets=tuple(_rungs(bracket, ladder) for bracket in cycle.brackets),
@@ -103,8 +104,8 @@ def _rungs(bracket: Bracket, ladder: Ladder) -> tuple[PlannedRung, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rehearsal:
-    """How a search went in which nothing was spent."""
+class _Simulation:
+    """The outcome of a simulated search."""
 
     brackets: Sequence[Bracket]
     num_configs: int
@@ -113,20 +114,19 @@ class _Rehearsal:
 
 
 def _price(move: Start | Promote, brackets: Brackets, *, resumed: bool) -> float:
-    """Return what a move costs."""
+    """Return the cost of a move."""
     levels, costs = brackets.plan(move.bracket).levels, brackets.ladder.costs
     paid = costs[levels[move.rung - 1]] if resumed and isinstance(move, Promote) else 0
     return costs[levels[move.rung]] - paid
 
 
-def _rehearse(
+def _simulate(
     schedule: Schedule, ladder: Ladder, capacity: int | None, num_workers: int, num_cycles: int, *, resumed: bool
-) -> _Rehearsal:
-    """Run the cycles with the schedule itself, on simulated workers.
+) -> _Simulation:
+    """Run the schedule itself on simulated workers.
 
-    Losses are the configurations' ids, so that of equals the first goes on. A worker idles where the schedule would
-    open a bracket beyond the planned ones, start more in an endless bracket than its plan says, or start one that the
-    space does not hold.
+    The loss of a configuration is its id, so that older ones are promoted. A worker idles if the next move lies beyond
+    the planned cycles, or if the space has no new configuration.
     """
     record = Record(ladder.costs)
     log = BracketLog(schedule, ladder, record, capacity)
@@ -142,25 +142,25 @@ def _rehearse(
             num_configs += isinstance(move, Start)
             price = _price(move, brackets, resumed=resumed)
             level = log.enter(move.bracket, move.rung, config_id)
-            record.pending.ask(level, _rehearsed(num_trials, config_id, ladder[level], move), in_bracket=True)
+            record.pending.ask(level, _simulated(num_trials, config_id, ladder[level], move), in_bracket=True)
             num_trials += 1
             heapq.heappush(running, (now + price, config_id, level))
             spent += price
         if not running:
-            return _Rehearsal([brackets[i] for i in range(len(brackets))], num_configs, spent, now)
+            return _Simulation([brackets[i] for i in range(len(brackets))], num_configs, spent, now)
         now, config_id, level = heapq.heappop(running)
         trial = record.pending.trial(level, config_id)
         record.tell(level, Result(trial, float(config_id), Status.OK, None, {}))
         log.tell(level, config_id)
 
 
-def _rehearsed(trial_id: int, config_id: int, budget: object, move: Start | Promote) -> Trial:
-    """Return a trial of a rehearsal, which has no values."""
+def _simulated(trial_id: int, config_id: int, budget: object, move: Start | Promote) -> Trial:
+    """Return a simulated trial, whose configuration has no values."""
     return Trial(trial_id, {}, budget, config_id, move.bracket, move.rung, None, None, Origin.RANDOM)
 
 
 def _is_beyond(start: Start, brackets: Brackets, num_cycles: int) -> bool:
-    """Whether a start lies beyond the planned cycles, or beyond the space."""
+    """Whether a start lies beyond the planned cycles, or the space has no new configuration for it."""
     plan = brackets.plan(start.bracket)
     if not brackets.has_room(plan.levels[start.rung]):
         return True

@@ -16,14 +16,13 @@ PRESETS: dict[str, Callable[[], tuple[Schedule, Model]]] = {
     "asha": lambda: (AsynchronousHalving(), RandomModel()),
     "random": lambda: (FullBudget(), RandomModel()),
 }
-"""What each preset stands for:
+"""The presets:
 
-* `default`: the best we know; after each of the first 2,000 results two Gaussian processes over all budgets decide
-  which configuration goes on or which new one starts; later it is asynchronous halving with a density ratio.
-* `fast`: asynchronous halving with a cap on promotions, and a density ratio over all budgets; for evaluations that are
-  over in milliseconds.
+* `default`: the best results we know. Two Gaussian processes over all budgets choose the next trial, new or paused.
+  After 2,000 results it is asynchronous halving with a density ratio.
+* `fast`: capped asynchronous halving with a density ratio over all budgets, for trials that take milliseconds.
 * `paper`: BOHB as published (Falkner et al. 2018).
-* `hpbandster`: BOHB as HpBandSter codes it, for comparison with published curves.
+* `hpbandster`: BOHB as HpBandSter implements it, to compare with published curves.
 * `hyperband`, `asha`: the two schedules with random configurations.
 * `random`: random configurations at the full budget.
 """
@@ -41,10 +40,10 @@ def from_preset(name: str) -> tuple[Schedule, Model]:
 
 
 def choose(preset: str, schedule: Schedule | None, model: Model | None) -> tuple[Schedule, Model]:
-    """Return the user's own schedule and model, and those of the preset in place of what is None.
+    """Return the given schedule and model, with those of the preset in place of None.
 
     Raises:
-        SettingError: If there is no such preset, or a part is none.
+        SettingError: If there is no such preset, or if the schedule or model is not valid.
     """
     preset_schedule, preset_model = from_preset(preset)
     return (
@@ -59,7 +58,7 @@ def own_parts(schedule: Schedule | None, model: Model | None) -> list[str]:
 
 
 def _check_part(part: Any, what: str, methods: tuple[str, ...]) -> Any:
-    """Return a schedule or a model of the user's own, if it looks like one."""
+    """Return a user's own schedule or model, after a check of its methods."""
     missing = [method for method in methods if not callable(getattr(part, method, None))]
     if missing or isinstance(part, type):
         wanted = "an instance, not the class" if isinstance(part, type) else f"an object with {', '.join(methods)}"

@@ -1,4 +1,4 @@
-"""A configuration for a new start: the model's choice where it has one; always valid, never a repeat."""
+"""Select a new configuration: the model's best valid candidate, else a random one; never a repeat."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ Vector = NDArray[np.float64]
 
 @dataclass(slots=True)
 class _Passed:
-    """The candidates that were passed over."""
+    """The number of candidates that were not taken."""
 
     rejected: int = 0
     duplicates: int = 0
@@ -31,11 +31,11 @@ class _Passed:
 def select(
     proposal: Proposal, num_levels: int, space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator
 ) -> tuple[Vector, Origin, Facts]:
-    """Return the `(d,)` vector of a new configuration, where it came from, and facts about the choice.
+    """Return the `(d,)` vector of a new configuration, its origin, and facts about the choice.
 
     Raises:
-        SpaceExhausted: If no configuration is new.
-        SettingError: If the model, a user's own, returned anything else than a valid proposal.
+        SpaceExhausted: If the space has no new configuration.
+        SettingError: If a user's own model returned an invalid proposal.
     """
     _check_vectors(proposal, len(space.names))
     facts, passed = _checked_facts(proposal.facts, num_levels), _Passed()
@@ -55,7 +55,7 @@ def _check_vectors(proposal: Any, num_dims: int) -> None:
 
 
 def _checked_facts(facts: Any, num_levels: int) -> Facts:
-    """Return a private copy of what a model notes, which has to go to JSON and to make sense to `explain`."""
+    """Return a private copy of the model's facts, checked because a state and `explain` rely on them."""
     if not isinstance(facts, Facts):
         raise SettingError(f"expected Facts in the model's proposal, got {facts!r:.200}")
     if facts.level is not None and not 0 <= facts.level < num_levels:
@@ -72,9 +72,11 @@ def _checked_facts(facts: Any, num_levels: int) -> Facts:
 
 
 def _first_new(space: Space, vectors: Vector, is_new: Callable[[Vector], bool], passed: _Passed) -> Vector | None:
-    """Return the first of `(n, d)` vectors, moved to the grid, that is allowed and new; counts those before it."""
+    """Return the first of `(n, d)` vectors that is allowed and new, on the grid. Count the vectors before it."""
     for i in range(len(vectors)):
-        snapped = space.deactivate(space.snap(vectors[i : i + 1]))  # in this order: a condition sees the grid's value
+        snapped = space.deactivate(
+            space.snap(vectors[i : i + 1])
+        )  # in this order, as conditions apply to values on the grid
         if not space.is_allowed(snapped)[0]:
             passed.rejected += 1
         elif not is_new(snapped[0]):
@@ -94,7 +96,7 @@ def _random(space: Space, is_new: Callable[[Vector], bool], rng: np.random.Gener
 
 
 def _draws(space: Space, rng: np.random.Generator, passed: _Passed) -> Iterator[Vector]:
-    """Yield `(n, d)` random vectors: from the space's own distribution, and then evenly, since that may hide most."""
+    """Yield `(n, d)` random vectors from the space's prior, then uniform ones, as a prior may hide most of it."""
     for batch in range(MAX_BATCHES):
         vectors, rejected = space.sample(rng, BATCH if batch else 1)
         passed.rejected += rejected
@@ -104,7 +106,7 @@ def _draws(space: Space, rng: np.random.Generator, passed: _Passed) -> Iterator[
 
 
 def _everything(space: Space) -> Vector:
-    """Return all `(n, d)` vectors of the space, none if they are too many to be listed."""
+    """Return all `(n, d)` vectors of the space, or an empty array if there are too many."""
     try:
         return space.enumerate()
     except SpaceError:
@@ -112,7 +114,11 @@ def _everything(space: Space) -> Vector:
 
 
 def _any_new(space: Space, is_new: Callable[[Vector], bool], rng: np.random.Generator) -> Vector:
-    """Return one of the few new configurations that are left of a finite space."""
+    """Return one of the last new configurations of a finite space.
+
+    Raises:
+        SpaceExhausted: If there is none.
+    """
     left: list[Vector] = [vector for vector in _everything(space) if is_new(vector)]
     if not left:
         raise SpaceExhausted(

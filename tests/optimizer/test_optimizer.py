@@ -649,7 +649,7 @@ def test_a_model_that_leaves_the_choice_gets_the_schedules_own() -> None:
 @pytest.mark.parametrize("answer", [-1, 10**6])
 def test_a_choice_that_is_none_is_refused(answer: int) -> None:
     """Before anything changes, and with advice."""
-    with pytest.raises(bohb.SettingError, match="places in `waiting`"):
+    with pytest.raises(bohb.SettingError, match="ids in `waiting`"):
         drive_picky(lambda proposal, waiting, start: proposal if start is not None else answer)
 
 
