@@ -1,4 +1,4 @@
-"""Why a trial was asked: what the model, the schedule and the optimizer noted of the choice."""
+"""The facts behind a trial: what the model and the optimizer note about the choice."""
 
 import math
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What was noted when a trial was asked. What does not apply is None.
+    """What was noted when a trial was asked. Facts that do not apply are None.
 
-    A model fills in the first part, which goes with its proposal; the optimizer adds the rest.
+    A model fills in the facts up to `score` and `more`; the optimizer adds the others.
 
     Attributes:
         reason: Why the configuration is random.
@@ -27,12 +27,12 @@ class Facts:
         duplicates: How many candidates were repeats.
         rank: The rank of a promoted configuration in the rung below, counted from 0.
         finished: How many configurations had finished in that rung.
-        chosen_from: From how many waiting configurations the model chose this one.
+        chosen_from: The number of waiting configurations from which the model chose this one.
         reissue_of: The id of the forgotten trial that this one repeats.
-        more: Anything else that a model of your own notes, JSON-able.
+        more: Any other facts of your own model, JSON-able.
 
     Raises:
-        ValueError: If a value is not of its type, or only one of `good` and `bad` is given.
+        ValueError: If a value has the wrong type, or if only one of `good` and `bad` is given.
     """
 
     reason: str | None = None
@@ -62,7 +62,7 @@ class Facts:
         if (self.good is None) != (self.bad is None):
             raise ValueError(f"expected good and bad together, got {self.good!r} and {self.bad!r}")
         if not isinstance(self.more, Mapping) or self.more.keys() & _TYPES_OF.keys():
-            raise ValueError(f"expected other names than those of the attributes in more, got {self.more!r}")
+            raise ValueError(f"expected a mapping as more, without the names of other facts, got {self.more!r}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts that apply as a JSON-able mapping."""
@@ -71,11 +71,11 @@ class Facts:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Facts":
-        """Return the facts that `to_json` described. Names that are not known go to `more`.
+        """Return the facts that `to_json` described. Unknown names go to `more`.
 
         Raises:
             TypeError: If the data is not a mapping.
-            ValueError: If a value is not of its type.
+            ValueError: If a value has the wrong type.
         """
         if not isinstance(data, Mapping):
             raise TypeError(f"expected a mapping, got {data!r:.200}")
@@ -90,7 +90,7 @@ class Facts:
 
 
 _SHARED_SIZE = 3
-"""Facts of this size, those of a random choice, repeat in a large study and are shared."""
+"""Up to this many facts, equal ones are shared, because those of random choices repeat in a large study."""
 
 _OTHER_TYPES: dict[str, tuple[type, ...]] = {"reason": (str,), "surrogate": (str,), "score": (float, int)}
 _TYPES_OF = {each.name: _OTHER_TYPES.get(each.name, (int,)) for each in fields(Facts) if each.name != "more"}
@@ -98,5 +98,5 @@ _TYPES_OF = {each.name: _OTHER_TYPES.get(each.name, (int,)) for each in fields(F
 
 @lru_cache(maxsize=1000)
 def _shared(items: tuple[tuple[str, type, Any], ...]) -> Facts:
-    """Return facts with these values; equal facts are one object."""
+    """Return facts with these values. Equal facts are one object."""
     return Facts._read({name: value for name, _, value in items})  # noqa: SLF001

@@ -1,7 +1,7 @@
-"""What is known of a search so far: each fact once, and views that follow from it.
+"""The record of a search: its configurations, pending trials and results, each stored once.
 
-`Record` holds what is pending and what was told, by budget. The optimizer writes it; schedules and models read views
-of it (`bohb.schedules.Brackets`, `bohb.models.Observations`) that bring themselves up to date when they are looked at.
+The optimizer writes the `Record`. Schedules and models read views of it (`bohb.schedules.Brackets`,
+`bohb.models.Observations`), which update themselves when read.
 """
 
 from bohb.record.configurations import Configurations

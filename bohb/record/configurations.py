@@ -1,4 +1,4 @@
-"""The configurations of a search: each has an id, a vector and its values."""
+"""The configurations of a search, each with an id, a vector and its values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ Vectors = NDArray[np.float64]
 
 
 class Configurations:
-    """The known configurations by id, counted from 0.
+    """The known configurations. Ids count from 0.
 
     Args:
         num_dims: The number of parameters, d.

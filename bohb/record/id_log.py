@@ -1,17 +1,17 @@
-"""A set of ids that only grows, and remembers their order."""
+"""A set of ids that only grows and keeps their order."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 
 class IdLog:
-    """Ids in the order in which they were added."""
+    """Ids in the order of their addition."""
 
     __slots__ = ("_ids", "_order")
 
     def __init__(self) -> None:
         self._ids: dict[int, None] = {}
-        self._order: list[int] = []  # a dict has no fast way to its latest keys
+        self._order: list[int] = []  # a dict has no fast access to its latest keys
 
     def __len__(self) -> int:
         return len(self._order)
@@ -21,11 +21,11 @@ class IdLog:
 
     @property
     def ids(self) -> AbstractSet[int]:
-        """All ids; a view that cannot be changed."""
+        """A read-only view of all ids."""
         return self._ids.keys()
 
     def add(self, config_id: int) -> None:
-        """Add an id; an id that is there stays where it is."""
+        """Add an id. A known id keeps its position."""
         if config_id not in self._ids:
             self._ids[config_id] = None
             self._order.append(config_id)

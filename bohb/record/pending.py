@@ -1,10 +1,10 @@
-"""The trials without a result, and which of them seem to be lost.
+"""The pending trials, and which of them seem to be lost.
 
-A trial whose worker died without a word stays pending for ever. A schedule that takes pending trials for busy workers
-must not count it, or in time it would wait for workers that are gone. Nothing here knows a clock. The age of a trial
-is the work that other trials finished since it was asked, in units of its own cost. With equal workers that is about
-the number of other workers, at any budget (Little 1961). A trial whose age is many times what is usual is taken for
-lost, until it is told after all.
+If a worker dies silently, its trial stays pending for ever. A schedule that takes pending trials for busy workers must
+not count it, or it would wait for workers that are gone. There is no clock here. The age of a trial is the work that
+other trials have finished since it was asked, in units of its own cost. With equal workers the age at the end is about
+the number of other workers, at any budget (Little 1961). A trial counts as lost when it is many times older than usual,
+until it is told after all.
 """
 
 import math
@@ -14,22 +14,22 @@ from dataclasses import dataclass
 from bohb.trials import Trial
 
 LOST_AGE = 16
-"""A trial is taken for lost when it is this many times older than usual."""
+"""A trial counts as lost when it is this many times older than usual."""
 MEMORY = 64
-"""The usual age is the mean over about this many of the last trials."""
+"""The usual age is a mean over about this many of the latest trials."""
 LEAST_SHARE = 1e-100
-"""The least cost of an evaluation, as a share of a full training; avoids division by zero."""
+"""The smallest cost of a trial, as a share of a full training. It avoids division by zero."""
 
 
 @dataclass(slots=True)
 class _Entry:
-    """A trial without a result.
+    """A pending trial.
 
     Attributes:
-        trial: The trial; after it is asked again, the newer one.
-        asked_at: What all trials had cost that were told before this one was asked. None if no worker is presumed to
-            run it for a bracket: it was forgotten, or asked outside every bracket.
-        is_lost: Whether it is taken for lost.
+        trial: The trial. If it was asked again, the newer one.
+        asked_at: The total cost of all trials told before this one was asked. None if it was forgotten, or asked
+            outside the brackets.
+        is_lost: Whether it counts as lost.
     """
 
     trial: Trial
@@ -38,35 +38,35 @@ class _Entry:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a worker is presumed to run it for a bracket."""
+        """Whether a worker presumably runs it for a bracket."""
         return self.asked_at is not None and not self.is_lost
 
 
 class PendingTrials:
-    """The one table of trials that were asked and have no result, by level and configuration.
+    """The table of pending trials, by level and configuration.
 
-    Tells between two asks count as simultaneous, so their order makes no difference. Lost trials are found at an ask.
+    Tells between two asks count as simultaneous, so their order makes no difference. An ask finds the lost trials.
 
     Args:
-        costs: What an evaluation costs at each level, ascending.
+        costs: The cost of a trial at each level, ascending.
     """
 
     def __init__(self, costs: Sequence[float]) -> None:
         self._costs = [max(cost / costs[-1], LEAST_SHARE) for cost in costs]
         self._levels: list[dict[int, _Entry]] = [{} for _ in costs]  # by configuration id, oldest first
-        self._forgotten: dict[int, Trial] = {}  # those of them that are to be asked again, by trial id
-        self._finished = 0.0  # what all trials cost that were told before the last ask
+        self._forgotten: dict[int, Trial] = {}  # the trials to ask again, by trial id
+        self._finished = 0.0  # the total cost of the trials told before the last ask
         self._usual_age, self._num_told = 0.0, 0
-        self._told: list[tuple[int, float]] = []  # (level, asked_at) of those told since the last ask
+        self._told: list[tuple[int, float]] = []  # (level, asked_at) of the trials told since the last ask
 
-    # What is known.
+    # Queries.
 
     def has(self, level: int, config_id: int) -> bool:
         """Whether the configuration is pending at a level."""
         return config_id in self._levels[level]
 
     def count(self, level: int) -> int:
-        """Return how many configurations are pending at a level."""
+        """Return the number of pending configurations at a level."""
         return len(self._levels[level])
 
     def trial(self, level: int, config_id: int) -> Trial:
@@ -74,7 +74,7 @@ class PendingTrials:
         return self._levels[level][config_id].trial
 
     def is_running(self, level: int, trial: Trial) -> bool:
-        """Whether this very trial is pending, and not forgotten."""
+        """Whether exactly this trial is pending and not forgotten."""
         entry = self._levels[level].get(trial.config_id)
         return entry is not None and entry.trial.id == trial.id and trial.id not in self._forgotten
 
@@ -86,7 +86,7 @@ class PendingTrials:
 
     @property
     def forgotten(self) -> list[Trial]:
-        """The trials that are to be asked again, in the order of asking."""
+        """The forgotten trials that are to be asked again, in the order of asking."""
         return [self._forgotten[trial_id] for trial_id in sorted(self._forgotten)]
 
     @property
@@ -96,12 +96,12 @@ class PendingTrials:
 
     @property
     def num_at_work(self) -> int:
-        """The number of trials in brackets that are pending and not taken for lost."""
+        """The number of pending trials in brackets that do not count as lost."""
         return sum(entry.is_at_work for entry in self._entries())
 
     @property
     def num_lost(self) -> int:
-        """The number of pending trials that are taken for lost."""
+        """The number of pending trials that count as lost."""
         return sum(entry.is_lost for entry in self._entries())
 
     def at_work(self, level: int) -> list[int]:
@@ -112,7 +112,7 @@ class PendingTrials:
         for entries in self._levels:
             yield from entries.values()
 
-    # What changes.
+    # Changes.
 
     def ask(self, level: int, trial: Trial, *, in_bracket: bool) -> None:
         """Record that a trial was asked, for the first time or again."""
@@ -124,7 +124,7 @@ class PendingTrials:
         entries[trial.config_id] = _Entry(trial, self._finished if in_bracket else None)
 
     def forget(self, level: int, config_id: int) -> None:
-        """Record that no worker runs a trial any more; it stays pending until it is asked again."""
+        """Record that no worker runs a trial any more. It stays pending, to be asked again."""
         entry = self._levels[level][config_id]
         entry.is_lost, entry.asked_at = False, None
         self._forgotten[entry.trial.id] = entry.trial
@@ -142,7 +142,7 @@ class PendingTrials:
         return entry
 
     def _learn(self) -> None:
-        """Update the usual age with the trials that were told since the last ask."""
+        """Update the usual age with the trials told since the last ask."""
         told, self._told = self._told, []
         self._finished += math.fsum(self._costs[level] for level, _ in told)
         self._num_told = min(self._num_told + len(told), MEMORY)
@@ -150,7 +150,7 @@ class PendingTrials:
         self._usual_age += (mean - self._usual_age) * min(len(told) / self._num_told, 1.0)
 
     def _find_lost(self) -> None:
-        """Take the trials for lost that are pending for too long. They are the oldest of their level."""
+        """Mark the trials that are too old as lost. Each level lists its oldest trials first."""
         for level, entries in enumerate(self._levels):
             for entry in entries.values():
                 if entry.is_lost or entry.asked_at is None:
@@ -160,5 +160,5 @@ class PendingTrials:
                 entry.is_lost = True
 
     def _age(self, level: int, asked_at: float) -> float:
-        """Return the work finished since a trial was asked, in units of what an evaluation costs at its level."""
+        """Return the work finished since a trial was asked, in units of the cost of a trial at its level."""
         return (self._finished - asked_at) / self._costs[level]

@@ -1,7 +1,7 @@
-"""What is pending and what was told, by budget.
+"""The pending trials and the results, by budget.
 
-A tell changes one place: the record of its level. Everything else that depends on it, such as the ranking of a rung,
-is a view that reads what is new when somebody looks.
+A tell changes only the record of its level. Everything that depends on it, such as the ranking of a rung, is a view
+that reads the new results when it is read itself.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from bohb.trials import Result
 
 
 class LevelRecord:
-    """What was told at one budget.
+    """The results at one budget.
 
     Attributes:
-        results: The result of each configuration that was told here, by id.
+        results: The results by configuration id.
         order: The ids of these configurations, in the order of telling.
     """
 
@@ -25,25 +25,25 @@ class LevelRecord:
         self.order: list[int] = []
 
     def entry(self, config_id: int) -> tuple[float, int]:
-        """Return the (loss, id) by which a told configuration is ranked; the loss of a failure is infinite."""
+        """Return the (loss, id) that ranks a configuration with a result. The loss of a failure is infinite."""
         return self.results[config_id].loss, config_id
 
     def since(self, number: int) -> Sequence[int]:
-        """Return the ids of the configurations told after the first `number` ones."""
+        """Return the ids of the configurations after the first `number` ones, in the order of telling."""
         return self.order[number:]
 
 
 class Record:
-    """What is pending and what was told.
+    """The pending trials and the results.
 
     Args:
-        costs: What an evaluation costs at each level, ascending.
+        costs: The cost of a trial at each level, ascending.
 
     Attributes:
-        levels: What was told at each budget, cheapest first.
-        results: Every result that counts, in the order of telling.
+        levels: The results at each budget, cheapest first.
+        results: All results that count, in the order of telling.
         order: The (level, configuration id) of each of these results.
-        pending: The trials without a result.
+        pending: The pending trials.
     """
 
     def __init__(self, costs: Sequence[float]) -> None:
@@ -57,11 +57,11 @@ class Record:
         return config_id in self.levels[level].results or self.pending.has(level, config_id)
 
     def num_taken(self, level: int) -> int:
-        """Return how many configurations are evaluated or pending at this level."""
+        """Return the number of configurations that are evaluated or pending at this level."""
         return len(self.levels[level].results) + self.pending.count(level)
 
     def tell(self, level: int, result: Result) -> None:
-        """Record the first result of a configuration at a level. It is pending there no more."""
+        """Record the first result of a configuration at a level. It is no longer pending there."""
         config_id = result.trial.config_id
         self.pending.settle(level, config_id)
         here = self.levels[level]

@@ -1,7 +1,7 @@
-"""A set that is read in order. Changes between two reads are put in place at the second one.
+"""A set that is read in order. A read applies all changes since the last one.
 
-A search in progress reads after every change, and each change then goes to its place by bisection. A long replay makes
-many changes and reads once, and one sort is then many times faster.
+A running search reads after every change, so bisection is fastest. A long replay makes many changes before a single
+read, so one sort is many times faster.
 """
 
 from bisect import bisect_left, insort
@@ -10,11 +10,11 @@ from typing import Generic, TypeVar
 T = TypeVar("T", int, tuple[float, int])
 
 FEW = 100
-"""Up to this many changes are put in place one by one; sorting 100,000 elements takes as long as a few hundred."""
+"""Up to this many changes use bisection. Sorting 100,000 elements takes as long as a few hundred bisections."""
 
 
 class SortedSet(Generic[T]):
-    """A set of comparable elements, and the sorted list of them."""
+    """A set of comparable elements with a sorted list of them."""
 
     __slots__ = ("_added", "_elements", "_removed")
 
@@ -50,7 +50,7 @@ class SortedSet(Generic[T]):
 
     @property
     def elements(self) -> list[T]:
-        """All elements, ascending; to be read only, and until the next change."""
+        """All elements, ascending. Do not change the list; it is valid until the next change of the set."""
         if self._added or self._removed:
             self._sort()
         return self._elements
