@@ -1,4 +1,4 @@
-"""Trials and results of which only the configuration, the level and the loss matter."""
+"""Trials and results with nothing but a configuration, a level and a loss."""
 
 import math
 
@@ -16,8 +16,8 @@ def bare_result(config_id, loss):
     return bohb.Result(bare_trial(config_id), loss, status, None, {})
 
 
-class BracketWorld:
-    """A record and the brackets of a schedule, driven as the optimizer drives them."""
+class BracketRecorder:
+    """A record and the brackets of a schedule, used as the optimizer uses them."""
 
     def __init__(self, schedule, ladder, capacity=None):
         self.record = Record(ladder.costs)
@@ -26,19 +26,19 @@ class BracketWorld:
         self.num_asked = 0
 
     def start(self, bracket, rung, config_id):
-        """A configuration enters a rung; it is evaluated unless it is known there, or pending."""
+        """Enter a configuration into a rung. Ask it unless it is evaluated or pending there."""
         level = self.log.enter(bracket, rung, config_id)
         if not self.record.is_taken(level, config_id):
             self.ask(level, config_id)
         return level
 
     def ask(self, level, config_id):
-        """A configuration is pending."""
+        """Record a pending configuration."""
         in_bracket = self.log.has_entered(level, config_id)
         self.record.pending.ask(level, bare_trial(config_id, self.num_asked), in_bracket=in_bracket)
         self.num_asked += 1
 
     def tell(self, level, config_id, loss):
-        """A loss comes, asked for or not."""
+        """Record a loss, asked for or not."""
         self.record.tell(level, bare_result(config_id, loss))
         self.log.tell(level, config_id)

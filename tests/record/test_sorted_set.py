@@ -1,4 +1,4 @@
-"""A sorted set equals the sorted list of a plain set, whenever it is read and however changes are put in place."""
+"""A sorted set equals the sorted list of a plain set, whenever it is read and however it applies changes."""
 
 import pytest
 from hypothesis import given
@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 from bohb.record import sorted_set
 from bohb.record.sorted_set import SortedSet
 
-CHANGES = st.lists(st.one_of(st.tuples(st.floats(0, 3), st.integers(0, 9)), st.just("look")))
+CHANGES = st.lists(st.one_of(st.tuples(st.floats(0, 3), st.integers(0, 9)), st.just("read")))
 
 
 @given(CHANGES, st.sampled_from([0, 2, 100]))
-def test_it_is_a_set_in_order(changes, few):
-    """An element comes, goes when it comes again, and may come back."""
+def test_it_equals_a_sorted_plain_set(changes, few):
+    """Each change adds the element, or removes it if it is there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sorted_set, "FEW", few)
         found, expected = SortedSet(), set()
         for change in changes:
-            if change == "look":
+            if change == "read":
                 assert found.elements == sorted(expected)
                 continue
             assert (change in found) == (change in expected)
@@ -29,7 +29,7 @@ def test_it_is_a_set_in_order(changes, few):
         assert found.elements is found.elements
 
 
-def test_sets_of_the_same_elements_are_equal_whatever_happened_to_them():
+def test_equality_depends_only_on_the_elements():
     one, two = SortedSet(), SortedSet()
     for number in (3, 1, 2):
         one.add(number)

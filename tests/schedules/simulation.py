@@ -1,4 +1,4 @@
-"""A search without a space or a model: configurations are numbers, the schedule and the brackets are the real ones."""
+"""A simulated search without a space or a model. Configurations are numbers; schedule and brackets are real."""
 
 from dataclasses import dataclass, field
 from math import inf
@@ -7,90 +7,90 @@ from typing import Any
 import numpy as np
 
 from bohb.schedules import Promote, Start
-from tests.record.bare import BracketWorld
+from tests.record.bare import BracketRecorder
 
 
 @dataclass(frozen=True)
-class Job:
-    """What was asked: `word` is the schedule's own, `place` is None outside the brackets."""
+class SimulatedTrial:
+    """A trial with the schedule's move behind it. `position` is (bracket, rung), or None outside the brackets."""
 
-    word: Start | Promote
-    place: tuple[int, int] | None
+    move: Start | Promote
+    position: tuple[int, int] | None
     level: int
     config_id: int
 
 
-def nothing(simulation, word):
-    """The check that always holds."""
+def no_check(simulation, move):
+    """Check nothing."""
 
 
 @dataclass
 class Simulation:
-    """Drives a schedule as the optimizer does; `check(simulation, word)` sees every word before it is followed."""
+    """Drives a schedule as the optimizer does. `check(simulation, move)` is called before each move."""
 
     schedule: Any
     ladder: Any
     rng: np.random.Generator
     capacity: int | None = None
-    check: Any = nothing
+    check: Any = no_check
     losses: dict = field(default_factory=dict)
     pending: list = field(default_factory=list)
-    jobs: list = field(default_factory=list)
+    trials: list = field(default_factory=list)
     num_configs: int = 0
 
     def __post_init__(self):
-        self.world = BracketWorld(self.schedule, self.ladder, self.capacity)
-        self.brackets = self.world.brackets
+        self.recorder = BracketRecorder(self.schedule, self.ladder, self.capacity)
+        self.brackets = self.recorder.brackets
 
     def ask(self):
-        """The next job, which is then pending; None only if every configuration was had at every level."""
+        """Return the next trial, or None if every configuration was asked at every level."""
         if not any(map(self.brackets.has_room, range(len(self.ladder)))):
             return None
         for _ in range(1000):
-            word = self.schedule.next(self.brackets)
-            self.check(self, word)
-            level = self.brackets.plan(word.bracket).levels[word.rung]
-            if isinstance(word, Start):
-                return self._start(word, level)
-            if not self.brackets.is_taken(level, word.config_id):
-                return self._begin(word, (word.bracket, word.rung), level, word.config_id)
-            self.world.start(word.bracket, word.rung, word.config_id)  # evaluated, or pending, there already
-        raise AssertionError("expected work after a few promotions that need none")
+            move = self.schedule.next(self.brackets)
+            self.check(self, move)
+            level = self.brackets.plan(move.bracket).levels[move.rung]
+            if isinstance(move, Start):
+                return self._start(move, level)
+            if not self.brackets.is_taken(level, move.config_id):
+                return self._begin(move, (move.bracket, move.rung), level, move.config_id)
+            self.recorder.start(move.bracket, move.rung, move.config_id)  # it is evaluated or pending there already
+        raise AssertionError("expected a trial after a few promotions that need none")
 
-    def _start(self, word, level):
-        place = (word.bracket, word.rung)
+    def _start(self, move, level):
+        position = (move.bracket, move.rung)
         if not self.brackets.has_room(level):
-            level, place = next(i for i in range(len(self.ladder)) if self.brackets.has_room(i)), None
+            level, position = next(i for i in range(len(self.ladder)) if self.brackets.has_room(i)), None
         if self.capacity is None:
             config_id = self.num_configs
         else:
             config_id = self.rng.choice([i for i in range(self.capacity) if not self.brackets.is_taken(level, i)])
-        return self._begin(word, place, level, int(config_id))
+        return self._begin(move, position, level, int(config_id))
 
-    def _begin(self, word, place, level, config_id):
+    def _begin(self, move, position, level, config_id):
         self.num_configs = max(self.num_configs, config_id + 1)
-        if place is None:
-            self.world.ask(level, config_id)
+        if position is None:
+            self.recorder.ask(level, config_id)
         else:
-            self.world.start(*place, config_id)
+            self.recorder.start(*position, config_id)
         self.pending.append((level, config_id))
-        self.jobs.append(Job(word, place, level, config_id))
-        return self.jobs[-1]
+        self.trials.append(SimulatedTrial(move, position, level, config_id))
+        return self.trials[-1]
 
     def tell(self, index, loss):
-        """Ends one of the pending evaluations."""
+        """Tell the loss of a pending trial."""
         self.observe(*self.pending[index], loss)
 
     def observe(self, level, config_id, loss):
-        """A loss, asked for or not."""
+        """Record a loss, asked for or not."""
         assert (level, config_id) not in self.losses, "evaluated twice"
         self.num_configs = max(self.num_configs, config_id + 1)
         self.pending = [entry for entry in self.pending if entry != (level, config_id)]
         self.losses[level, config_id] = loss
-        self.world.tell(level, config_id, loss)
+        self.recorder.tell(level, config_id, loss)
 
     def play(self, loss, *, num_steps, workers):
-        """Asks and tells in random order, with up to `workers` jobs in flight; `loss(rng, level)` is the outcome."""
+        """Ask and tell in random order, with up to `workers` pending trials; `loss(rng, level)` is the outcome."""
         for _ in range(num_steps):
             if not self.pending or (len(self.pending) < workers and self.rng.random() < 0.6):
                 if self.ask() is None:

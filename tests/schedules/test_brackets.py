@@ -1,4 +1,4 @@
-"""The record that schedules read."""
+"""The brackets as schedules read them."""
 
 from math import inf
 
@@ -13,14 +13,14 @@ from bohb.schedules import Hyperband, Rung
 from bohb.schedules.bracket_log import BracketLog
 from bohb.schedules.bracket_sizes import BracketPlan
 from bohb.schedules.brackets import RungLog
-from tests.record.bare import BracketWorld, bare_result
+from tests.record.bare import BracketRecorder, bare_result
 
 RESULTS = st.lists(st.one_of(st.integers(0, 3).map(float), st.floats(0, 1), st.just(inf)), max_size=30)
 
 
 @given(RESULTS, st.randoms(use_true_random=False), st.data())
-def test_a_rung_is_sorted_whatever_the_order_of_the_moves(results, random, data):
-    """Its rankings follow from who entered, who was told, and who was promoted, in any order and at any look."""
+def test_a_rung_is_sorted_for_any_order_of_moves(results, random, data):
+    """Entries, results and promotions may come in any order, and the rung may be read at any time."""
     told, log = LevelRecord(), RungLog()
     rung, known = Rung(0, told, log), dict(enumerate(results))
     promoted = data.draw(st.sets(st.sampled_from(sorted(known)))) if known else set()
@@ -56,13 +56,13 @@ class Planned:
         return self._cycle
 
 
-def world(capacity=None):
+def recorder(capacity=None):
     plans = [BracketPlan((0, 1), (3, 1)), BracketPlan((1,), (2,))]
-    return BracketWorld(Planned(plans), geometric(1, 3), capacity)
+    return BracketRecorder(Planned(plans), geometric(1, 3), capacity)
 
 
 def test_brackets_follow_the_plans_in_turn():
-    search = world()
+    search = recorder()
     assert [search.brackets.plan(i).levels for i in range(5)] == [(0, 1), (1,), (0, 1), (1,), (0, 1)]
     search.start(0, 0, 7)
     search.start(1, 0, 8)
@@ -71,9 +71,9 @@ def test_brackets_follow_the_plans_in_turn():
     assert search.brackets[1].rungs[0].level == 1
 
 
-def test_a_loss_reaches_every_bracket_in_which_the_configuration_is_pending():
-    """One configuration, pending at the same budget in two brackets, is evaluated once for both."""
-    search = world()
+def test_a_result_counts_in_every_bracket_of_its_configuration():
+    """A configuration that is pending at one budget in two brackets is evaluated once for both."""
+    search = recorder()
     search.start(0, 0, 7)
     search.tell(0, 7, 0.1)
     search.start(1, 0, 7)
@@ -82,8 +82,8 @@ def test_a_loss_reaches_every_bracket_in_which_the_configuration_is_pending():
     assert search.brackets[0].rungs[1].finished == search.brackets[1].rungs[0].finished == [(0.2, 7)]
 
 
-def test_room_is_what_the_space_has_left_at_a_level():
-    search = world(capacity=2)
+def test_a_level_has_room_until_the_space_is_used_up():
+    search = recorder(capacity=2)
     search.start(0, 0, 0)
     assert search.brackets.has_room(0)
     search.ask(0, 1)
@@ -91,11 +91,11 @@ def test_room_is_what_the_space_has_left_at_a_level():
     assert search.brackets.has_room(1)
     assert search.brackets.is_taken(0, 1)
     assert not search.brackets.is_taken(1, 1)
-    assert world().brackets.has_room(0)
+    assert recorder().brackets.has_room(0)
 
 
-def test_what_waits_may_be_promoted_until_its_bracket_is_over():
-    search = BracketWorld(Hyperband(), geometric(1, 3))
+def test_a_waiting_configuration_may_be_promoted_until_the_end():
+    search = BracketRecorder(Hyperband(), geometric(1, 3))
     for config_id in range(2):
         search.start(0, 0, config_id)
         search.tell(0, config_id, float(config_id))
@@ -118,16 +118,16 @@ def test_what_waits_may_be_promoted_until_its_bracket_is_over():
         *([BracketPlan((1, 0), (3, 1))], [BracketPlan((0, 2), (3, 1))], [BracketPlan((-1,), (3,))]),
     ],
 )
-def test_a_cycle_that_is_none_is_refused(cycle):
-    """Whoever writes a schedule is told at once, and not by an index that is out of range later on."""
+def test_an_invalid_cycle_is_refused(cycle):
+    """The error comes at once, not later as an index out of range."""
     with pytest.raises(SettingError, match=r"schedule's cycle|ascending levels"):
         BracketLog(Planned(cycle), geometric(1, 3), Record([1, 3]))
 
 
 @given(RESULTS)
-def test_who_was_told_outside_may_start_until_it_entered_the_best_first(results):
-    """The space holds nothing new at the level then; who failed comes last."""
-    search = world(capacity=len(results))
+def test_results_from_outside_may_start_best_first(results):
+    """The space has no new configuration at the level. Failures come last."""
+    search = recorder(capacity=len(results))
     for config_id, loss in enumerate(results):
         search.tell(0, config_id, loss)
     left = sorted((loss, config_id) for config_id, loss in enumerate(results))
@@ -141,8 +141,8 @@ def test_who_was_told_outside_may_start_until_it_entered_the_best_first(results)
     assert search.brackets.best_outside(1) is None
 
 
-def test_who_is_told_in_a_bracket_is_not_outside():
-    search = world(capacity=1)
+def test_a_result_in_a_bracket_is_not_outside():
+    search = recorder(capacity=1)
     search.start(0, 0, 0)
     search.tell(0, 0, 1.0)
     assert search.brackets.best_outside(0) is None

@@ -1,4 +1,4 @@
-"""Synchronous Hyperband against a slow reading of Li et al. 2018, Algorithm 1, and of section 4.2 of the BOHB paper."""
+"""Synchronous Hyperband against a literal reading of Li et al. 2018, Algorithm 1, and the BOHB paper, section 4.2."""
 
 from math import inf, isfinite
 
@@ -18,16 +18,16 @@ both = pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 
 
 def closed(run):
-    """The brackets that are over."""
+    """Return the brackets that are over."""
     return [
         bracket for bracket in (run.brackets[i] for i in range(len(run.brackets))) if bracket not in run.brackets.open
     ]
 
 
-def next_word(bracket, *, refills):
-    """What a bracket gives now, by the text: fill the first rung; when a rung is done, its best go on; else None.
+def expected_move(bracket, *, refills):
+    """Return the next move of a bracket by the text: fill the first rung, then promote the best of each finished one.
 
-    `refills` is HpBandSter's habit of starting new configurations where too few succeeded.
+    With `refills`, new configurations replace missing successes, as in HpBandSter.
     """
     if len(bracket.rungs[0].entered) < bracket.plan.sizes[0]:
         return Start(bracket.index)
@@ -44,32 +44,32 @@ def next_word(bracket, *, refills):
     return None
 
 
-def words(brackets, *, refills):
-    """What each bracket gives, oldest first; brackets that were closed are asked all the same."""
-    each = [next_word(brackets[i], refills=refills) for i in range(len(brackets))]
-    return [word for word in each if word is not None]
+def expected_moves(brackets, *, refills):
+    """Return the moves of all brackets, oldest first, closed brackets included."""
+    each = [expected_move(brackets[i], refills=refills) for i in range(len(brackets))]
+    return [move for move in each if move is not None]
 
 
-def follows_the_paper(run, word):
-    """The smallest budget first, then the oldest bracket; a new bracket only where all others wait."""
-    waiting = words(run.brackets, refills=False)
-    expected = min(waiting, key=lambda word: run.brackets.plan(word.bracket).levels[word.rung], default=None)
-    assert word == (expected or Start(len(run.brackets)))
+def follows_the_paper(run, move):
+    """The smallest budget goes first, then the oldest bracket. A new bracket opens only if all others wait."""
+    waiting = expected_moves(run.brackets, refills=False)
+    expected = min(waiting, key=lambda move: run.brackets.plan(move.bracket).levels[move.rung], default=None)
+    assert move == (expected or Start(len(run.brackets)))
 
 
-def follows_hpbandster(run, word):
-    """The oldest bracket first, whatever the budget."""
-    assert word == next(iter(words(run.brackets, refills=True)), Start(len(run.brackets)))
+def follows_hpbandster(run, move):
+    """The oldest bracket goes first, at any budget."""
+    assert move == next(iter(expected_moves(run.brackets, refills=True)), Start(len(run.brackets)))
 
 
 @given(rungs=LADDERS, kind=KINDS, seed=SEEDS, workers=st.integers(1, 30))
-def test_hyperband_says_what_the_paper_says(rungs, kind, seed, workers):
+def test_the_moves_of_hyperband_are_those_of_the_paper(rungs, kind, seed, workers):
     run = Simulation(Hyperband(), rungs, np.random.default_rng(seed), check=follows_the_paper)
     run.play(LOSSES[kind], num_steps=150, workers=workers)
 
 
 @given(rungs=LADDERS, kind=KINDS, seed=SEEDS, workers=st.integers(1, 30))
-def test_hpbandster_says_what_its_code_says(rungs, kind, seed, workers):
+def test_the_moves_of_hpbandster_are_those_of_its_code(rungs, kind, seed, workers):
     run = Simulation(HpBandSterHyperband(), rungs, np.random.default_rng(seed), check=follows_hpbandster)
     run.play(LOSSES[kind], num_steps=150, workers=workers)
 
@@ -79,8 +79,8 @@ def test_hpbandster_says_what_its_code_says(rungs, kind, seed, workers):
 )
 @pytest.mark.parametrize("rungs", [geometric(1, 81), geometric(1, 16, eta=4), ladder([1, 4, 10, 50]), ladder([3])])
 @pytest.mark.parametrize("workers", [1, 5, 40])
-def test_without_failures_every_bracket_has_exactly_its_sizes(schedule, bracket, rungs, workers):
-    """And each rung holds exactly the best of the rung below, the most aggressive bracket first."""
+def test_without_failures_brackets_have_their_planned_sizes(schedule, bracket, rungs, workers):
+    """Each rung holds exactly the best of the rung below."""
     run = Simulation(schedule, rungs, np.random.default_rng(workers))
     run.play(LOSSES["distinct"], num_steps=1500, workers=workers)
     finished = closed(run)
@@ -94,8 +94,8 @@ def test_without_failures_every_bracket_has_exactly_its_sizes(schedule, bracket,
 
 
 @given(rungs=LADDERS, seed=SEEDS, workers=st.integers(1, 30), kind=KINDS)
-def test_in_hyperband_a_rung_takes_the_best_of_those_that_succeeded(rungs, seed, workers, kind):
-    """As many as the plan says, or all successes if there are fewer; and nobody enters from outside."""
+def test_hyperband_promotes_the_best_successes(rungs, seed, workers, kind):
+    """A rung holds as many as planned, or all successes if there are fewer, and nothing else."""
     run = Simulation(Hyperband(), rungs, np.random.default_rng(seed))
     run.play(LOSSES[kind], num_steps=300, workers=workers)
     for one in closed(run):
@@ -105,8 +105,8 @@ def test_in_hyperband_a_rung_takes_the_best_of_those_that_succeeded(rungs, seed,
 
 
 @given(rungs=LADDERS, seed=SEEDS, workers=st.integers(1, 30), kind=KINDS)
-def test_hpbandster_fills_the_places_of_failures_with_new_configurations(rungs, seed, workers, kind):
-    """So every rung reaches its size, however many fail; and no success waits below a new one."""
+def test_hpbandster_replaces_failures_by_new_configurations(rungs, seed, workers, kind):
+    """Every rung reaches its size, and successes are promoted before new configurations start."""
     run = Simulation(HpBandSterHyperband(), rungs, np.random.default_rng(seed))
     run.play(LOSSES[kind], num_steps=300, workers=workers)
     for one in closed(run):
@@ -116,63 +116,63 @@ def test_hpbandster_fills_the_places_of_failures_with_new_configurations(rungs, 
             assert len(above.entered & successes) == min(len(successes), len(above.entered))
 
 
-def test_hpbandster_starts_the_new_ones_at_the_larger_budget():
+def test_hpbandster_starts_replacements_at_the_larger_budget():
     run = Simulation(HpBandSterHyperband(), geometric(1, 9), np.random.default_rng(0))
     for _ in range(9):
         run.ask()
     for _ in range(9):
         run.tell(0, inf)
-    words = [run.ask().word for _ in range(3)]
-    assert words == [Start(0, 1)] * 3
+    moves = [run.ask().move for _ in range(3)]
+    assert moves == [Start(0, 1)] * 3
     assert {level for level, _ in run.pending} == {1}
 
 
-def fill(schedule):
-    """Two brackets full: the first has three promotions to give, the second still has places at its lowest level."""
+def two_brackets(schedule):
+    """Return a search with a full first rung in bracket 0 and a started bracket 1."""
     run = Simulation(schedule, geometric(1, 9), np.random.default_rng(0))
     for _ in range(10):  # nine fill the first rung of the first bracket, the tenth opens the second bracket
         run.ask()
-    assert run.jobs[-1].word == Start(1)
+    assert run.trials[-1].move == Start(1)
     return run
 
 
 def test_hyperband_prefers_the_smaller_budget():
-    """The first bracket waits with budget 9, the second with budget 3."""
-    run = fill(Hyperband())
+    """The first bracket could go on at budget 9, the second one at budget 3."""
+    run = two_brackets(Hyperband())
     for _ in range(9):
         run.tell(0, 0.5)
     promotions = [run.ask() for _ in range(3)]
-    assert [job.word for job in promotions] == [Promote(0, 1, i) for i in range(3)]
-    for job in promotions:
-        run.observe(job.level, job.config_id, 0.5)
-    assert run.ask().word == Start(1)
+    assert [trial.move for trial in promotions] == [Promote(0, 1, i) for i in range(3)]
+    for trial in promotions:
+        run.observe(trial.level, trial.config_id, 0.5)
+    assert run.ask().move == Start(1)
 
 
 def test_hpbandster_prefers_the_oldest_bracket():
-    """The control to the test above: here budget 9 of the first bracket goes before budget 3 of the second."""
-    run = fill(HpBandSterHyperband())
+    """In the same situation, budget 9 of the first bracket goes before budget 3 of the second."""
+    run = two_brackets(HpBandSterHyperband())
     for _ in range(9):
         run.tell(0, 0.5)
-    for job in [run.ask() for _ in range(3)]:
-        run.observe(job.level, job.config_id, 0.5)
-    assert run.ask().word == Promote(0, 2, 0)
+    for trial in [run.ask() for _ in range(3)]:
+        run.observe(trial.level, trial.config_id, 0.5)
+    assert run.ask().move == Promote(0, 2, 0)
 
 
 @both
-def test_a_straggler_holds_its_own_bracket_only(schedule):
-    """One job of the first rung never ends: nobody leaves that rung, and all other brackets go on."""
+def test_a_straggler_blocks_only_its_own_bracket(schedule):
+    """One trial of the first rung never ends. That rung promotes nothing, and all other brackets continue."""
     run = Simulation(schedule, geometric(1, 9), np.random.default_rng(0))
     straggler = run.ask()
     for _ in range(300):
-        job = run.ask()
-        run.observe(job.level, job.config_id, 0.5)
+        trial = run.ask()
+        run.observe(trial.level, trial.config_id, 0.5)
     assert not run.brackets[0].rungs[1].entered
     assert run.pending == [(straggler.level, straggler.config_id)]
     assert len(closed(run)) > 10
 
 
 @both
-def test_a_closed_bracket_is_not_looked_at_again(schedule):
+def test_few_brackets_stay_open(schedule):
     run = Simulation(schedule, geometric(1, 9), np.random.default_rng(0))
     run.play(LOSSES["often failing"], num_steps=3000, workers=4)
     assert len(run.brackets) > 50
@@ -180,8 +180,8 @@ def test_a_closed_bracket_is_not_looked_at_again(schedule):
 
 
 @both
-def test_in_a_space_that_is_too_small_the_rungs_shrink_in_proportion(schedule):
-    """Seven configurations where nine are planned: 7, then 3 * 7 // 9 = 2, then 1."""
+def test_rungs_shrink_in_proportion_in_a_small_space(schedule):
+    """With seven configurations instead of nine: 7, then 3 * 7 // 9 = 2, then 1."""
     run = Simulation(schedule, geometric(1, 9), np.random.default_rng(0), capacity=7)
     run.play(LOSSES["distinct"], num_steps=10**4, workers=1)
     assert [len(rung.entered) for rung in run.brackets[0].rungs] == [7, 2, 1]

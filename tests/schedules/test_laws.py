@@ -1,4 +1,4 @@
-"""What every schedule keeps to, in any order of asks and tells, with ties, failures and finite spaces."""
+"""The laws of all schedules, for any order of asks and tells, with ties, failures and finite spaces."""
 
 import itertools
 from math import inf, isfinite
@@ -31,66 +31,68 @@ CASES = {"rungs": LADDERS, "kind": KINDS, "seed": SEEDS, "workers": st.integers(
 every_schedule = pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 
 
-def is_legal(simulation, word):
-    """A start is in an open bracket or in the next; a promoted one succeeded in the rung below and waits there."""
+def is_legal(simulation, move):
+    """A start is in an opened bracket or the next. A promoted configuration succeeded and waits in the rung below."""
     brackets = simulation.brackets
-    if isinstance(word, Start):
-        assert 0 <= word.bracket <= len(brackets)
-        assert word.bracket < len(brackets) or word.rung == 0
+    if isinstance(move, Start):
+        assert 0 <= move.bracket <= len(brackets)
+        assert move.bracket < len(brackets) or move.rung == 0
         return
-    below, above = brackets[word.bracket].rungs[word.rung - 1 : word.rung + 1]
-    loss = simulation.losses[below.level, word.config_id]
+    below, above = brackets[move.bracket].rungs[move.rung - 1 : move.rung + 1]
+    loss = simulation.losses[below.level, move.config_id]
     assert isfinite(loss)
-    assert (loss, word.config_id) in below.finished
-    assert (loss, word.config_id) in below.waiting
-    assert word.config_id not in above.entered
+    assert (loss, move.config_id) in below.finished
+    assert (loss, move.config_id) in below.waiting
+    assert move.config_id not in above.entered
 
 
 @every_schedule
 @given(**CASES)
-def test_there_is_always_work_and_every_word_is_legal(schedule, rungs, kind, seed, workers):
-    """In particular a failure is never promoted, nobody is promoted twice, and nobody skips a rung."""
+def test_there_is_always_a_legal_move(schedule, rungs, kind, seed, workers):
+    """In particular no failure is promoted, and no configuration is promoted twice or skips a rung."""
     run = Simulation(schedule, rungs, np.random.default_rng(seed), check=is_legal)
     run.play(LOSSES[kind], num_steps=200, workers=workers)
-    assert len(run.jobs) >= 100  # half of the steps at least are asks
+    assert len(run.trials) >= 100  # at least half of the steps are asks
 
 
 @every_schedule
 @given(**CASES)
-def test_budgets_in_a_bracket_never_shrink_and_rungs_never_grow(schedule, rungs, kind, seed, workers):
+def test_configurations_climb_rung_by_rung_and_rungs_shrink(schedule, rungs, kind, seed, workers):
     run = Simulation(schedule, rungs, np.random.default_rng(seed))
     run.play(LOSSES[kind], num_steps=200, workers=workers)
     for bracket in map(run.brackets.__getitem__, range(len(run.brackets))):
         sizes = [len(rung.entered) for rung in bracket.rungs]
-        if isinstance(schedule, FreezeThaw) and len(sizes) > 1:  # it also starts some at the top
+        if isinstance(schedule, FreezeThaw) and len(sizes) > 1:  # without the direct starts
             sizes[-1] = len(bracket.rungs[-1].entered & bracket.rungs[-2].entered)
         path = [
-            (job.config_id, job.place[1]) for job in run.jobs if job.place is not None and job.place[0] == bracket.index
+            (trial.config_id, trial.position[1])
+            for trial in run.trials
+            if trial.position is not None and trial.position[0] == bracket.index
         ]
         for config_id in {config_id for config_id, _ in path}:
             steps = [rung for other, rung in path if other == config_id]
             assert steps == list(range(steps[0], steps[0] + len(steps)))
-        if isinstance(schedule, HpBandSterHyperband):  # places are refilled from outside, but there are never more
+        if isinstance(schedule, HpBandSterHyperband):  # replacements never exceed the plan
             assert all(size <= planned for size, planned in zip(sizes, bracket.plan.sizes, strict=True))
         assert all(one >= two for one, two in itertools.pairwise(sizes))
 
 
 @every_schedule
 @given(**CASES)
-def test_the_same_record_gets_the_same_word(schedule, rungs, kind, seed, workers):
-    """A schedule has no state of its own: asked twice it says the same, and so does another one like it."""
+def test_the_same_brackets_give_the_same_move(schedule, rungs, kind, seed, workers):
+    """A schedule has no state of its own. Called twice, or created anew, it returns the same."""
 
-    def says_the_same_again(run, word):
-        assert word == run.schedule.next(run.brackets) == type(schedule)(**vars(schedule)).next(run.brackets)
+    def returns_the_same_again(run, move):
+        assert move == run.schedule.next(run.brackets) == type(schedule)(**vars(schedule)).next(run.brackets)
 
-    run = Simulation(schedule, rungs, np.random.default_rng(seed), check=says_the_same_again)
+    run = Simulation(schedule, rungs, np.random.default_rng(seed), check=returns_the_same_again)
     run.play(LOSSES[kind], num_steps=60, workers=workers)
 
 
 @every_schedule
 @given(**CASES)
 def test_the_order_of_tells_between_two_asks_does_not_matter(schedule, rungs, kind, seed, workers):
-    """Two searches told the same in batches, forwards and backwards, are asked the same."""
+    """Two searches that tell the same batches, forwards and backwards, ask the same."""
     one, two = (Simulation(schedule, rungs, np.random.default_rng(seed)) for _ in range(2))
     rng = np.random.default_rng(seed)
     for _ in range(30):
@@ -101,13 +103,13 @@ def test_the_order_of_tells_between_two_asks_does_not_matter(schedule, rungs, ki
             one.observe(*entry, loss)
         for entry, loss in reversed(batch):
             two.observe(*entry, loss)
-    assert one.jobs == two.jobs
+    assert one.trials == two.trials
 
 
 @every_schedule
 @given(**CASES)
-def test_only_ranks_matter(schedule, rungs, kind, seed, workers):
-    """Under a strictly increasing transform of the losses every word stays the same."""
+def test_moves_depend_only_on_the_order_of_losses(schedule, rungs, kind, seed, workers):
+    """A strictly increasing transform of the losses changes no move."""
     one, two = (Simulation(schedule, rungs, np.random.default_rng(seed)) for _ in range(2))
     rng = np.random.default_rng(seed)
     for _ in range(100):
@@ -121,19 +123,19 @@ def test_only_ranks_matter(schedule, rungs, kind, seed, workers):
 
 @every_schedule
 @given(rungs=LADDERS, kind=KINDS, seed=SEEDS, workers=st.integers(1, 20), capacity=st.integers(1, 12))
-def test_a_finite_space_is_evaluated_to_the_end(schedule, rungs, kind, seed, workers, capacity):
-    """Nothing gets stuck: every configuration is had once at every level, and no more is asked."""
+def test_a_finite_space_is_evaluated_completely(schedule, rungs, kind, seed, workers, capacity):
+    """Every configuration is asked once at every level, and then no more."""
     run = Simulation(schedule, rungs, np.random.default_rng(seed), capacity=capacity, check=is_legal)
     run.play(LOSSES[kind], num_steps=3 * capacity * len(rungs), workers=workers)
     assert run.ask() is None
-    had = [(job.level, job.config_id) for job in run.jobs]
-    assert sorted(had) == list(itertools.product(range(len(rungs)), range(capacity)))
+    asked = [(trial.level, trial.config_id) for trial in run.trials]
+    assert sorted(asked) == list(itertools.product(range(len(rungs)), range(capacity)))
 
 
 @every_schedule
 @given(**CASES)
-def test_results_from_elsewhere_are_survived(schedule, rungs, kind, seed, workers):
-    """Losses that nobody asked for, of new, known and pending configurations, never confuse the brackets."""
+def test_observed_results_keep_moves_legal(schedule, rungs, kind, seed, workers):
+    """Results may come unasked, of new, known and pending configurations."""
     rng = np.random.default_rng(seed)
     run = Simulation(schedule, rungs, rng, check=is_legal)
     for _ in range(40):
@@ -145,13 +147,13 @@ def test_results_from_elsewhere_are_survived(schedule, rungs, kind, seed, worker
 
 @every_schedule
 @given(**CASES)
-def test_what_may_not_be_promoted_never_is(schedule, rungs, kind, seed, workers):
-    """Once `may_promote` says no, a checkpoint may be deleted; so it must not say yes again."""
+def test_no_promotion_follows_after_may_promote_was_false(schedule, rungs, kind, seed, workers):
+    """Its checkpoint may have been deleted by then."""
     hopeless = set()
 
-    def is_not_hopeless(run, word):
-        if isinstance(word, Promote):
-            assert (run.brackets[word.bracket].rungs[word.rung - 1].level, word.config_id) not in hopeless
+    def is_not_hopeless(run, move):
+        if isinstance(move, Promote):
+            assert (run.brackets[move.bracket].rungs[move.rung - 1].level, move.config_id) not in hopeless
 
     run = Simulation(schedule, rungs, np.random.default_rng(seed), check=is_not_hopeless)
     for _ in range(60):
@@ -160,7 +162,7 @@ def test_what_may_not_be_promoted_never_is(schedule, rungs, kind, seed, workers)
 
 
 @every_schedule
-def test_a_cycle_covers_levels_of_the_ladder_upwards(schedule):
+def test_every_bracket_climbs_to_the_top_of_the_ladder(schedule):
     for rungs in (geometric(1, 81), ladder([1, 4, 10, 50]), ladder([7])):
         for plan in schedule.cycle(rungs):
             assert plan.levels == tuple(range(plan.levels[0], len(rungs)))
@@ -168,7 +170,7 @@ def test_a_cycle_covers_levels_of_the_ladder_upwards(schedule):
 
 
 @every_schedule
-def test_a_start_is_a_start_even_if_a_promotion_is_due(schedule):
+def test_start_returns_a_start_even_if_a_promotion_is_due(schedule):
     run = Simulation(schedule, geometric(1, 9), np.random.default_rng(0))
     for _ in range(30):
         start = run.schedule.start(run.brackets)
@@ -179,8 +181,8 @@ def test_a_start_is_a_start_even_if_a_promotion_is_due(schedule):
 
 
 @pytest.mark.parametrize("schedule", [s for s in SCHEDULES if not isinstance(s, FullBudget)], ids=repr)
-def test_a_rung_that_fails_as_a_whole_sends_nobody_up(schedule):
-    """The lowest level fails always; whoever is evaluated above it started there."""
+def test_a_rung_of_failures_promotes_nothing(schedule):
+    """The lowest level always fails, so configurations above it started there."""
     run = Simulation(schedule, geometric(1, 27), np.random.default_rng(0))
     run.play(lambda rng, level: float(rng.random()) if level else inf, num_steps=2000, workers=5)
     failed = {config_id for (level, config_id), loss in run.losses.items() if not level}
