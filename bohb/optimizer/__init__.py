@@ -7,13 +7,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bohb.optimizer.diagnostics import Explanation, Health
+    from bohb.optimizer.explanation import Explanation
+    from bohb.optimizer.health import Health
     from bohb.optimizer.optimizer import Optimizer
     from bohb.optimizer.plan import Plan, PlannedRung
 
 _HOME_OF = {
-    "Explanation": "diagnostics",
-    "Health": "diagnostics",
+    "Explanation": "explanation",
+    "Health": "health",
     "Optimizer": "optimizer",
     "Plan": "plan",
     "PlannedRung": "plan",

@@ -16,9 +16,11 @@ from bohb.budgets import Ladder, ladder
 from bohb.errors import BohbError, ConfigError, SettingError, SpaceExhausted, StateError, TellConflict, UnknownTrial
 from bohb.facts import Facts
 from bohb.models import Model
-from bohb.optimizer import diagnostics, events, plan
+from bohb.optimizer import events, plan
 from bohb.optimizer.decision import Decider
 from bohb.optimizer.events import Asked, Enqueued, Event, Forgotten, Observed, Told
+from bohb.optimizer.explanation import Explanation, explain
+from bohb.optimizer.health import Health, health
 from bohb.optimizer.history import History
 from bohb.optimizer.outcomes import read_outcome, read_told, read_trial_id, same_or_conflict, unknown_trial
 from bohb.optimizer.presets import choose, own_parts
@@ -254,11 +256,11 @@ class Optimizer:
         """
         return plan.plan(self._decider.schedule, self._ladder, num_workers, cycles, capacity=self._space.size)
 
-    def health(self) -> diagnostics.Health:
+    def health(self) -> Health:
         """Return the health of the search: model, agreement of the budgets, failures, repeats and lost trials."""
-        return diagnostics.health(self._history, self._ladder)
+        return health(self._history, self._ladder)
 
-    def explain(self, trial: Trial | int) -> diagnostics.Explanation:
+    def explain(self, trial: Trial | int) -> Explanation:
         """Return why a trial was asked.
 
         Raises:
@@ -266,7 +268,7 @@ class Optimizer:
         """
         known = self._find(trial, observed=True)
         facts = self._history.facts[known.id] if known.id >= 0 else Facts()
-        return diagnostics.explain(known, facts, self._ladder)
+        return explain(known, facts, self._ladder)
 
     def releasable(self) -> Sequence[str]:
         """Return the checkpoints that are safe to delete, in the order of telling.

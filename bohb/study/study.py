@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
     from bohb.models import Model
-    from bohb.optimizer.diagnostics import Explanation, Health
+    from bohb.optimizer.explanation import Explanation
+    from bohb.optimizer.health import Health
     from bohb.optimizer.plan import Plan
     from bohb.schedules import Schedule
 
