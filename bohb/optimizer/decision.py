@@ -120,18 +120,18 @@ class Decider:
         If the level has no new configuration, the trial is at another level, outside the brackets.
         """
         level = self._level(history, start)
-        place: Start | None = start
+        move: Start | None = start
         if not history.brackets.has_room(level):
             level = next(filter(history.brackets.has_room, history.brackets.levels))
-            place = None
+            move = None
         vector, origin, facts = select(
             proposal, len(self.ladder), self.space, lambda vector: history.is_new(vector, level), rng
         )
         config_id = history.configs.find(vector)
         if config_id is not None:
-            return Asked(self._trial(history, config_id, level, place, origin), facts)
+            return Asked(self._trial(history, config_id, level, move, origin), facts)
         trial = self._trial(
-            history, len(history.configs), level, place, origin, config=ReadOnlyDict(self.space.decode(vector))
+            history, len(history.configs), level, move, origin, config=ReadOnlyDict(self.space.decode(vector))
         )
         return Asked(trial, facts)
 
@@ -148,20 +148,20 @@ class Decider:
         history: History,
         config_id: int,
         level: int,
-        place: Start | Promote | None,
+        move: Start | Promote | None,
         origin: Origin,
         *,
         config: ReadOnlyDict | None = None,
     ) -> Trial:
         # Only a promotion resumes. Other checkpoints may be deleted at any time.
-        previous = history.resumable(place) if isinstance(place, Promote) else None
+        previous = history.resumable(move) if isinstance(move, Promote) else None
         return Trial(
             id=len(history.trials),
             config=history.configs[config_id] if config is None else config,
             budget=self.ladder[level],
             config_id=config_id,
-            bracket=None if place is None else place.bracket,
-            rung=None if place is None else place.rung,
+            bracket=None if move is None else move.bracket,
+            rung=None if move is None else move.rung,
             previous=None if previous is None else previous.trial.id,
             checkpoint=None if previous is None else previous.checkpoint,
             origin=origin,

@@ -115,7 +115,7 @@ class Bracket:
     rungs: tuple[Rung, ...]
 
     def is_full(self, rung: int) -> bool:
-        """Whether as many configurations entered the rung as planned. Rungs of endless brackets are never full."""
+        """Whether the planned number of configurations entered the rung; never true in an endless bracket."""
         return not self.plan.is_endless and len(self.rungs[rung].entered) >= self.plan.sizes[rung]
 
 

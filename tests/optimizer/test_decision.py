@@ -1,4 +1,4 @@
-"""A decision reads what is known and changes nothing."""
+"""A decision reads the history and changes nothing."""
 
 import copy
 from math import inf
@@ -13,7 +13,7 @@ from tests.strategies import PRESET_NAMES, loss_of, make
 
 
 def frozen(history):
-    """Everything that schedules and models can read, as plain values."""
+    """Return everything that schedules and models can read, as plain values."""
     brackets, record = history.brackets, history.record
     return copy.deepcopy(
         {
@@ -39,7 +39,7 @@ def frozen(history):
 @pytest.mark.parametrize("space", ["mixed", "finite"])
 @pytest.mark.parametrize("preset", PRESET_NAMES)
 def test_a_decision_changes_nothing(preset, space):
-    """Also one that finds nothing left to do in a bracket: the record closes it, not the schedule."""
+    """Not even one that finds a bracket over: the record closes brackets, not the schedule."""
     opt, working = make(preset, space=space), []
     for step in range(40):
         before = frozen(opt._history)
@@ -55,14 +55,14 @@ def test_a_decision_changes_nothing(preset, space):
             opt.forget(trial) if step % 7 == 3 else opt.tell(trial, loss_of(trial))
 
 
-def test_deciding_twice_decides_the_same():
+def test_two_decisions_in_a_row_are_the_same():
     opt = make("hyperband")
     events = [opt._decider.decide(opt._history, np.random.default_rng(0)) for _ in range(2)]
     assert events[0] == events[1]
     assert isinstance(events[0], Asked)
 
 
-class Vandal(Hyperband):
+class Intruder(Hyperband):
     """A schedule that tries to change what it reads."""
 
     def next(self, brackets):
@@ -71,15 +71,15 @@ class Vandal(Hyperband):
         return super().next(brackets)
 
 
-def test_what_a_schedule_reads_cannot_be_changed():
-    opt = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0, schedule=Vandal())
+def test_a_schedule_cannot_change_what_it_reads():
+    opt = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0, schedule=Intruder())
     opt.ask()
     with pytest.raises(AttributeError, match="add"):
         opt.ask()
 
 
-def test_views_have_no_writers():
-    """What is public on a view reads; everything that changes the record belongs to the optimizer."""
+def test_views_have_no_methods_that_write():
+    """Only the optimizer changes the record."""
     opt = make("paper")
     opt.tell(opt.ask(), inf)
     brackets, observations = opt._history.brackets, opt._history.observations

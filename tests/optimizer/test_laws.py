@@ -1,4 +1,4 @@
-"""The laws of ask and tell, for every preset, over random spaces, ladders, losses and orders."""
+"""The laws of ask and tell for every preset, over random spaces, ladders, losses and orders."""
 
 import contextlib
 import json
@@ -24,17 +24,17 @@ COMMON = settings(max_examples=25, deadline=None, derandomize=True)
 
 
 def drive(optimizer: bohb.Optimizer, num_asks: int, seed: int, *, width: int = 4, fail: float = 0.1) -> None:
-    """Asks so often with up to `width` trials in flight, telling and forgetting in a random order."""
+    """Ask `num_asks` times with up to `width` pending trials. Tell and forget in random order."""
     rng = random.Random(seed)
-    flying: list[bohb.Trial] = []
+    running: list[bohb.Trial] = []
     for _ in range(num_asks):
         try:
-            flying.append(optimizer.ask())
+            running.append(optimizer.ask())
         except bohb.SpaceExhausted:
-            if not flying:
+            if not running:
                 return
-        while len(flying) >= width or (flying and rng.random() < 0.5):
-            trial = flying.pop(rng.randrange(len(flying)))
+        while len(running) >= width or (running and rng.random() < 0.5):
+            trial = running.pop(rng.randrange(len(running)))
             if rng.random() < fail:
                 optimizer.forget(trial)
             else:
@@ -44,7 +44,7 @@ def drive(optimizer: bohb.Optimizer, num_asks: int, seed: int, *, width: int = 4
 @given(presets, spaces, ladders, seeds)
 @COMMON
 def test_every_asked_configuration_lies_in_the_space(preset: str, space: str, ladder: str, seed: int) -> None:
-    """ConfigSpace itself accepts whatever was asked, with plain Python values."""
+    """ConfigSpace accepts every one, and its values are plain Python values."""
     optimizer = make(preset, space=space, ladder=ladder, seed=seed)
     drive(optimizer, 40, seed)
     reference = SPACES[space]()
@@ -56,11 +56,11 @@ def test_every_asked_configuration_lies_in_the_space(preset: str, space: str, la
 
 @given(presets, spaces, ladders, seeds)
 @COMMON
-def test_no_two_trials_of_a_configuration_at_a_budget(preset: str, space: str, ladder: str, seed: int) -> None:
-    """A (configuration, budget) is asked again only if it was forgotten, and is never pending twice."""
+def test_no_configuration_is_asked_twice_at_a_budget(preset: str, space: str, ladder: str, seed: int) -> None:
+    """It is asked again only if the trial was forgotten, and it is never pending twice."""
     optimizer = make(preset, space=space, ladder=ladder, seed=seed)
     rng = random.Random(seed)
-    flying: list[bohb.Trial] = []
+    running: list[bohb.Trial] = []
     forgotten: Counter[tuple[int, str]] = Counter()
     asked: Counter[tuple[int, str]] = Counter()
     for _ in range(60):
@@ -69,25 +69,23 @@ def test_no_two_trials_of_a_configuration_at_a_budget(preset: str, space: str, l
         except bohb.SpaceExhausted:
             break
         key = (trial.config_id, str(trial.budget))
-        assert key not in {(other.config_id, str(other.budget)) for other in flying}
+        assert key not in {(other.config_id, str(other.budget)) for other in running}
         asked[key] += 1
         assert asked[key] == 1 + forgotten[key]
-        flying.append(trial)
+        running.append(trial)
         if rng.random() < 0.6:
-            chosen = flying.pop(rng.randrange(len(flying)))
+            chosen = running.pop(rng.randrange(len(running)))
             if rng.random() < 0.2:
                 optimizer.forget(chosen)
                 forgotten[chosen.config_id, str(chosen.budget)] += 1
             else:
                 optimizer.tell(chosen, loss_of(chosen))
-        assert [t.id for t in optimizer.pending] == sorted(t.id for t in flying)
+        assert [t.id for t in optimizer.pending] == sorted(t.id for t in running)
 
 
 @given(presets, ladders, seeds)
 @COMMON
-def test_budgets_never_shrink_in_a_bracket_and_promotions_resume_what_succeeded(
-    preset: str, ladder: str, seed: int
-) -> None:
+def test_a_promotion_resumes_a_success_at_a_smaller_budget(preset: str, ladder: str, seed: int) -> None:
     """A promoted configuration succeeded in the rung below, and resumes from its checkpoint there."""
     optimizer = make(preset, ladder=ladder, seed=seed)
     drive(optimizer, 120, seed)
@@ -111,7 +109,7 @@ def test_budgets_never_shrink_in_a_bracket_and_promotions_resume_what_succeeded(
 @given(presets, spaces, ladders, seeds, st.integers(min_value=0, max_value=59))
 @COMMON
 def test_resumed_equals_uninterrupted(preset: str, space: str, ladder: str, seed: int, stop: int) -> None:
-    """Saved after any event and restored through JSON, a search goes on as if it had never stopped, bit for bit."""
+    """A search that is saved at any time and restored through JSON continues bit for bit."""
     optimizer = make(preset, space=space, ladder=ladder, seed=seed)
     drive(optimizer, stop, seed)
     copy = bohb.Optimizer.from_state(json.loads(json.dumps(optimizer.to_state())))
@@ -132,7 +130,7 @@ def test_resumed_equals_uninterrupted(preset: str, space: str, ladder: str, seed
 
 
 def use_up(optimizer: bohb.Optimizer, late: set[int], rng: random.Random, num_steps: int, fail: float) -> None:
-    """Asks and tells in a random order, those that are late seldom."""
+    """Ask and tell in random order. The late trials are rarely told."""
     for _ in range(num_steps):
         soon = [trial for trial in optimizer.pending if trial.id not in late]
         pool = soon if soon and rng.random() < 0.95 else list(optimizer.pending)
@@ -149,8 +147,8 @@ def use_up(optimizer: bohb.Optimizer, late: set[int], rng: random.Random, num_st
 
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)
-def test_resumed_equals_uninterrupted_in_a_space_that_is_used_up(preset: str) -> None:
-    """Also where something that was enqueued at a budget is told after the brackets ran out of configurations."""
+def test_resumed_equals_uninterrupted_in_an_exhausted_space(preset: str) -> None:
+    """Some results of enqueued trials arrive only after the brackets ran out of configurations."""
     for seed in range(60):
         rng = random.Random(seed)
         size, budgets = rng.choice([3, 4, 8, 12]), rng.choice([[1, 3], [1, 3, 9]])
@@ -171,8 +169,8 @@ def test_resumed_equals_uninterrupted_in_a_space_that_is_used_up(preset: str) ->
 
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)
-def test_resumed_equals_uninterrupted_where_a_bracket_fell_short_of_configurations(preset: str) -> None:
-    """All that began in it failed, and then somebody outside is told at its smallest budget, who may start in it."""
+def test_resumed_equals_uninterrupted_in_a_short_bracket(preset: str) -> None:
+    """All its trials failed. Then a result from outside arrives at its smallest budget, and may join it."""
     one = bohb.Optimizer({"x": [0, 1, 2]}, [1, 3], seed=0, preset=preset)
     one.enqueue({"x": 2}, 1)
     late = one.ask()
@@ -191,26 +189,26 @@ def test_resumed_equals_uninterrupted_where_a_bracket_fell_short_of_configuratio
     st.sampled_from(sorted(set(PRESET_NAMES) - {"default"})), spaces, seeds, st.lists(losses, min_size=40, max_size=40)
 )
 @COMMON
-def test_only_the_order_of_the_losses_matters(preset: str, space: str, seed: int, values: list[float]) -> None:
-    """Asks are the same under a strictly increasing transform of the loss."""
-    plain, bent = make(preset, space=space, seed=seed), make(preset, space=space, seed=seed)
+def test_asks_depend_only_on_the_order_of_losses(preset: str, space: str, seed: int, values: list[float]) -> None:
+    """A strictly increasing transform of the losses changes no ask. The default uses more than the order."""
+    plain, transformed = make(preset, space=space, seed=seed), make(preset, space=space, seed=seed)
     ranks = {value: float(rank) for rank, value in enumerate(sorted({v + 0.0 for v in values if math.isfinite(v)}))}
     for value in values:
         try:
-            trial, other = plain.ask(), bent.ask()
+            trial, other = plain.ask(), transformed.ask()
         except bohb.SpaceExhausted:
             return
         assert trial == other
         plain.tell(trial, value)
-        bent.tell(other, 7.0**3 + math.exp(ranks[value + 0.0] / 8) if math.isfinite(value) else value)
+        transformed.tell(other, 7.0**3 + math.exp(ranks[value + 0.0] / 8) if math.isfinite(value) else value)
 
 
 @given(spaces, seeds, st.lists(losses, min_size=40, max_size=40), st.integers(-9, 9))
 @settings(COMMON, max_examples=8)  # 80 asks of the default each
-def test_the_unit_of_the_losses_does_not_matter_to_the_default(
+def test_the_default_does_not_depend_on_the_unit_of_losses(
     space: str, seed: int, values: list[float], exponent: int
 ) -> None:
-    """A Gaussian process sees more than ranks; powers of two change no rounding."""
+    """The factors are powers of two, which change no rounding."""
     plain, scaled = make(space=space, seed=seed), make(space=space, seed=seed)
     for value in values:
         try:
@@ -227,7 +225,7 @@ def test_the_unit_of_the_losses_does_not_matter_to_the_default(
 def test_the_order_of_tells_between_two_asks_does_not_matter(
     preset: str, space: str, seed: int, rng: random.Random
 ) -> None:
-    """Batches told forwards and shuffled lead to the same asks."""
+    """Batches that are told in order or shuffled lead to the same asks."""
     left, right = make(preset, space=space, seed=seed), make(preset, space=space, seed=seed)
     for _ in range(8):
         try:
@@ -243,8 +241,8 @@ def test_the_order_of_tells_between_two_asks_does_not_matter(
 
 @given(presets, spaces, ladders, seeds)
 @COMMON
-def test_forget_then_ask_issues_the_same_again(preset: str, space: str, ladder: str, seed: int) -> None:
-    """The same configuration, budget, checkpoint and place, under a new id; and later asks are not shifted."""
+def test_a_forgotten_trial_is_asked_again(preset: str, space: str, ladder: str, seed: int) -> None:
+    """Everything is the same but the id."""
     optimizer = make(preset, space=space, ladder=ladder, seed=seed)
     drive(optimizer, 25, seed, fail=0)
     for pending in optimizer.pending:
@@ -256,8 +254,8 @@ def test_forget_then_ask_issues_the_same_again(preset: str, space: str, ladder: 
         assert optimizer.explain(again).facts["reissue_of"] == pending.id
 
 
-def test_same_seed_same_run_in_another_process_with_another_hash_seed() -> None:
-    """Two processes with different PYTHONHASHSEED ask the same; a control with another seed does not."""
+def test_another_process_with_the_same_seed_asks_the_same() -> None:
+    """PYTHONHASHSEED makes no difference. The control has another seed and asks other trials."""
     script = (
         "import hashlib, json, sys\n"
         "from tests.strategies import PRESET_NAMES, make\n"
@@ -282,7 +280,7 @@ def test_same_seed_same_run_in_another_process_with_another_hash_seed() -> None:
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)
 def test_failures_never_win(preset: str) -> None:
-    """nan, infinities and exceptions are failures: they are never promoted and never become the incumbent."""
+    """Exceptions, nan and infinities are never promoted and never the incumbent."""
     optimizer = make(preset)
     outcomes: list[Any] = [math.nan, math.inf, -math.inf, ValueError("diverged"), 1.0]
     for _ in range(150):
@@ -297,8 +295,8 @@ def test_failures_never_win(preset: str) -> None:
 
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)
-def test_a_search_in_which_everything_fails_goes_on(preset: str) -> None:
-    """There is always something new to ask, and no incumbent."""
+def test_a_search_continues_if_every_trial_fails(preset: str) -> None:
+    """It has no incumbent."""
     optimizer = make(preset)
     for _ in range(150):
         optimizer.tell(optimizer.ask(), math.nan)
@@ -308,8 +306,8 @@ def test_a_search_in_which_everything_fails_goes_on(preset: str) -> None:
 
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)
-def test_a_search_goes_on_where_numpy_is_made_strict(preset: str) -> None:
-    """Whatever underflows on the way, short lengths above all, is nobody's error."""
+def test_a_search_works_if_numpy_raises_on_underflow(preset: str) -> None:
+    """Tiny densities and short lengths may underflow; that is no error."""
     with np.errstate(all="raise"):
         for seed in range(3):
             optimizer = bohb.Optimizer(
@@ -322,10 +320,10 @@ def test_a_search_goes_on_where_numpy_is_made_strict(preset: str) -> None:
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)
 @pytest.mark.parametrize("ladder", sorted(LADDERS))
-def test_a_finite_space_is_evaluated_to_the_end_and_then_said_to_be(preset: str, ladder: str) -> None:
-    """Every configuration is asked once at every budget, and then `SpaceExhausted` is raised, again and again.
+def test_a_finite_space_is_evaluated_completely(preset: str, ladder: str) -> None:
+    """Every configuration is asked once at every budget. Then every ask raises `SpaceExhausted`.
 
-    Random search knows the full budget only.
+    Random search uses only the full budget.
     """
     optimizer = make(preset, space="finite", ladder=ladder)
     num_budgets = 1 if preset == "random" else len(optimizer.ladder)
@@ -340,8 +338,8 @@ def test_a_finite_space_is_evaluated_to_the_end_and_then_said_to_be(preset: str,
 
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)
-def test_a_finite_space_is_exhausted_while_everything_is_pending(preset: str) -> None:
-    """Asking without telling gives every configuration out once at each budget where it may start."""
+def test_a_finite_space_can_be_pending_completely(preset: str) -> None:
+    """Without a tell, every configuration is asked once at each budget."""
     optimizer = make(preset, space="finite")
     asked = [optimizer.ask() for _ in range(4 if preset == "random" else 4 * len(optimizer.ladder))]
     with pytest.raises(bohb.SpaceExhausted):
@@ -350,8 +348,8 @@ def test_a_finite_space_is_exhausted_while_everything_is_pending(preset: str) ->
 
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)
-def test_asking_without_telling_always_returns_new_work(preset: str) -> None:
-    """A thousand asks, a thousand different configurations."""
+def test_asks_without_tells_return_different_configurations(preset: str) -> None:
+    """In a continuous space no configuration repeats."""
     optimizer = make(preset, space="float")
     asked = [optimizer.ask() for _ in range(300)]
     assert len({tuple(t.config.values()) for t in asked}) == 300
@@ -359,8 +357,8 @@ def test_asking_without_telling_always_returns_new_work(preset: str) -> None:
 
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)
-def test_handed_out_records_are_the_users_own(preset: str) -> None:
-    """Changing what was handed out, or what was handed in, changes nothing inside."""
+def test_records_that_are_handed_out_are_copies(preset: str) -> None:
+    """Changes to returned records, or to arguments, change nothing inside."""
     space, other = SPACES["mixed"](), make(preset, ladder="dicts")
     optimizer = bohb.Optimizer(space, LADDERS["dicts"], seed=0, preset=preset)
     for _ in range(30):

@@ -1,4 +1,4 @@
-"""A stateful machine: any sequence of calls, checked against a plain model of what should be known."""
+"""A state machine: any sequence of calls, checked against a plain model of the results and pending trials."""
 
 import contextlib
 import json
@@ -16,13 +16,13 @@ from tests.strategies import LADDERS, losses, make, presets, seeds, spaces
 
 
 class AskTell(RuleBasedStateMachine):
-    """Ask, tell, tell again, tell otherwise, tell late, fail, forget, enqueue, observe, save, restore."""
+    """Ask, tell, repeat a tell, contradict it, tell late, fail, forget, enqueue, observe, save, restore."""
 
     trials = Bundle("trials")
 
     @initialize(preset=presets, space=spaces, ladder=st.sampled_from(sorted(LADDERS)), seed=seeds)
     def start(self, preset: str, space: str, ladder: str, seed: int) -> None:
-        """A fresh optimizer, and another with the same arguments to draw foreign configurations from."""
+        """Make an optimizer, and another one as a source of configurations to enqueue and observe."""
         self.optimizer = make(preset, space=space, ladder=ladder, seed=seed)
         self.other = make("random", space=space, ladder=ladder, seed=seed ^ 1)
         self.told: dict[int, float] = {}
@@ -30,7 +30,7 @@ class AskTell(RuleBasedStateMachine):
         self.pending: dict[int, bohb.Trial] = {}
 
     def settle(self, trial: bohb.Trial, loss: float) -> bool:
-        """The model's side of a tell: it counts unless the configuration has a result at this budget."""
+        """Record a tell in the model. It counts unless the configuration already has a result at this budget."""
         key = (trial.config_id, str(trial.budget))
         if key in self.counted:
             return False
@@ -42,7 +42,7 @@ class AskTell(RuleBasedStateMachine):
 
     @rule(target=trials)
     def ask(self) -> Any:
-        """Every ask returns a new id and something that is neither pending nor evaluated."""
+        """An ask returns a new id, and a configuration that is neither pending nor evaluated at its budget."""
         try:
             trial = self.optimizer.ask()
         except bohb.SpaceExhausted:
@@ -54,7 +54,7 @@ class AskTell(RuleBasedStateMachine):
 
     @rule(trial=trials, outcome=losses)
     def tell(self, trial: Any, outcome: float) -> None:
-        """The first tell of a trial stands; the same again answers the same; another one conflicts."""
+        """The first tell of a trial counts. A repetition returns the same result, and a contradiction raises."""
         if trial == -1:
             return
         loss = outcome if math.isfinite(outcome) else math.inf
@@ -85,7 +85,7 @@ class AskTell(RuleBasedStateMachine):
 
     @rule(trial=trials)
     def forget(self, trial: Any) -> None:
-        """A pending trial goes; a told one stays, with an error; the rest is as before."""
+        """A forgotten trial is no longer pending. Forgetting a told one raises."""
         if trial == -1:
             return
         if trial.id in self.told:
@@ -112,7 +112,7 @@ class AskTell(RuleBasedStateMachine):
 
     @rule(level=st.none() | st.integers(0, 5))
     def enqueue(self, level: int | None) -> None:
-        """The next ask that nothing forgotten precedes tries what was enqueued."""
+        """An enqueued configuration may be refused, but breaks no invariant."""
         try:
             config = self.other.ask().config
         except bohb.SpaceExhausted:
@@ -123,12 +123,12 @@ class AskTell(RuleBasedStateMachine):
 
     @rule()
     def save_and_restore(self) -> None:
-        """What goes on is the restored one."""
+        """Continue with the restored optimizer."""
         self.optimizer = bohb.Optimizer.from_state(json.loads(json.dumps(self.optimizer.to_state())))
 
     @rule()
-    def look(self) -> None:
-        """Looking changes nothing."""
+    def query(self) -> None:
+        """Queries change nothing."""
         before = self.optimizer.to_state()
         str(self.optimizer.health())
         str(self.optimizer.plan(2))
@@ -138,8 +138,8 @@ class AskTell(RuleBasedStateMachine):
         assert self.optimizer.to_state() == before
 
     @invariant()
-    def facts_agree(self) -> None:
-        """Results, pending trials and the incumbent are what the plain model says."""
+    def results_agree(self) -> None:
+        """Results, pending trials and the incumbent equal those of the plain model."""
         if not hasattr(self, "optimizer"):
             return
         results = self.optimizer.results

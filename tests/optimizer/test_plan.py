@@ -1,4 +1,4 @@
-"""What `plan` promises, against sums by hand and against the limits that no schedule can beat."""
+"""Plans against sums by hand, and against bounds that hold for every schedule."""
 
 import itertools
 
@@ -34,7 +34,7 @@ every_schedule = pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
     ids=repr,
 )
 @pytest.mark.parametrize("cycles", [1, 3])
-def test_counts_and_costs_are_those_computed_by_hand(schedule, configs, trials, resumed, afresh, cycles):
+def test_counts_and_costs_equal_sums_by_hand(schedule, configs, trials, resumed, afresh, cycles):
     it = plan(schedule, FIVE, 1, cycles)
     assert (it.num_cycles, it.num_workers) == (cycles, 1)
     assert (it.num_configs, it.num_trials) == (cycles * configs, cycles * trials)
@@ -49,7 +49,7 @@ def test_the_brackets_are_listed_rung_by_rung():
     assert listed[4] == [(81, 5)]
 
 
-def test_budgets_are_listed_as_given_and_paid_by_their_cost():
+def test_plans_list_budgets_as_given_and_count_their_costs():
     it = plan(Hyperband(), ladder([{"epochs": 3}, {"epochs": 9}], costs=[3, 36]), 1, 1)
     assert [[rung.budget for rung in rungs] for rungs in it.brackets] == [
         [{"epochs": 3}, {"epochs": 9}],
@@ -59,7 +59,7 @@ def test_budgets_are_listed_as_given_and_paid_by_their_cost():
     assert (it.cost_afresh, it.cost_resumed) == (12 * 3 + 36 + 2 * 36, 12 * 3 + 33 + 2 * 36)
 
 
-def test_a_cycle_without_end_reaches_the_top_of_any_ladder():
+def test_an_endless_bracket_is_planned_up_to_the_top():
     it = plan(AsynchronousHalving(), ladder([1, 4, 10, 50]), 1, 1)
     assert [rung.num_configs for rung in it.brackets[0]] == [52, 13, 5, 1]
     assert it.num_trials == 71
@@ -67,7 +67,7 @@ def test_a_cycle_without_end_reaches_the_top_of_any_ladder():
 
 @every_schedule
 @given(rungs=LADDERS, cycles=st.integers(1, 2))
-def test_one_worker_takes_as_long_as_everything_costs(schedule, rungs, cycles):
+def test_the_makespan_of_one_worker_is_the_total_cost(schedule, rungs, cycles):
     it = plan(schedule, rungs, 1, cycles)
     assert it.makespan_resumed == pytest.approx(it.cost_resumed)
     assert it.makespan_afresh == pytest.approx(it.cost_afresh)
@@ -75,8 +75,8 @@ def test_one_worker_takes_as_long_as_everything_costs(schedule, rungs, cycles):
 
 @every_schedule
 @given(rungs=LADDERS, workers=st.integers(1, 40), cycles=st.integers(1, 2))
-def test_the_makespan_has_its_limits(schedule, rungs, workers, cycles):
-    """No less than an even share of the work, nor than the way to the top; no more than one worker takes."""
+def test_the_makespan_is_bounded(schedule, rungs, workers, cycles):
+    """It is at least an even share of the work and one way to the top, and at most that of one worker."""
     it = plan(schedule, rungs, workers, cycles)
     way_up = sum(rungs.costs) if len(it.brackets[0]) == len(rungs) else rungs.costs[-1]
     slack = 1 + 1e-9
@@ -88,7 +88,7 @@ def test_the_makespan_has_its_limits(schedule, rungs, workers, cycles):
 
 @every_schedule
 @given(rungs=LADDERS)
-def test_with_a_worker_for_each_only_the_way_up_counts(schedule, rungs):
+def test_with_a_worker_for_each_the_makespan_is_one_way_up(schedule, rungs):
     it = plan(schedule, rungs, plan(schedule, rungs, 1, 1).num_configs, 1)
     way_up = sum(rungs.costs) if len(it.brackets[0]) == len(rungs) else rungs.costs[-1]
     assert it.makespan_resumed == pytest.approx(rungs.costs[-1])
@@ -96,7 +96,7 @@ def test_with_a_worker_for_each_only_the_way_up_counts(schedule, rungs):
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES[:3], ids=repr)
-def test_more_workers_are_done_earlier(schedule):
+def test_more_workers_finish_earlier(schedule):
     plans = [plan(schedule, FIVE, workers, 2) for workers in (1, 2, 4, 8, 16, 32)]
     for fewer, more in itertools.pairwise(plans):
         assert more.makespan_resumed < fewer.makespan_resumed
@@ -104,7 +104,7 @@ def test_more_workers_are_done_earlier(schedule):
         assert (more.cost_resumed, more.num_trials) == (fewer.cost_resumed, fewer.num_trials)
 
 
-def test_the_optimizer_plans_with_its_own_schedule_and_spends_nothing():
+def test_the_optimizer_plans_with_its_schedule_and_changes_nothing():
     for preset, schedule in (
         ("paper", Hyperband()),
         ("hpbandster", HpBandSterHyperband()),
@@ -119,8 +119,8 @@ def test_the_optimizer_plans_with_its_own_schedule_and_spends_nothing():
 
 
 @pytest.mark.parametrize("preset", ["hyperband", "hpbandster"])
-def test_what_is_planned_is_what_is_asked(preset):
-    """The first cycle of a real search without failures: as many trials, in the planned brackets, at the same cost."""
+def test_a_search_without_failures_follows_the_plan(preset):
+    """The first cycle has the planned trials, in the planned brackets, at the planned cost."""
     optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, FIVE, seed=0, preset=preset)
     it = optimizer.plan()
     asked = {}
@@ -141,7 +141,7 @@ def test_numbers_of_workers_and_cycles_are_positive_integers(wrong):
         assert repr(wrong) in str(error.value)
 
 
-def test_a_plan_can_be_read():
+def test_a_plan_prints_as_text():
     text = str(plan(Hyperband(), FIVE, 4, 1))
     assert "bracket 0: 81 x 1, 27 x 3, 9 x 9, 3 x 27, 1 x 81" in text
     assert "143 configurations, 206 trials; cost 1581 with checkpoints, 1902 without" in text
@@ -150,7 +150,7 @@ def test_a_plan_can_be_read():
 
 @every_schedule
 @given(rungs=LADDERS, workers=st.integers(1, 3), capacity=st.integers(1, 30))
-def test_no_more_is_planned_than_the_space_holds(schedule, rungs, workers, capacity):
+def test_no_plan_exceeds_a_finite_space(schedule, rungs, workers, capacity):
     it = plan(schedule, rungs, workers, 2, capacity=capacity)
     at_budget = {}
     for rung in itertools.chain.from_iterable(it.brackets):

@@ -1,4 +1,4 @@
-"""What `releasable` names may be deleted: no trial that is asked later resumes from it."""
+"""No later trial resumes from a checkpoint that `releasable` named."""
 
 import math
 
@@ -13,7 +13,7 @@ from bohb.optimizer.presets import PRESETS
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 @pytest.mark.parametrize("num_values", [12, 10_000])
 def test_nothing_resumes_from_a_released_checkpoint(preset, num_values):
-    """In a small space a configuration comes up again in another bracket, after its checkpoint was let go."""
+    """In a small space a configuration may enter another bracket after its checkpoint was released."""
     for seed in range(20):
         rng = np.random.default_rng(seed)
         space = ConfigurationSpace(space={"x": Integer("x", (1, num_values))})
@@ -33,8 +33,8 @@ def test_nothing_resumes_from_a_released_checkpoint(preset, num_values):
 
 
 @pytest.mark.parametrize("preset", ["default", "paper", "hpbandster", "hyperband", "asha"])
-def test_promotions_resume_where_nothing_comes_up_twice(preset):
-    """The control: in a continuous space every promotion has the checkpoint of the rung below."""
+def test_promotions_resume_from_the_rung_below(preset):
+    """The control: in a continuous space no configuration comes up twice, so every promotion has a checkpoint."""
     optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, bohb.geometric(1, 9), seed=0, preset=preset)
     told = {}
     for _ in range(60):

@@ -1,0 +1,88 @@
+"""States and events that are not valid are refused, and change nothing."""
+
+import json
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import bohb
+from bohb.facts import Facts
+from bohb.optimizer.events import Asked, Enqueued, Forgotten, Joined, Observed, Told
+from bohb.trials import Status
+from tests.strategies import loss_of, make
+
+
+def _advanced() -> bohb.Optimizer:
+    optimizer = make()
+    for _ in range(20):
+        trial = optimizer.ask()
+        optimizer.tell(trial, loss_of(trial), checkpoint=f"ckpt/{trial.id}")
+    return optimizer
+
+
+def _damaged(change: Callable[[dict[str, Any]], Any]) -> Mapping[str, Any]:
+    state = json.loads(json.dumps(_advanced().to_state()))
+    change(state)
+    return state
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.update(format=99),
+        lambda s: s.pop("events"),
+        lambda s: s.update(preset="best"),
+        lambda s: s.update(space={"name": 3}),
+        lambda s: s["events"].pop(0),
+        lambda s: s["events"].append({"kind": "guessed"}),
+        lambda s: s["events"].append(s["events"][1] | {"id": 10**6}),
+        lambda s: s["events"].append({"kind": "forgotten", "id": 0}),
+        lambda s: s["events"][0].update(config={}),
+        lambda s: s["events"][0].update(budget=2),
+        lambda s: s["ladder"].update(budgets=[]),
+    ],
+)  # fmt: skip
+def test_a_damaged_state_is_refused(change: Callable[[dict[str, Any]], Any]) -> None:
+    """The error is always a `StateError`."""
+    with pytest.raises(bohb.StateError):
+        bohb.Optimizer.from_state(_damaged(change))
+    with pytest.raises(bohb.StateError):
+        bohb.Optimizer.from_state([])  # type: ignore[arg-type]
+
+
+def foreign_events(trial: bohb.Trial) -> list[Any]:
+    """Return events that cannot follow the first ask of an optimizer."""
+    new = replace(trial, id=1, config={**trial.config, "depth": 6 - trial.config["depth"] % 5}, config_id=1)
+    return [
+        *(Asked(replace(new, **change), Facts()) for change in [{"id": 2}, {"config_id": 5}, {"config_id": -1}]),
+        *(
+            Asked(replace(new, **change), Facts())
+            for change in [{"bracket": 7}, {"bracket": -1}, {"rung": 9}, {"rung": -1}]
+        ),
+        *(Asked(replace(new, **change), Facts()) for change in [{"rung": 1}, {"budget": 27}, {"budget": 5}]),
+        Asked(replace(new, config={"depth": 99}), Facts()),
+        *(Asked(new, Facts(reissue_of=number)) for number in (0, 3)),
+        *(Joined(*ids) for ids in [(3, 0, 0), (0, 5, 0), (0, 0, 9), (-1, 0, 0)]),
+        *(Told(number, 1.0, Status.OK, None, {}) for number in (1, -1)),
+        Forgotten(4),
+        Enqueued(new.config, 5),
+        Enqueued({"depth": 99}, None),
+        Observed(new.config, 5, 1.0, Status.OK),
+    ]
+
+
+def test_a_refused_event_changes_nothing() -> None:
+    """The control is a valid event, which changes something."""
+    trial = make().ask()
+    for event in foreign_events(trial):
+        optimizer = make()
+        optimizer.ask()
+        before = pickle.dumps(optimizer)
+        with pytest.raises(bohb.StateError):
+            optimizer.apply(event)
+        assert pickle.dumps(optimizer) == before, event
+    optimizer.apply(Told(0, 1.0, Status.OK, None, {}))
+    assert pickle.dumps(optimizer) != before
