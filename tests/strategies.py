@@ -1,4 +1,4 @@
-"""Random spaces, ladders and losses, shared by the property tests."""
+"""Spaces, ladders and losses shared by the property tests."""
 
 import math
 from collections.abc import Callable
@@ -26,7 +26,7 @@ PRESET_NAMES = sorted(PRESETS)
 
 
 def mixed_space() -> ConfigurationSpace:
-    """Every kind of parameter, two levels of conditions, a forbidden pair."""
+    """Return a space with every kind of parameter, two levels of conditions and a forbidden pair."""
     space = ConfigurationSpace(
         space={
             "rate": Float("rate", (1e-5, 1e-1), log=True),
@@ -50,7 +50,7 @@ def mixed_space() -> ConfigurationSpace:
 
 
 def finite_space() -> ConfigurationSpace:
-    """Three values of a, of which x alone has b in 1..3, and b = 3 is forbidden: four configurations are left."""
+    """Return a space of four configurations, with a condition and a forbidden value."""
     space = ConfigurationSpace(space={"a": Categorical("a", ["x", "y", "z"]), "b": Integer("b", (1, 3), default=1)})
     space.add(EqualsCondition(space["b"], space["a"], "x"))
     space.add(ForbiddenEqualsClause(space["b"], 3))
@@ -58,7 +58,7 @@ def finite_space() -> ConfigurationSpace:
 
 
 def float_space() -> ConfigurationSpace:
-    """Three floats."""
+    """Return a space of three floats."""
     return ConfigurationSpace(space={"x": (0.0, 1.0), "y": (-5.0, 5.0), "z": Float("z", (1e-3, 1e3), log=True)})
 
 
@@ -88,12 +88,12 @@ losses = st.one_of(
 
 
 def make(preset: str = "default", *, space: str = "mixed", ladder: str = "geometric", seed: int = 0) -> bohb.Optimizer:
-    """Returns a fresh optimizer of the named parts."""
+    """Return a new optimizer of the named parts."""
     return bohb.Optimizer(SPACES[space](), LADDERS[ladder], seed=seed, preset=preset)
 
 
 def loss_of(trial: bohb.Trial) -> float:
-    """A loss that depends on the configuration and the budget alone; some configurations fail."""
+    """Return a loss that depends only on the configuration and the budget. Some configurations fail."""
     value = sum(math.sin(10 * v) for v in trial.config.values() if isinstance(v, int | float))
     value += len(str(trial.config.get("act", trial.config.get("a"))))
     level = trial.budget if isinstance(trial.budget, int | float) else trial.budget["epochs"]

@@ -1,4 +1,4 @@
-"""The facts of a choice: checked when they are made, the same after JSON."""
+"""The facts of a trial are checked when they are made, and survive JSON."""
 
 import dataclasses
 import json
@@ -42,7 +42,7 @@ def test_json_keeps_every_fact(one):
     ],
     ids=repr,
 )
-def test_a_value_of_another_type_is_refused(wrong):
+def test_a_value_of_the_wrong_type_is_refused(wrong):
     with pytest.raises(ValueError, match="expected"):
         Facts(**wrong)
 
@@ -50,13 +50,15 @@ def test_a_value_of_another_type_is_refused(wrong):
 @pytest.mark.parametrize(
     "data", [None, [1], {"rank": True}, {"rejected": 1.0, "duplicates": 0}, {"reason": 1}], ids=repr
 )
-def test_data_that_describe_no_facts_are_refused(data):
-    Facts.from_json({"rejected": 1, "duplicates": 0, "reason": "1"})  # equal to the wrong ones, as Python compares
+def test_data_that_is_not_valid_is_refused(data):
+    Facts.from_json(
+        {"rejected": 1, "duplicates": 0, "reason": "1"}
+    )  # Python takes some wrong values for equal to these
     with pytest.raises((TypeError, ValueError), match="expected"):
         Facts.from_json(data)
 
 
-def test_what_repeats_is_one_object():
-    """A large study of random configurations notes the same few facts again and again."""
+def test_equal_small_facts_are_one_object():
+    """A large study of random configurations repeats the same few facts."""
     data = {"reason": "no model", "rejected": 0, "duplicates": 0}
     assert Facts.from_json(dict(data)) is Facts.from_json(dict(data))

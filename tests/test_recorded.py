@@ -1,4 +1,4 @@
-"""What was recorded stays true: the same seeds give the same asks, and studies and states of an older format open."""
+"""The same seeds give the recorded asks, and studies and states of an older format open."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ EXPECTED = json.loads((FORMAT_1 / "expected.json").read_text(encoding="utf-8"))
 
 
 def is_close(found: Any, recorded: Any) -> bool:
-    """Whether two values of JSON are equal, floats up to the rounding of another processor's linear algebra."""
+    """Whether two JSON values are equal. Floats may differ by the rounding of another processor."""
     if isinstance(recorded, float):
         return bool(found == pytest.approx(recorded, rel=1e-6))
     if isinstance(recorded, list):
@@ -34,14 +34,14 @@ def test_the_same_seed_gives_the_recorded_asks(name: str) -> None:
 
 
 def test_another_seed_gives_other_asks() -> None:
-    """The control."""
+    """The control to the test above."""
     recorded = json.loads((traces.FOLDER / "random-mixed.json").read_text(encoding="utf-8"))
     other = bohb.Optimizer(traces.mixed_space(), bohb.geometric(1, 27, eta=3), seed=8, preset="random")
     assert not is_close(traces.row(other.ask()), recorded[0])
 
 
 def facts(search: Any) -> dict[str, Any]:
-    """What was recorded of a search, in the form of JSON."""
+    """Return the facts about a search that were recorded, as JSON."""
     try:
         following = traces.row(bohb.Optimizer.from_state(search.to_state()).ask())
     except bohb.SpaceExhausted:
@@ -70,7 +70,7 @@ def test_a_state_of_format_1_is_restored(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FORMAT_1.glob("*.db")))
-def test_a_study_of_format_1_opens_and_goes_on(name: str, tmp_path: Path) -> None:
+def test_a_study_of_format_1_opens_and_continues(name: str, tmp_path: Path) -> None:
     shutil.copy(FORMAT_1 / f"{name}.db", tmp_path)
     with bohb.Study.open(tmp_path / f"{name}.db") as study:
         assert is_close(facts(study), EXPECTED[name]["study"])

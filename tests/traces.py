@@ -1,7 +1,7 @@
-"""A fixed search of every preset, to be compared with what was recorded before.
+"""A fixed search of every preset, to compare with a recorded trace.
 
-A recorded trace holds what was asked, ask by ask, while four workers tell, forget and fail by a fixed rule. Run this
-file as a program to record the traces anew, after a change that is meant to change the search:
+A trace holds every ask, while four workers tell, forget and fail by a fixed rule. Run this file as a program to record
+the traces again after an intended change of the search:
 
     python -m tests.traces
 """
@@ -19,12 +19,12 @@ NUM_WORKERS = 4
 
 
 def names() -> list[str]:
-    """The recorded traces: every preset on two spaces."""
+    """Return the names of the traces: every preset on two spaces."""
     return [f"{preset}-{space}" for preset in PRESET_NAMES for space in ("mixed", "finite")]
 
 
 def trace(name: str) -> list[list[Any]]:
-    """Runs a fixed search and returns one row an ask."""
+    """Run a fixed search and return one row for each ask."""
     preset, _, kind = name.partition("-")
     space = mixed_space() if kind == "mixed" else finite_space()
     opt = bohb.Optimizer(space, bohb.geometric(1, 27, eta=3), seed=7, preset=preset)
@@ -32,7 +32,7 @@ def trace(name: str) -> list[list[Any]]:
     working: list[bohb.Trial] = []
     for step in range(NUM_ASKS.get(preset, 120)):
         if kind == "mixed":
-            _tell_from_outside(opt, step)
+            _enqueue_or_observe(opt, step)
         try:
             trial = opt.ask()
         except bohb.SpaceExhausted:
@@ -46,12 +46,12 @@ def trace(name: str) -> list[list[Any]]:
 
 
 def row(trial: bohb.Trial) -> list[Any]:
-    """What is compared of a trial; the values of its configuration come last."""
-    place = [trial.config_id, trial.budget, trial.bracket, trial.rung, trial.previous, trial.checkpoint]
-    return [*place, str(trial.origin), dict(trial.config)]
+    """Return the fields of a trial that are compared. The values of its configuration come last."""
+    fields = [trial.config_id, trial.budget, trial.bracket, trial.rung, trial.previous, trial.checkpoint]
+    return [*fields, str(trial.origin), dict(trial.config)]
 
 
-def _tell_from_outside(opt: bohb.Optimizer, step: int) -> None:
+def _enqueue_or_observe(opt: bohb.Optimizer, step: int) -> None:
     config = {"rate": 0.01, "units": 16, "depth": 2, "act": None, "size": "small", "task": "digits"}
     if step == 10:
         opt.enqueue(config)
@@ -69,7 +69,7 @@ def _end_one(opt: bohb.Optimizer, trial: bohb.Trial, step: int) -> None:
 
 
 def main() -> None:
-    """Records all traces."""
+    """Record all traces."""
     FOLDER.mkdir(exist_ok=True, parents=True)
     for name in names():
         lines = ",\n".join(json.dumps(row) for row in trace(name))

@@ -1,4 +1,4 @@
-"""`health` warns of what a user should change, and of nothing else; `explain` names where each trial came from."""
+"""`health` reports only what a user should change; `explain` names the origin of each trial."""
 
 import math
 
@@ -22,16 +22,16 @@ def fully_told(*losses: float) -> bohb.Optimizer:
     return optimizer
 
 
-def of_which_are_allowed(num: int) -> ConfigurationSpace:
-    """Return a space whose ten choices are equally likely, and of which only the first `num` are allowed."""
+def space_with_allowed(num: int) -> ConfigurationSpace:
+    """Return a space of ten equally likely choices, with only the first `num` allowed."""
     space = ConfigurationSpace(space={"choice": Categorical("choice", TEN), "x": Float("x", (0.0, 1.0))})
     if num < len(TEN):
         space.add(ForbiddenInClause(space["choice"], TEN[num:]))
     return space
 
 
-def seen_at_two_budgets(ranks: list[int]) -> bohb.Optimizer:
-    """Return a search that observed the i-th configuration with rank i at budget 1, and with `ranks[i]` at budget 3."""
+def observed_at_two_budgets(ranks: list[int]) -> bohb.Optimizer:
+    """Return a search whose i-th configuration has rank i at budget 1 and `ranks[i]` at budget 3."""
     optimizer = bohb.Optimizer(SPACE, [1, 3], seed=0, preset="random")
     for i, rank in enumerate(ranks):
         config = {"x": (i + 0.5) / len(ranks)}
@@ -41,7 +41,7 @@ def seen_at_two_budgets(ranks: list[int]) -> bohb.Optimizer:
 
 
 def ranks_with_tau(num: int, tau: float) -> list[int]:
-    """Return a permutation whose Kendall's tau with 0, 1, 2, ... is as close as possible to the one that is wanted."""
+    """Return a permutation whose Kendall's tau with 0, 1, 2, ... is as close to `tau` as possible."""
     left = round(num * (num - 1) / 4 * (1 - tau))  # pairs that must be in the wrong order
     remaining, ranks = list(range(num)), []
     while remaining:
@@ -51,12 +51,11 @@ def ranks_with_tau(num: int, tau: float) -> list[int]:
     return ranks
 
 
-def advice(optimizer: bohb.Optimizer, word: str) -> list[str]:
-    return [message for message in optimizer.health().messages if word in message]
+def messages_with(optimizer: bohb.Optimizer, text: str) -> list[str]:
+    return [message for message in optimizer.health().messages if text in message]
 
 
-def test_a_search_that_was_not_used_is_healthy() -> None:
-    """Shares of nothing are those of a perfect search, and there is nothing to report."""
+def test_a_new_search_is_healthy() -> None:
     health = bohb.Optimizer(SPACE, [1, 3], seed=0).health()
     assert (health.acceptance_rate, health.failure_rate, health.num_duplicates, health.num_lost) == (1.0, 0.0, 0, 0)
     assert not health.is_model_active
@@ -66,16 +65,16 @@ def test_a_search_that_was_not_used_is_healthy() -> None:
 
 
 @pytest.mark.parametrize("num_failures", [0, 1, 20, 21, 50, 100])
-def test_failures_are_reported_when_they_are_more_than_a_fifth(num_failures: int) -> None:
+def test_more_than_a_fifth_of_failures_is_reported(num_failures: int) -> None:
     optimizer = fully_told(*[math.nan] * num_failures, *[1.0] * (100 - num_failures))
     assert optimizer.health().failure_rate == num_failures / 100
     expected = 1 if num_failures > 20 else 0
-    assert len(advice(optimizer, "failures")) == expected
-    assert len(advice(optimizer, f"{num_failures}% of the results")) == expected
+    assert len(messages_with(optimizer, "failures")) == expected
+    assert len(messages_with(optimizer, f"{num_failures}% of the results")) == expected
 
 
 @pytest.mark.parametrize("preset", ["default", "fast", "random"])
-def test_an_exception_and_a_loss_that_is_not_finite_are_the_same_share_of_failures(preset: str) -> None:
+def test_exceptions_and_infinite_losses_count_as_failures(preset: str) -> None:
     optimizer = bohb.Optimizer(SPACE, [1, 3], seed=0, preset=preset)
     for outcome in (1.0, RuntimeError("out of memory"), math.inf, 2.0):
         optimizer.tell(optimizer.ask(), outcome)
@@ -83,21 +82,21 @@ def test_an_exception_and_a_loss_that_is_not_finite_are_the_same_share_of_failur
 
 
 @pytest.mark.parametrize("num", [1, 3, 10])
-def test_the_acceptance_rate_is_the_share_of_the_space_that_is_allowed(num: int) -> None:
-    """Within four standard errors over all draws; it is reported when it is less than a fifth."""
-    optimizer = bohb.Optimizer(of_which_are_allowed(num), [1], seed=0, preset="random")
+def test_the_acceptance_rate_is_the_allowed_share_of_the_space(num: int) -> None:
+    """It agrees within four standard errors. Less than a fifth is reported."""
+    optimizer = bohb.Optimizer(space_with_allowed(num), [1], seed=0, preset="random")
     for _ in range(200):
         optimizer.tell(optimizer.ask(), 1.0)
     share, rate = num / len(TEN), optimizer.health().acceptance_rate
     # Draws go on until one is accepted, so 200 accepted draws are 200 / share draws.
     assert rate == pytest.approx(share, abs=4 * share * math.sqrt((1 - share) / 200) + 1e-12)
-    assert advice(optimizer, "allowed") == (
+    assert messages_with(optimizer, "allowed") == (
         [f"only {rate:.1%} of the draws are allowed: tighten the space itself"] * (num < 2)
     )
 
 
-def test_a_configuration_that_is_drawn_again_is_counted_as_a_duplicate() -> None:
-    """A space of ten values makes duplicates before it is used up, and a continuous one makes none."""
+def test_a_repeated_draw_counts_as_a_duplicate() -> None:
+    """A space of ten values gives duplicates, and a continuous one none."""
     finite = bohb.Optimizer({"choice": TEN}, [1], seed=0, preset="random")
     for _ in TEN:
         finite.tell(finite.ask(), 1.0)
@@ -106,26 +105,26 @@ def test_a_configuration_that_is_drawn_again_is_counted_as_a_duplicate() -> None
 
 
 @pytest.mark.parametrize("tau", [-1.0, -0.5, 0.0, 0.06, 0.2, 0.3, 1.0])
-def test_a_small_budget_that_clearly_misleads_is_reported(tau: float) -> None:
-    """Over 64 configurations two standard errors of tau are 0.17, so doubt ends below 0.2 - 0.17."""
+def test_a_clearly_misleading_budget_is_reported(tau: float) -> None:
+    """With 64 configurations two standard errors of tau are 0.17, so the limit is 0.2 - 0.17."""
     ranks = ranks_with_tau(64, tau)
-    optimizer = seen_at_two_budgets(ranks)
+    optimizer = observed_at_two_budgets(ranks)
     health = optimizer.health()
     assert health.rank_correlation[1, 3] == pytest.approx(kendalltau(range(64), ranks).statistic)
     assert health.rank_correlation[1, 3] == pytest.approx(tau, abs=0.001)
     assert health.num_compared == {(1, 3): 64}
-    assert len(advice(optimizer, "raise the smallest budget")) == (tau <= 0)
+    assert len(messages_with(optimizer, "raise the smallest budget")) == (tau <= 0)
 
 
 @pytest.mark.parametrize("num", [2, 3, 4])
-def test_few_configurations_in_the_wrong_order_are_not_evidence(num: int) -> None:
-    """The same disagreement that is reported of many configurations may be chance among a few."""
+def test_few_configurations_are_no_evidence_against_a_budget(num: int) -> None:
+    """The same tau is reported for many configurations, but may be chance for a few."""
     tau = -0.3
-    assert not advice(seen_at_two_budgets(ranks_with_tau(num, tau)), "raise the smallest budget")
-    assert advice(seen_at_two_budgets(ranks_with_tau(40, tau)), "raise the smallest budget")
+    assert not messages_with(observed_at_two_budgets(ranks_with_tau(num, tau)), "raise the smallest budget")
+    assert messages_with(observed_at_two_budgets(ranks_with_tau(40, tau)), "raise the smallest budget")
 
 
-def test_a_pair_of_budgets_needs_two_configurations_that_succeeded_at_both() -> None:
+def test_rank_correlation_needs_two_configurations() -> None:
     optimizer = bohb.Optimizer(SPACE, [1, 3], seed=0)
     for x in (0.25, 0.75):
         assert optimizer.health().rank_correlation == {}
@@ -135,21 +134,20 @@ def test_a_pair_of_budgets_needs_two_configurations_that_succeeded_at_both() -> 
 
 
 @pytest.mark.parametrize("preset", ["default", "fast", "paper", "hpbandster"])
-def test_the_model_is_reported_as_inactive_with_its_reason_until_it_has_learned(preset: str) -> None:
+def test_an_inactive_model_is_reported_with_the_reason(preset: str) -> None:
     optimizer = bohb.Optimizer(SPACE, [1, 3], seed=0, preset=preset)
     optimizer.tell(optimizer.ask(), 1.0)
-    [message] = advice(optimizer, "the model is not active")
+    [message] = messages_with(optimizer, "the model is not active")
     assert optimizer.health().random_reasons[0] in message
     assert not optimizer.health().is_model_active
     for _ in range(40):
         trial = optimizer.ask()
         optimizer.tell(trial, trial.config["x"])
     assert optimizer.health().is_model_active
-    assert not advice(optimizer, "the model is not active")
+    assert not messages_with(optimizer, "the model is not active")
 
 
-def test_reasons_for_random_configurations_come_most_frequent_first_and_from_the_latest() -> None:
-    """A reason of long ago is not a reason of today."""
+def test_random_reasons_are_recent_and_most_frequent_first() -> None:
 
     class Model:
         reasons = iter(["old"] * 30 + ["rare"] * 5 + ["frequent"] * 15)
@@ -163,7 +161,7 @@ def test_reasons_for_random_configurations_come_most_frequent_first_and_from_the
     assert optimizer.health().random_reasons == ("frequent", "rare")
 
 
-def test_origins_count_what_was_asked() -> None:
+def test_origins_count_only_asked_trials() -> None:
     optimizer = bohb.Optimizer(SPACE, [1, 3], seed=0, preset="fast")
     optimizer.enqueue({"x": 0.5})
     optimizer.observe({"x": 0.25}, 3, 1.0)
@@ -175,7 +173,7 @@ def test_origins_count_what_was_asked() -> None:
     assert "observed" not in origins
 
 
-def test_a_forgotten_trial_that_is_asked_again_says_so_and_is_not_counted_twice() -> None:
+def test_a_repeated_trial_is_explained_and_counted_once() -> None:
     optimizer = bohb.Optimizer({"choice": TEN}, [1], seed=0, preset="random")
     for _ in TEN:
         first = optimizer.ask()
@@ -190,7 +188,7 @@ def test_a_forgotten_trial_that_is_asked_again_says_so_and_is_not_counted_twice(
     assert optimizer.health().num_duplicates == drawn.num_duplicates
 
 
-def test_what_was_observed_is_explained_as_observed() -> None:
+def test_an_observed_trial_is_explained_as_observed() -> None:
     optimizer = bohb.Optimizer(SPACE, [1, 3], seed=0)
     result = optimizer.observe({"x": 0.25}, 3, 1.0)
     assert str(optimizer.explain(result.trial)) == "observed elsewhere"

@@ -104,7 +104,7 @@ def test_more_workers_finish_earlier(schedule):
         assert (more.cost_resumed, more.num_trials) == (fewer.cost_resumed, fewer.num_trials)
 
 
-def test_the_optimizer_plans_with_its_schedule_and_changes_nothing():
+def test_the_optimizer_plans_with_its_own_schedule():
     for preset, schedule in (
         ("paper", Hyperband()),
         ("hpbandster", HpBandSterHyperband()),
