@@ -49,6 +49,19 @@ def mixed_space() -> ConfigurationSpace:
     return space
 
 
+GOOD = {
+    "rate": 0.01,
+    "units": 8,
+    "depth": 2,
+    "act": "relu",
+    "size": "small",
+    "dropout": 0.5,
+    "decay": 1e-4,
+    "task": "digits",
+}
+"""A configuration of the mixed space."""
+
+
 def finite_space() -> ConfigurationSpace:
     """Return a space of four configurations, with a condition and a forbidden value."""
     space = ConfigurationSpace(space={"a": Categorical("a", ["x", "y", "z"]), "b": Integer("b", (1, 3), default=1)})

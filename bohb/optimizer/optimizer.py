@@ -271,10 +271,7 @@ class Optimizer:
         return explain(known, facts, self._ladder)
 
     def releasable(self) -> Sequence[str]:
-        """Return the checkpoints that are safe to delete, in the order of telling.
-
-        No promotion can resume from them, and the incumbent's checkpoint is never among them.
-        """
+        """Return the checkpoints that are safe to delete, in the order of telling; never the incumbent's."""
         return self._history.releasable()
 
     # State.

@@ -18,18 +18,7 @@ import bohb
 from bohb.models import Proposal
 from bohb.optimizer.events import Asked, Joined
 from bohb.trials import Origin, Status
-from tests.strategies import LADDERS, SPACES, loss_of, make
-
-GOOD = {
-    "rate": 0.01,
-    "units": 8,
-    "depth": 2,
-    "act": "relu",
-    "size": "small",
-    "dropout": 0.5,
-    "decay": 1e-4,
-    "task": "digits",
-}
+from tests.strategies import GOOD, LADDERS, SPACES, loss_of, make
 
 
 def advanced(num: int = 40, **kwargs: Any) -> bohb.Optimizer:
@@ -231,58 +220,6 @@ def test_a_checkpoint_shared_by_several_trials_is_kept() -> None:
         optimizer.tell(trial, loss_of(trial), checkpoint=f"config-{trial.config_id}")
 
 
-@pytest.mark.parametrize(("preset", "words"), [("default", "Gaussian process over"), ("fast", "good and")])
-def test_explain_and_health_say_what_happened(preset: str, words: str) -> None:
-    """Explanations tell random, proposed, promoted and enqueued trials apart."""
-    optimizer = make(preset)
-    for k in range(120):
-        if k == 100:
-            optimizer.enqueue(GOOD)
-        trial = optimizer.ask()
-        optimizer.tell(trial, loss_of(trial))
-    texts = {str(optimizer.trial(i).origin): str(optimizer.explain(i)) for i in range(120)}
-    assert texts["random"].startswith("random (")
-    assert words in texts["model"]
-    assert "rank" in texts["promoted"]
-    assert texts["enqueued"] == "enqueued by the user"
-    health = optimizer.health()
-    assert health.is_model_active
-    assert sum(health.origins.values()) == 120
-    assert all(-1 <= tau <= 1 for tau in health.rank_correlation.values())
-    assert 0.5 < health.acceptance_rate <= 1
-
-
-def test_health_reports_a_misleading_smallest_budget() -> None:
-    """It says what to do. Budgets that agree are not reported."""
-
-    def messages(sign: float) -> str:
-        optimizer = bohb.Optimizer(SPACES["float"](), bohb.geometric(1, 9), seed=0, preset="hyperband")
-        for _ in range(300):
-            trial = optimizer.ask()
-            optimizer.tell(trial, trial.config["x"] * (sign if trial.budget == 1 else 1))
-        return str(optimizer.health())
-
-    assert "rank correlation 1 -> 3 is -1.00: raise the smallest budget" in messages(-1)
-    assert "raise" not in messages(1)
-
-
-def test_health_reports_lost_trials() -> None:
-    """A trial counts as lost when the others have finished much more since. A slow batch does not."""
-    optimizer = bohb.Optimizer(SPACES["float"](), [1, 3], seed=0, preset="random")
-    batch = [optimizer.ask() for _ in range(20)]
-    for trial in batch[2:]:
-        optimizer.tell(trial, 1.0)
-    assert optimizer.health().num_lost == 0
-    for _ in range(500):
-        optimizer.tell(optimizer.ask(), 1.0)
-    assert "2 pending trials seem to be lost: tell them as failures, or forget them" in optimizer.health().messages
-    optimizer.tell(batch[0], 1.0)
-    optimizer.forget(batch[1])
-    assert optimizer.health().num_lost == 0
-    optimizer.ask()
-    assert optimizer.health().num_lost == 0
-
-
 def rungs_of(optimizer: bohb.Optimizer) -> list[int]:
     """Return how many configurations entered each rung of the first bracket."""
     entered = [(e.bracket, e.rung) for e in optimizer.events if isinstance(e, Joined)]
@@ -410,14 +347,6 @@ def test_a_second_request_for_a_configuration_is_refused() -> None:
         with pytest.raises(bohb.ConfigError, match="already enqueued"):
             optimizer.enqueue(GOOD, second)
         assert optimizer.ask().config == GOOD
-
-
-def test_health_works_for_budgets_of_several_types() -> None:
-    optimizer = bohb.Optimizer(SPACES["float"](), bohb.ladder([1, {"epochs": 3}], costs=[1, 3]), seed=0)
-    for _ in range(60):
-        trial = optimizer.ask()
-        optimizer.tell(trial, trial.config["x"])
-    assert (1, "{'epochs': 3}") in optimizer.health().rank_correlation
 
 
 @pytest.mark.parametrize("preset", ["default", "hpbandster", "hyperband"])
