@@ -61,7 +61,8 @@ class Facts:
             raise ValueError(f"expected a finite score, got {self.score!r}")
         if (self.good is None) != (self.bad is None):
             raise ValueError(f"expected good and bad together, got {self.good!r} and {self.bad!r}")
-        if not isinstance(self.more, Mapping) or self.more.keys() & _TYPES_OF.keys():
+        own = self.more if isinstance(self.more, Mapping) else {}
+        if own is not self.more or not all(_is_a_users_own(name, own[name]) for name in own.keys() & _TYPES_OF.keys()):
             raise ValueError(f"expected a mapping as more, without the names of other facts, got {self.more!r}")
 
     def to_json(self) -> dict[str, Any]:
@@ -85,8 +86,8 @@ class Facts:
 
     @classmethod
     def _read(cls, data: Mapping[str, Any]) -> "Facts":
-        known = {name: value for name, value in data.items() if name in _TYPES_OF}
-        return cls(**known, more={name: value for name, value in data.items() if name not in _TYPES_OF})
+        more = {name: value for name, value in data.items() if name not in _TYPES_OF or _is_a_users_own(name, value)}
+        return cls(**{name: value for name, value in data.items() if name not in more}, more=more)
 
 
 _SHARED_SIZE = 3
@@ -94,6 +95,15 @@ _SHARED_SIZE = 3
 
 _OTHER_TYPES: dict[str, tuple[type, ...]] = {"reason": (str,), "surrogate": (str,), "score": (float, int)}
 _TYPES_OF = {each.name: _OTHER_TYPES.get(each.name, (int,)) for each in fields(Facts) if each.name != "more"}
+
+
+_CHECKED = {"level", "good", "bad", "score", "rejected", "duplicates", "rank", "finished", "reissue_of"}
+"""The names whose values had to be valid since the first version of the format."""
+
+
+def _is_a_users_own(name: str, value: Any) -> bool:
+    """Whether the first version of the format let a user's own model note this value under the name of a fact."""
+    return name not in _CHECKED and type(value) not in _TYPES_OF[name]
 
 
 @lru_cache(maxsize=1000)

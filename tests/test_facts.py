@@ -48,7 +48,7 @@ def test_a_value_of_the_wrong_type_is_refused(wrong):
 
 
 @pytest.mark.parametrize(
-    "data", [None, [1], {"rank": True}, {"rejected": 1.0, "duplicates": 0}, {"reason": 1}], ids=repr
+    "data", [None, [1], {"rank": True}, {"rejected": 1.0, "duplicates": 0}, {"rank": "1"}], ids=repr
 )
 def test_data_that_is_not_valid_is_refused(data):
     Facts.from_json(
@@ -62,3 +62,12 @@ def test_equal_small_facts_are_one_object():
     """A large study of random configurations repeats the same few facts."""
     data = {"reason": "no model", "rejected": 0, "duplicates": 0}
     assert Facts.from_json(dict(data)) is Facts.from_json(dict(data))
+
+
+def test_what_an_old_model_noted_under_the_name_of_a_fact_is_kept():
+    """The first version of the format checked a few names only."""
+    data = {"reason": ["a"], "needed": 2.5, "results": "many", "rejected": 0, "duplicates": 0}
+    facts = Facts.from_json(data)
+    assert facts.reason is None
+    assert facts.to_json() == data
+    assert Facts.from_json(facts.to_json()) == facts

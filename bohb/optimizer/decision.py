@@ -35,15 +35,15 @@ class Decider:
 
     def has_work(self, history: History) -> bool:
         """Whether there is anything left to evaluate."""
-        if history.record.pending.forgotten or history.queue:
+        if history.record.pending.next_forgotten or history.queue:
             return True
         return any(map(history.brackets.has_room, history.brackets.levels))
 
     def decide(self, history: History, rng: np.random.Generator) -> Asked | Joined:
         """Return the next event: a forgotten trial first, then an enqueued configuration, then the schedule's move."""
-        forgotten = history.record.pending.forgotten
-        if forgotten:
-            return self._reissue(history, forgotten[0])
+        forgotten = history.record.pending.next_forgotten
+        if forgotten is not None:
+            return self._reissue(history, forgotten)
         if history.queue:
             return self._queued(history, history.queue[0])
         if self._deciders is not None:

@@ -4,6 +4,7 @@ The state of an optimizer derives from these events alone (see `history.py`). An
 was made, so a replay computes no proposal again.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -115,11 +116,49 @@ def from_json(kind: str, facts: Mapping[str, Any], space: "Space", ladder: Ladde
         StateError: If the facts do not describe an event of this kind.
     """
     try:
-        return _from_json(kind, facts, space, ladder)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        event = _from_json(kind, facts, space, ladder)
+        _check_types(event)
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise StateError(
             f"expected the facts of an event of kind {kind!r}, got {str(facts)[:200]}: {error!r}"
         ) from error
+    return event
+
+
+def _check_types(event: Event) -> None:
+    """Check the types that neither the JSON form nor the history checks; only forged data fail.
+
+    Raises:
+        ValueError: If a value has the wrong type, or a loss contradicts its status.
+    """
+    numbers: tuple[object, ...] = ()
+    is_sound = True
+    match event:
+        case Asked(trial):
+            numbers = (trial.id, trial.config_id, trial.bracket, trial.rung, trial.previous)
+            is_sound = _is_text(trial.checkpoint)
+        case Told():
+            numbers = (event.trial_id,)
+            is_sound = _is_outcome(event) and _is_text(event.checkpoint)
+        case Observed():
+            is_sound = _is_outcome(event)
+        case Joined():
+            numbers = (event.config_id, event.bracket, event.rung)
+        case Forgotten():
+            numbers = (event.trial_id,)
+    are_ids = all(number is None or (type(number) is int and number >= 0) for number in numbers)
+    if not (is_sound and are_ids):
+        raise ValueError("a value has the wrong type")
+
+
+def _is_text(checkpoint: object) -> bool:
+    return checkpoint is None or type(checkpoint) is str
+
+
+def _is_outcome(event: Told | Observed) -> bool:
+    """Whether the loss fits the status: a success has a finite loss, and `LATE` is for the history to find."""
+    fits = math.isfinite(event.loss) == (event.status is Status.OK) and event.status is not Status.LATE
+    return fits and isinstance(event.info, Mapping)
 
 
 def told_from_json(facts: Mapping[str, Any]) -> Told:

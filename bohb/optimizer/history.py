@@ -149,6 +149,8 @@ class History:
         is_outside = trial.bracket is None or trial.rung is None
         if not is_outside and not self._bracket_log.has_rung(trial.bracket, trial.rung, level):
             raise StateError(f"expected trial {trial.id} in an open bracket or the next, got {trial}")
+        if facts.reissue_of is None and self.record.is_taken(level, trial.config_id):
+            raise StateError(f"expected a configuration that is new at {trial.budget}, got {trial}")
         if 0 <= trial.config_id < len(self.configs) and trial.config == self.configs[trial.config_id]:
             return None
         vector = self._space.encode(trial.config)
@@ -164,13 +166,18 @@ class History:
             StateError: If they do not, so that `explain` would fail.
         """
         if facts.reissue_of is not None:
-            forgotten = [other.id for other in self.record.pending.forgotten]
-            if facts.reissue_of not in forgotten:
-                raise StateError(f"expected one of {forgotten} to be asked again, got {facts.reissue_of}")
+            self._check_reissue(trial, facts.reissue_of)
         if facts.level is not None and not 0 <= facts.level < len(self._ladder):
             raise StateError(f"expected a level of the ladder, got {facts.level}")
         if trial.origin is Origin.PROMOTED and (facts.rank is None or facts.finished is None):
             raise StateError(f"expected the rank of a promoted trial, got {facts}")
+
+    def _check_reissue(self, trial: Trial, reissue_of: int) -> None:
+        known = self.trials[reissue_of] if 0 <= reissue_of < len(self.trials) else None
+        if known is None or not self.record.pending.is_forgotten(reissue_of):
+            raise StateError(f"expected a forgotten trial to be asked again, got {reissue_of}")
+        if (trial.config_id, trial.budget) != (known.config_id, known.budget):
+            raise StateError(f"expected trial {trial.id} to repeat {known}, got {trial}")
 
     def _joined(self, event: Joined) -> None:
         is_known = 0 <= event.config_id < len(self.configs)
@@ -195,7 +202,11 @@ class History:
             self._settle(level, result)
 
     def _observed(self, event: Observed) -> None:
-        level, config_id = self._ladder.level(event.budget), self._identify(event.config)
+        level = self._ladder.level(event.budget)
+        known = self.configs.find(self._space.encode(event.config))
+        if known is not None and self.result(known, level) is not None:
+            raise StateError(f"expected one result for a configuration at a budget, got a second one: {event}")
+        config_id = self._identify(event.config)
         number, config = -1 - len(self.observed), self.configs[config_id]
         trial = Trial(number, config, event.budget, config_id, None, None, None, None, Origin.OBSERVED)
         self.observed[number] = trial

@@ -289,7 +289,7 @@ class Optimizer:
         """
         try:
             self._history.apply(event)
-        except (LookupError, ValueError, StopIteration) as error:
+        except (LookupError, ValueError, ArithmeticError, StopIteration) as error:
             raise StateError(f"expected an event that can follow the {len(self.events)} before, got {event}") from error
 
     def to_state(self) -> dict[str, Any]:
@@ -339,7 +339,7 @@ class Optimizer:
                 optimizer.apply(events.from_json(data["kind"], data, optimizer._space, optimizer._ladder))
         except StateError:
             raise
-        except (BohbError, LookupError, TypeError, ValueError, AttributeError) as error:
+        except (BohbError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise StateError(f"expected a state as `to_state` returns it, got a damaged one: {error!r}") from error
         return optimizer
 

@@ -90,6 +90,15 @@ class PendingTrials:
         return [self._forgotten[trial_id] for trial_id in sorted(self._forgotten)]
 
     @property
+    def next_forgotten(self) -> Trial | None:
+        """The forgotten trial to ask again next, the one asked first; None if there is none."""
+        return self._forgotten[min(self._forgotten)] if self._forgotten else None
+
+    def is_forgotten(self, trial_id: int) -> bool:
+        """Whether the trial is to be asked again."""
+        return trial_id in self._forgotten
+
+    @property
     def config_ids(self) -> list[int]:
         """The ids of the configurations that are pending at any level, ascending."""
         return sorted(set().union(*self._levels))

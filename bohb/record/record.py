@@ -63,6 +63,7 @@ class Record:
     def tell(self, level: int, result: Result) -> None:
         """Record the first result of a configuration at a level. It is no longer pending there."""
         config_id = result.trial.config_id
+        assert config_id not in self.levels[level].results, "a configuration has one result at a level"
         self.pending.settle(level, config_id)
         here = self.levels[level]
         here.results[config_id] = result

@@ -31,10 +31,11 @@ class BracketLog:
         self._record = record
         self._opened: list[Bracket] = []
         self._unfinished: list[Bracket] = []
+        self._changed: set[int] = set()  # the brackets with a result since they were last looked at
         self._logs: list[list[RungLog]] = []
         self._entered = [IdLog() for _ in ladder]
         cycle = _check_cycle(schedule.cycle(ladder), len(ladder))
-        self.view = Brackets(ladder, cycle, capacity, record, self._opened, self._unfinished, self._entered)
+        self.view = Brackets(ladder, cycle, capacity, record, self._opened, self._still_open, self._entered)
 
     def has_rung(self, bracket: int | None, rung: int | None, level: int | None = None) -> bool:
         """Whether the bracket is open or the next one, and has this rung, at this level if one is given."""
@@ -58,12 +59,18 @@ class BracketLog:
         level = self._opened[bracket].rungs[rung].level
         self._entered[level].add(config_id)
         if config_id in self._record.levels[level].results:
-            self._close(level, config_id)
+            self.tell(level, config_id)
         return level
 
     def tell(self, level: int, config_id: int) -> None:
-        """Close the brackets that are over after this result."""
-        self._close(level, config_id)
+        """Note the brackets in which a configuration has a result now. They may be over."""
+        if self._is_over is None:
+            return
+        for bracket in self._unfinished:
+            if not bracket.plan.is_endless and level in bracket.plan.levels:
+                rung = bracket.rungs[bracket.plan.levels.index(level)]
+                if config_id in rung.entered:
+                    self._changed.add(bracket.index)
 
     def _open(self, index: int) -> None:
         plan = self.view.plan(index)
@@ -75,15 +82,17 @@ class BracketLog:
         self._opened.append(Bracket(index, plan, rungs))
         self._unfinished.append(self._opened[-1])
 
-    def _close(self, level: int, config_id: int) -> None:
-        """Close the brackets of a configuration that are over, so that schedules skip them."""
-        if self._is_over is None:
-            return
-        for bracket in tuple(self._unfinished):
-            if not bracket.plan.is_endless and level in bracket.plan.levels:
-                rung = bracket.rungs[bracket.plan.levels.index(level)]
-                if config_id in rung.entered and self._is_over(bracket, self.view):
-                    self._unfinished.remove(bracket)
+    def _still_open(self) -> Sequence[Bracket]:
+        """Close the brackets that are over, and return the others.
+
+        Whether a bracket is over is asked here, when the brackets are read, and never while an event is applied: the
+        schedule may be a user's own, and an error in it must not leave half of an event behind.
+        """
+        while self._changed and self._is_over is not None:
+            bracket = self._opened[self._changed.pop()]
+            if self._is_over(bracket, self.view):
+                self._unfinished.remove(bracket)
+        return self._unfinished
 
 
 def _check_cycle(cycle: Sequence[BracketPlan], num_levels: int) -> tuple[BracketPlan, ...]:

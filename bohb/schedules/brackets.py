@@ -5,8 +5,9 @@ and returns a move (see `protocol.py`). It cannot change what it reads: rungs an
 results and from the optimizer's log of moves (see `bracket_log.py`).
 """
 
+import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -92,7 +93,7 @@ class Rung:
 
     def _finish(self, entry: Entry) -> None:
         self._finished.add(entry)
-        if entry[0] < float("inf") and entry[1] not in self._log.promoted:
+        if math.isfinite(entry[0]) and entry[1] not in self._log.promoted:
             self._waiting.add(entry)
 
     def _leave(self, config_id: int) -> None:
@@ -154,7 +155,7 @@ class Brackets:
         capacity: The number of configurations in the space, or None if the space is infinite.
         record: The pending trials and the results.
         opened: All opened brackets, in order.
-        unfinished: The brackets among them that are not over.
+        still_open: Returns the brackets among them that are not over.
         entered: The configurations that entered a rung, by level.
 
     Attributes:
@@ -168,12 +169,12 @@ class Brackets:
         capacity: int | None,
         record: Record,
         opened: Sequence[Bracket],
-        unfinished: Sequence[Bracket],
+        still_open: Callable[[], Sequence[Bracket]],
         entered: Sequence[IdLog],
     ) -> None:
         self.ladder, self.cycle, self.capacity = ladder, cycle, capacity
         self.levels = tuple(sorted({level for plan in cycle for level in plan.levels}))
-        self._record, self._opened, self._unfinished = record, opened, unfinished
+        self._record, self._opened, self._still_open = record, opened, still_open
         self._outside = [Outside(told, ids) for told, ids in zip(record.levels, entered, strict=True)]
 
     def __len__(self) -> int:
@@ -186,7 +187,7 @@ class Brackets:
     @property
     def open(self) -> tuple[Bracket, ...]:
         """The brackets that are not over, oldest first."""
-        return tuple(self._unfinished)
+        return tuple(self._still_open())
 
     def plan(self, index: int) -> BracketPlan:
         """Return the plan that the `index`-th bracket follows."""
@@ -226,6 +227,6 @@ class Brackets:
         """Whether a configuration with this loss at a level may still be promoted from there."""
         return any(
             rung.level == level and rung.is_waiting((loss, config_id)) and not bracket.is_full(number + 1)
-            for bracket in self._unfinished
+            for bracket in self._still_open()
             for number, rung in enumerate(bracket.rungs[:-1])
         )

@@ -4,7 +4,6 @@ A replica is exactly as new as the last row that it took or made. It knows no st
 """
 
 import gc
-import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from bohb.optimizer import Optimizer, events
 from bohb.study import leases
 from bohb.study.snapshot import Snapshot, TimeRecord, snapshot_of
 from bohb.study.stores.rows import Row, checksum, read_facts, seal, verify
-from bohb.trials import Status
 
 ROWS_WITHOUT_COLLECTOR = 1000
 """From this many rows on, the collector of cycles pauses while they are taken: records have no cycles."""
@@ -79,7 +77,6 @@ class Replica:
                 if type(facts.get("loss")) not in _LOSSES:
                     raise TypeError("the loss is not a number")
                 event = events.from_json(row.kind, facts, self.optimizer.space, self.optimizer.ladder)
-                _check_types(event)
                 self.optimizer.apply(event)
             self._follow(row.kind, facts, row.at)
         except _DAMAGE as error:
@@ -136,33 +133,6 @@ class Replica:
         return snapshot_of(self.optimizer, self.times.by_trial())
 
 
-def _check_types(event: events.Event) -> None:
-    """Check the types that neither the JSON form nor the optimizer checks; only a forged row fails.
-
-    Raises:
-        ValueError: If a value has the wrong type.
-    """
-    ids: tuple[object, ...] = ()
-    is_sound = True
-    if type(event) is events.Asked:
-        trial = event.trial
-        ids = (trial.id, trial.config_id, trial.bracket, trial.rung, trial.previous)
-        is_sound = _is_text(trial.checkpoint)
-    elif type(event) is events.Told:
-        ids = (event.trial_id,)
-        is_sound = _is_outcome(event) and _is_text(event.checkpoint) and type(event.info) is dict
-    elif type(event) is events.Observed:
-        is_sound = _is_outcome(event) and type(event.info) is dict
-    elif type(event) is events.Joined:
-        ids = (event.config_id, event.bracket, event.rung)
-    elif type(event) is events.Forgotten:
-        ids = (event.trial_id,)
-    for number in ids:
-        is_sound = is_sound and (number is None or (type(number) is int and number >= 0))
-    if not is_sound:
-        raise ValueError("a value has the wrong type")
-
-
 def _share_texts(facts: dict[str, Any]) -> None:
     """Share equal names and words between all events: they make up much of a large study."""
     for name in _WITH_TEXTS:
@@ -170,14 +140,6 @@ def _share_texts(facts: dict[str, Any]) -> None:
         if type(value) is dict and value:
             intern = sys.intern
             facts[name] = {intern(key): intern(word) if type(word) is str else word for key, word in value.items()}
-
-
-def _is_text(checkpoint: object) -> bool:
-    return checkpoint is None or type(checkpoint) is str
-
-
-def _is_outcome(event: events.Told | events.Observed) -> bool:
-    return math.isfinite(event.loss) == (event.status is Status.OK) and event.status is not Status.LATE
 
 
 def _check_lease(kind: str, facts: Mapping[str, Any]) -> None:

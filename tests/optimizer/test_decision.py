@@ -98,3 +98,27 @@ def test_views_have_no_methods_that_write():
             "take",
             "tell",
         }
+
+
+class Faulty(Hyperband):
+    """A schedule whose `is_over` fails once."""
+
+    is_broken = True
+
+    def is_over(self, bracket, brackets):
+        if Faulty.is_broken:
+            raise RuntimeError("a user's own mistake")
+        return super().is_over(bracket, brackets)
+
+
+def test_an_error_of_a_schedule_loses_no_result(monkeypatch):
+    """What was told stays told, live and restored, whatever the schedule does when it is asked next."""
+    opt = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0, schedule=Faulty())
+    opt.tell(opt.ask(), 0.5)
+    with pytest.raises(RuntimeError, match="mistake"):
+        opt.ask()
+    assert len(opt.results) == len(opt.to_state()["events"]) - 1 == 1
+    monkeypatch.setattr(Faulty, "is_broken", False)
+    restored = bohb.Optimizer.from_state(opt.to_state(), schedule=Faulty())
+    assert restored.results == opt.results
+    assert restored.ask() == opt.ask()

@@ -29,6 +29,18 @@ def _damaged(change: Callable[[dict[str, Any]], Any]) -> Mapping[str, Any]:
     return state
 
 
+def _first(state: dict[str, Any], kind: str) -> dict[str, Any]:
+    return next(event for event in state["events"] if event["kind"] == kind)
+
+
+def _again(state: dict[str, Any], kind: str, **changes: Any) -> dict[str, Any]:
+    """The first trial once more, as asked or observed."""
+    asked = _first(state, "asked")
+    if kind == "asked":
+        return {**asked, **changes}
+    return {"kind": kind, "config": asked["config"], "budget": asked["budget"], "status": "ok", **changes}
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -43,6 +55,18 @@ def _damaged(change: Callable[[dict[str, Any]], Any]) -> Mapping[str, Any]:
         lambda s: s["events"][0].update(config={}),
         lambda s: s["events"][0].update(budget=2),
         lambda s: s["ladder"].update(budgets=[]),
+        lambda s: s["events"].append(_again(s, "observed", loss=0.001)),
+        lambda s: s["events"].append(_again(s, "asked", id=20)),
+        lambda s: s["events"].extend([{"kind": "forgotten", "id": 20}]),
+        lambda s: _first(s, "told").update(loss=10**400),
+        lambda s: _first(s, "told").update(loss=None),
+        lambda s: _first(s, "told").update(status="error"),
+        lambda s: _first(s, "told").update(status="late"),
+        lambda s: _first(s, "told").update(info=[1]),
+        lambda s: _first(s, "told").update(checkpoint=[1]),
+        lambda s: _first(s, "told").update(id=False),
+        lambda s: s["events"][0].update(id=0.0),
+        lambda s: s["events"][0].update(config_id=0.0),
     ],
 )  # fmt: skip
 def test_a_damaged_state_is_refused(change: Callable[[dict[str, Any]], Any]) -> None:
