@@ -1,7 +1,7 @@
 """BOHB hyperparameter search as an object with two methods, `ask` and `tell`.
 
-Hyperband decides how long to train, and a model of the losses decides what to train next (Falkner, Klein and Hutter
-2018). Start with `Optimizer`. `import bohb` loads no other module; each public name loads on first use.
+A schedule decides how long to train, and a model of the losses decides what to train next (Falkner, Klein and Hutter
+2018, and later work). Start with `Optimizer`. `import bohb` loads no other module; each public name loads on first use.
 """
 
 import importlib

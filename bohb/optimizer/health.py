@@ -58,7 +58,8 @@ class Health:
         if self.failure_rate > HIGH_FAILURE:
             found.append(f"{self.failure_rate:.0%} of the results are failures: see their info, narrow the space")
         if self.num_lost:
-            found.append(f"{self.num_lost} pending trials seem to be lost: tell them as failures, or forget them")
+            trials = "trial seems" if self.num_lost == 1 else "trials seem"
+            found.append(f"{self.num_lost} pending {trials} to be lost: tell as a failure, or forget")
         return tuple(found)
 
     def __str__(self) -> str:

@@ -68,6 +68,8 @@ def read_loss(outcome: Any) -> float:
         OutcomeError: If it is not a number.
     """
     expected = "expected a loss that float() accepts, a Failure or an exception"
+    if outcome is None:
+        raise OutcomeError(f"{expected}, got None; return the loss from the objective")
     if isinstance(outcome, str | bytes | bytearray):
         raise OutcomeError(f"{expected}, got the text {outcome!r}; convert it first")
     if getattr(outcome, "shape", ()) != ():

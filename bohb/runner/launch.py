@@ -48,7 +48,8 @@ def run(
             renewed while trials run) bring a `ProcessExecutor`.
         workers: How many trials run at the same time; by default as many as the executor has workers, or 1.
         max_trials: How many trials to tell.
-        max_seconds: After how many seconds to start no more trials.
+        max_seconds: After how many seconds to start no more trials. A trial that runs then is waited for; see
+                `trial_seconds`.
         max_budget: How much to spend in all, in units of the ladder's costs. A promotion that resumes pays only the
             difference. The last trial to start may exceed the limit.
         trial_seconds: After how many seconds to end a trial with every process it started, and tell it as a failure.
@@ -70,6 +71,7 @@ def run(
             Nothing has run then.
         ExecutorBroken: If the executor can run nothing more. No result is lost: call `run` again with a new one.
     """
+    _check_roles(objective, optimizer_or_study)
     limits = Limits(max_trials, max_seconds, max_budget)
     _check(workers=workers, trial_seconds=trial_seconds, retries=retries, keep=keep, directory=directory)
     folder = None if directory is None else Path(directory).absolute()
@@ -104,6 +106,16 @@ def run(
     report = loop.report(stopped_by)
     notify(shown, RunEnded(report))
     return report
+
+
+def _check_roles(objective: Any, search: Any) -> None:
+    """Check that the objective and the search are not swapped."""
+    missing = [name for name in ("ask", "tell", "forget", "ladder") if not hasattr(search, name)]
+    if not callable(objective) or missing:
+        raise SettingError(
+            f"expected run(objective, optimizer_or_study): first a function of a trial, got {objective!r:.99}; "
+            f"then an object to ask and tell, got {search!r:.100}"
+        )
 
 
 def _check(*, workers: Any, trial_seconds: Any, retries: Any, keep: Any, directory: Any) -> None:

@@ -112,7 +112,7 @@ class Study:
         if log is None:
             raise StudyUnavailable(
                 f"expected a study at {shown(name)}, got nothing; "
-                "check the path, or give a space and budgets to create one"
+                "check the path, or create it: Study.open with a space and budgets, or `bohb create`"
             )
         study = cls(name, log, schedule=schedule, model=model, lease=lease)
         given: dict[str, Any] = {"preset": preset, "seed": None if seed is None else seed.__index__()}

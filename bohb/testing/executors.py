@@ -56,12 +56,14 @@ class ExecutorContract:
         reruns: Whether the executor itself runs a call again when its worker died.
         is_permanent: Whether the workers outlive the executor, so that a killed one ends the whole program.
         is_slow: Whether a trial takes seconds to start, so that the tests make do with few trials.
+        start_seconds: More seconds than a trial takes to start and to return, on a busy machine too.
     """
 
     survives = False
     reruns = False
     is_permanent = False
     is_slow = False
+    start_seconds = 10
 
     def make(self, workers: int) -> AbstractContextManager[Submitter]:
         """Return a new executor with this many workers; it is used as a context manager."""
@@ -259,7 +261,7 @@ class ExecutorContract:
             return 0.5
 
         optimizer = make_optimizer()
-        report, _ = self.run(objective, optimizer, max_trials=5, trial_seconds=self.few(3, slow=30))
+        report, _ = self.run(objective, optimizer, max_trials=5, trial_seconds=self.start_seconds)
         assert (report.num_trials, report.num_failures, report.num_lost) == (5, 1, 0)
         (failure,) = failures_of(optimizer)
         assert failure.trial.id == 1

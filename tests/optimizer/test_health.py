@@ -240,7 +240,7 @@ def test_health_reports_lost_trials() -> None:
     assert optimizer.health().num_lost == 0
     for _ in range(500):
         optimizer.tell(optimizer.ask(), 1.0)
-    assert "2 pending trials seem to be lost: tell them as failures, or forget them" in optimizer.health().messages
+    assert "2 pending trials seem to be lost: tell as a failure, or forget" in optimizer.health().messages
     optimizer.tell(batch[0], 1.0)
     optimizer.forget(batch[1])
     assert optimizer.health().num_lost == 0

@@ -45,3 +45,10 @@ def test_invalid_settings_are_refused_before_the_first_ask(arguments: dict[str, 
     with pytest.raises(bohb.SettingError, match="expected"):
         bohb.run(half, optimizer, progress=False, **arguments)
     assert not optimizer.events
+
+
+def test_swapped_arguments_are_refused() -> None:
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, [1], seed=0)
+    for objective, search in [(optimizer, lambda trial: 0.5), (lambda trial: 0.5, {}), ("objective", optimizer)]:
+        with pytest.raises(bohb.SettingError, match=r"run\(objective, optimizer_or_study\)"):
+            bohb.run(objective, search, max_trials=1, progress=False)  # type: ignore[arg-type]

@@ -34,9 +34,10 @@ GRACE_SECONDS = 3.0
 SECONDS_TO_VANISH = 5.0
 """How long to wait for killed processes to disappear; the kernel may be busy freeing a device."""
 BOOTSTRAP = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[3]); from bohb.runner.workers.worker_main import main; "
-    "main(int(sys.argv[1]), sys.argv[2] or None)"
+    "import json, sys; pipe, output, ours = sys.argv[1:]; sys.path[:], sys.argv[:] = json.loads(ours); "
+    "from bohb.runner.workers.worker_main import main; main(int(pipe), output or None)"
 )
+"""What a worker runs first: it takes over this program's import path and arguments, as `multiprocessing` does."""
 
 
 class WorkerProcess:
@@ -62,7 +63,8 @@ class WorkerProcess:
                 "concurrent.futures.ProcessPoolExecutor, without trial_seconds"
             )
         self._pipe, theirs = Pipe()
-        arguments = [str(theirs.fileno()), "" if output is None else str(output), json.dumps(sys.path)]
+        ours = json.dumps([sys.path, sys.argv])
+        arguments = [str(theirs.fileno()), "" if output is None else str(output), ours]
         self._process = subprocess.Popen(  # noqa: S603  (this interpreter and our own code)
             [sys.executable, "-c", BOOTSTRAP, *arguments],
             pass_fds=[theirs.fileno()],

@@ -37,6 +37,7 @@ class TestDask(ExecutorContract):
     survives = True
     reruns = True  # the scheduler runs a trial again whose worker died, three times, before the loop hears of it
     is_slow = True
+    start_seconds = 40
 
     def make(self, workers):
         return dask_executor(workers)

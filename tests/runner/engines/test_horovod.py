@@ -20,6 +20,7 @@ pytestmark = [*requires("horovod", "horovod", "torch"), pytest.mark.slow]
 class TestHorovodExecutor(ExecutorContract):
     survives = True
     is_slow = True
+    start_seconds = 40
 
     def make(self, workers):
         return HorovodExecutor(slots=workers)

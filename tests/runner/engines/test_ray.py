@@ -38,6 +38,7 @@ def cluster() -> Iterator[None]:
 @pytest.mark.usefixtures("cluster")
 class TestRayExecutor(ExecutorContract):
     survives = True
+    start_seconds = 40
 
     def make(self, workers):
         return RayExecutor(workers=workers)

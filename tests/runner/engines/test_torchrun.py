@@ -18,6 +18,7 @@ pytestmark = [*requires("torchrun", "torch"), pytest.mark.slow]
 class TestTorchrunExecutor(ExecutorContract):
     survives = True
     is_slow = True
+    start_seconds = 40
 
     def make(self, workers):
         return TorchrunExecutor(slots=workers)

@@ -25,6 +25,7 @@ def make_executor(workers: int, ranks: int = 1) -> MultiRankExecutor:
 class TestMultiRankExecutor(ExecutorContract):
     survives = True
     is_slow = True
+    start_seconds = 40
 
     def make(self, workers):
         return make_executor(workers)

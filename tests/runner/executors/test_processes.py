@@ -64,6 +64,13 @@ def test_every_call_of_a_fresh_worker_has_a_new_process() -> None:
         assert not any(is_running(pid) for pid in found)
 
 
+def test_a_worker_has_the_arguments_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with `multiprocessing`: an objective may read what its script was called with."""
+    monkeypatch.setattr(sys, "argv", ["tune.py", "--seed", "3"])
+    with ProcessExecutor(1) as executor:
+        assert executor.submit(lambda: sys.argv).result() == ["tune.py", "--seed", "3"]
+
+
 def test_workers_with_gpus_are_fresh() -> None:
     """A process rarely frees the memory of a device before it ends."""
     with ProcessExecutor(gpus_per_trial=1, gpus=[0]) as executor:
