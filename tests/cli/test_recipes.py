@@ -219,7 +219,7 @@ def test_the_image_has_what_the_job_runs():
     (copied,) = re.findall(r"^COPY (.+) \./$", text, re.MULTILINE)
     assert all((EXAMPLES / "command-line" / name).is_file() for name in copied.split())
     assert 'ENTRYPOINT ["bohb"]' in text
-    (extras,) = re.findall(r'"bohb\[(.+)\]"', text)
+    (extras,) = re.findall(r'bohb\[(.+)\]"', text)
     declared = (ROOT / "pyproject.toml").read_text()
     assert all(f"\n{extra} = [" in declared for extra in extras.split(","))
     secret = manifests()["Secret", "bohb-study"]["stringData"]
