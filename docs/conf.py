@@ -36,7 +36,7 @@ napoleon_attr_annotations = False  # the signatures of the records show the type
 # The build needs no network, so types of Python's own library, of numpy and of ConfigSpace cannot be linked; and some
 # types of our own, which signatures name, are not part of the reference.
 nitpick_ignore_regex = [
-    ("py:class", r"(collections\.abc|concurrent\.futures|fractions|numpy|os|pathlib)\..*"),
+    ("py:class", r"(collections\.abc|contextlib|concurrent\.futures|fractions|numpy|os|pathlib)\..*"),
     ("py:class", r"ConfigurationSpace"),
     ("py:class", r"bohb\.(space\.columns\.Columns|space\.parameters\.Parameter|models\.observations\.T|record\..*)"),
 ]
