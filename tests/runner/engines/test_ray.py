@@ -25,14 +25,25 @@ GPUS = 2
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
+def _ending() -> Iterator[None]:
+    """Shut Ray down after the last test; a cluster serves several tests, since it takes seconds to start."""
     import ray
 
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def cluster(_ending: None) -> None:
+    """A cluster on this machine, a new one if another test left none or another one."""
+    import ray
+
+    if ray.is_initialized() and ray.cluster_resources().get("GPU") == GPUS:
+        return
+    ray.shutdown()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ray.init(num_cpus=4, num_gpus=GPUS, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
 
 
 @pytest.mark.usefixtures("cluster")
