@@ -110,3 +110,14 @@ def test_a_refused_event_changes_nothing() -> None:
         assert pickle.dumps(optimizer) == before, event
     optimizer.apply(Told(0, 1.0, Status.OK, None, {}))
     assert pickle.dumps(optimizer) != before
+
+
+def test_a_reissue_repeats_the_forgotten_trial() -> None:
+    """Another configuration or budget under its name is refused; the control is what `ask` itself records."""
+    optimizer = make()
+    first, second = optimizer.ask(), optimizer.ask()
+    optimizer.forget(first)
+    again = replace(second, id=2)
+    with pytest.raises(bohb.StateError, match="can follow"):
+        optimizer.apply(Asked(again, Facts(reissue_of=first.id)))
+    assert optimizer.ask().config == first.config
