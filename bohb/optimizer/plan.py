@@ -156,7 +156,8 @@ def _simulate(
 
 def _simulated(trial_id: int, config_id: int, budget: object, move: Start | Promote) -> Trial:
     """Return a simulated trial, whose configuration has no values."""
-    return Trial(trial_id, {}, budget, config_id, move.bracket, move.rung, None, None, Origin.RANDOM)
+    origin = Origin.PROMOTED if isinstance(move, Promote) else Origin.RANDOM
+    return Trial(trial_id, {}, budget, config_id, move.bracket, move.rung, None, None, origin)
 
 
 def _is_beyond(start: Start, brackets: Brackets, num_cycles: int) -> bool:

@@ -8,10 +8,12 @@ until it is told after all.
 """
 
 import math
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bohb.trials import Trial
+from bohb.record.sorted_set import SortedSet
+from bohb.trials import Origin, Trial
 
 LOST_AGE = 16
 """A trial counts as lost when it is this many times older than usual."""
@@ -29,23 +31,17 @@ class _Entry:
         trial: The trial. If it was asked again, the newer one.
         asked_at: The total cost of all trials told before this one was asked. None if it was forgotten, or asked
             outside the brackets.
-        is_lost: Whether it counts as lost.
     """
 
     trial: Trial
     asked_at: float | None
-    is_lost: bool = False
-
-    @property
-    def is_at_work(self) -> bool:
-        """Whether a worker presumably runs it for a bracket."""
-        return self.asked_at is not None and not self.is_lost
 
 
 class PendingTrials:
     """The table of pending trials, by level and configuration.
 
     Tells between two asks count as simultaneous, so their order makes no difference. An ask finds the lost trials.
+    What an ask needs is kept up to date and never counted anew, because thousands of workers may be pending.
 
     Args:
         costs: The cost of a trial at each level, ascending.
@@ -53,8 +49,13 @@ class PendingTrials:
 
     def __init__(self, costs: Sequence[float]) -> None:
         self._costs = [max(cost / costs[-1], LEAST_SHARE) for cost in costs]
-        self._levels: list[dict[int, _Entry]] = [{} for _ in costs]  # by configuration id, oldest first
+        self._levels: list[dict[int, _Entry]] = [{} for _ in costs]  # by configuration id
+        # Those that a worker presumably runs for a bracket, oldest first. A plain dict finds its first key slowly.
+        self._at_work: list[OrderedDict[int, _Entry]] = [OrderedDict() for _ in costs]
+        self._num_started = [0 for _ in costs]  # how many of these were not promoted
+        self._config_ids: SortedSet[int] = SortedSet()
         self._forgotten: dict[int, Trial] = {}  # the trials to ask again, by trial id
+        self._forgotten_ids: SortedSet[int] = SortedSet()
         self._finished = 0.0  # the total cost of the trials told before the last ask
         self._usual_age, self._num_told = 0.0, 0
         self._told: list[tuple[int, float]] = []  # (level, asked_at) of the trials told since the last ask
@@ -87,35 +88,39 @@ class PendingTrials:
     @property
     def forgotten(self) -> list[Trial]:
         """The forgotten trials that are to be asked again, in the order of asking."""
-        return [self._forgotten[trial_id] for trial_id in sorted(self._forgotten)]
+        return [self._forgotten[trial_id] for trial_id in self._forgotten_ids.elements]
 
     @property
     def next_forgotten(self) -> Trial | None:
         """The forgotten trial to ask again next, the one asked first; None if there is none."""
-        return self._forgotten[min(self._forgotten)] if self._forgotten else None
+        return self._forgotten[self._forgotten_ids.elements[0]] if self._forgotten else None
 
     def is_forgotten(self, trial_id: int) -> bool:
         """Whether the trial is to be asked again."""
         return trial_id in self._forgotten
 
     @property
-    def config_ids(self) -> list[int]:
-        """The ids of the configurations that are pending at any level, ascending."""
-        return sorted(set().union(*self._levels))
+    def config_ids(self) -> Sequence[int]:
+        """The ids of the configurations that are pending at any level, ascending; valid until the next change."""
+        return self._config_ids.elements
 
     @property
     def num_at_work(self) -> int:
         """The number of pending trials in brackets that do not count as lost."""
-        return sum(entry.is_at_work for entry in self._entries())
+        return sum(map(len, self._at_work))
 
     @property
     def num_lost(self) -> int:
         """The number of pending trials that count as lost."""
-        return sum(entry.is_lost for entry in self._entries())
+        return sum(entry.asked_at is not None for entry in self._entries()) - self.num_at_work
 
     def at_work(self, level: int) -> list[int]:
         """Return the configuration ids of the trials at work at a level, oldest first."""
-        return [config_id for config_id, entry in self._levels[level].items() if entry.is_at_work]
+        return list(self._at_work[level])
+
+    def num_started_at_work(self, level: int) -> int:
+        """Return how many trials at work at a level were started there, and not promoted."""
+        return self._num_started[level]
 
     def _entries(self) -> Iterator[_Entry]:
         for entries in self._levels:
@@ -125,18 +130,25 @@ class PendingTrials:
 
     def ask(self, level: int, trial: Trial, *, in_bracket: bool) -> None:
         """Record that a trial was asked, for the first time or again."""
-        entries = self._levels[level]
         self._pop(level, trial.config_id)
         if in_bracket and self._told:
             self._learn()
             self._find_lost()
-        entries[trial.config_id] = _Entry(trial, self._finished if in_bracket else None)
+        if not self._is_pending(trial.config_id):
+            self._config_ids.add(trial.config_id)
+        entry = self._levels[level][trial.config_id] = _Entry(trial, self._finished if in_bracket else None)
+        if in_bracket:
+            self._at_work[level][trial.config_id] = entry
+            self._num_started[level] += trial.origin is not Origin.PROMOTED
 
     def forget(self, level: int, config_id: int) -> None:
         """Record that no worker runs a trial any more. It stays pending, to be asked again."""
         entry = self._levels[level][config_id]
-        entry.is_lost, entry.asked_at = False, None
-        self._forgotten[entry.trial.id] = entry.trial
+        self._leave_work(level, config_id)
+        entry.asked_at = None
+        if entry.trial.id not in self._forgotten:
+            self._forgotten[entry.trial.id] = entry.trial
+            self._forgotten_ids.add(entry.trial.id)
 
     def settle(self, level: int, config_id: int) -> None:
         """Record that a configuration has a result at a level, whether it was pending or not."""
@@ -147,8 +159,22 @@ class PendingTrials:
     def _pop(self, level: int, config_id: int) -> _Entry | None:
         entry = self._levels[level].pop(config_id, None)
         if entry is not None:
-            self._forgotten.pop(entry.trial.id, None)
+            self._leave_work(level, config_id)
+            if not self._is_pending(config_id):
+                self._config_ids.remove(config_id)
+            if self._forgotten.pop(entry.trial.id, None) is not None:
+                self._forgotten_ids.remove(entry.trial.id)
         return entry
+
+    def _leave_work(self, level: int, config_id: int) -> None:
+        """Record that no worker runs the trial for a bracket, if one did."""
+        entry = self._at_work[level].pop(config_id, None)
+        if entry is not None:
+            self._num_started[level] -= entry.trial.origin is not Origin.PROMOTED
+
+    def _is_pending(self, config_id: int) -> bool:
+        """Whether the configuration is pending at any level."""
+        return any(config_id in entries for entries in self._levels)
 
     def _learn(self) -> None:
         """Update the usual age with the trials told since the last ask."""
@@ -160,13 +186,13 @@ class PendingTrials:
 
     def _find_lost(self) -> None:
         """Mark the trials that are too old as lost. Each level lists its oldest trials first."""
-        for level, entries in enumerate(self._levels):
-            for entry in entries.values():
-                if entry.is_lost or entry.asked_at is None:
-                    continue
+        for level, at_work in enumerate(self._at_work):
+            while at_work:
+                config_id, entry = next(iter(at_work.items()))
+                assert entry.asked_at is not None, "a trial at work was asked in a bracket"
                 if self._age(level, entry.asked_at) <= LOST_AGE * (1 + self._usual_age):
                     break
-                entry.is_lost = True
+                self._leave_work(level, config_id)
 
     def _age(self, level: int, asked_at: float) -> float:
         """Return the work finished since a trial was asked, in units of the cost of a trial at its level."""

@@ -1,6 +1,6 @@
 """The log of moves: which configuration entered which rung. The optimizer writes it; schedules read `Brackets`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from bohb.budgets import Ladder
 from bohb.errors import SettingError
@@ -9,12 +9,15 @@ from bohb.schedules.bracket_sizes import BracketPlan
 from bohb.schedules.brackets import Bracket, Brackets, Rung, RungLog
 from bohb.schedules.protocol import Schedule
 
+_Check = Callable[[Bracket, Brackets], bool]
+
 
 class BracketLog:
     """The moves of a search, and the brackets that follow from them.
 
     Args:
-        schedule: Plans the brackets. If it has a method `is_over`, the log closes the brackets that are over.
+        schedule: Plans the brackets. If it has a method `is_over`, the log closes the brackets that are over. If it has
+            a method `is_waiting`, the log leaves out the brackets that wait for results of their own.
         ladder: The ladder.
         record: The pending trials and the results.
         capacity: The number of configurations in the space, or None if the space is infinite.
@@ -27,15 +30,22 @@ class BracketLog:
     """
 
     def __init__(self, schedule: Schedule, ladder: Ladder, record: Record, capacity: int | None = None) -> None:
-        self._is_over: Callable[[Bracket, Brackets], bool] | None = getattr(schedule, "is_over", None)
+        self._is_over: _Check | None = getattr(schedule, "is_over", None)
+        self._is_waiting: _Check | None = getattr(schedule, "is_waiting", None)
         self._record = record
         self._opened: list[Bracket] = []
-        self._unfinished: list[Bracket] = []
+        self._unfinished: dict[int, Bracket] = {}  # by their index, oldest first
         self._changed: set[int] = set()  # the brackets with a result since they were last looked at
+        self._ready: set[int] = set()  # all brackets but those that were seen over or waiting since their last change
+        self._expecting: list[dict[int, list[int]]] = [
+            {} for _ in ladder
+        ]  # brackets, by a configuration without result
         self._logs: list[list[RungLog]] = []
         self._entered = [IdLog() for _ in ladder]
         cycle = _check_cycle(schedule.cycle(ladder), len(ladder))
-        self.view = Brackets(ladder, cycle, capacity, record, self._opened, self._still_open, self._entered)
+        self.view = Brackets(
+            ladder, cycle, capacity, record, self._opened, self._still_open, self._still_ready, self._entered
+        )
 
     def has_rung(self, bracket: int | None, rung: int | None, level: int | None = None) -> bool:
         """Whether the bracket is open or the next one, and has this rung, at this level if one is given."""
@@ -58,19 +68,17 @@ class BracketLog:
         logs[rung].entered.add(config_id)
         level = self._opened[bracket].rungs[rung].level
         self._entered[level].add(config_id)
+        self._ready.add(bracket)
+        self._expecting[level].setdefault(config_id, []).append(bracket)
         if config_id in self._record.levels[level].results:
             self.tell(level, config_id)
         return level
 
     def tell(self, level: int, config_id: int) -> None:
-        """Note the brackets in which a configuration has a result now. They may be over."""
-        if self._is_over is None:
-            return
-        for bracket in self._unfinished:
-            if not bracket.plan.is_endless and level in bracket.plan.levels:
-                rung = bracket.rungs[bracket.plan.levels.index(level)]
-                if config_id in rung.entered:
-                    self._changed.add(bracket.index)
+        """Note the brackets in which a configuration has a result now. They may be over, or have a move."""
+        brackets = self._expecting[level].pop(config_id, ())
+        self._ready.update(brackets)
+        self._changed.update(brackets)
 
     def _open(self, index: int) -> None:
         plan = self.view.plan(index)
@@ -80,19 +88,31 @@ class BracketLog:
         )
         self._logs.append(logs)
         self._opened.append(Bracket(index, plan, rungs))
-        self._unfinished.append(self._opened[-1])
+        self._unfinished[index] = self._opened[-1]
 
-    def _still_open(self) -> Sequence[Bracket]:
+    def _still_open(self) -> Iterable[Bracket]:
         """Close the brackets that are over, and return the others.
 
         Whether a bracket is over is asked here, when the brackets are read, and never while an event is applied: the
         schedule may be a user's own, and an error in it must not leave half of an event behind.
         """
-        while self._changed and self._is_over is not None:
+        while self._changed:
             bracket = self._opened[self._changed.pop()]
-            if self._is_over(bracket, self.view):
-                self._unfinished.remove(bracket)
-        return self._unfinished
+            if self._is_over is not None and not bracket.plan.is_endless and self._is_over(bracket, self.view):
+                self._unfinished.pop(bracket.index, None)
+        return self._unfinished.values()
+
+    def _still_ready(self) -> Iterable[Bracket]:
+        """Leave out the brackets that are over or waiting, and return the others.
+
+        Each bracket is left out until its next change. So a search with thousands of open brackets looks at few.
+        """
+        self._still_open()
+        ready = [self._opened[index] for index in sorted(self._ready) if index in self._unfinished]
+        if self._is_waiting is not None:
+            ready = [bracket for bracket in ready if not self._is_waiting(bracket, self.view)]
+        self._ready = {bracket.index for bracket in ready}
+        return ready
 
 
 def _check_cycle(cycle: Sequence[BracketPlan], num_levels: int) -> tuple[BracketPlan, ...]:

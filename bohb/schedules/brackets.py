@@ -7,7 +7,7 @@ results and from the optimizer's log of moves (see `bracket_log.py`).
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -155,7 +155,8 @@ class Brackets:
         capacity: The number of configurations in the space, or None if the space is infinite.
         record: The pending trials and the results.
         opened: All opened brackets, in order.
-        still_open: Returns the brackets among them that are not over.
+        still_open: Returns the brackets among them that are not over, oldest first.
+        still_ready: Returns the brackets among these that may have a move, oldest first.
         entered: The configurations that entered a rung, by level.
 
     Attributes:
@@ -169,12 +170,14 @@ class Brackets:
         capacity: int | None,
         record: Record,
         opened: Sequence[Bracket],
-        still_open: Callable[[], Sequence[Bracket]],
+        still_open: Callable[[], Iterable[Bracket]],
+        still_ready: Callable[[], Iterable[Bracket]],
         entered: Sequence[IdLog],
     ) -> None:
         self.ladder, self.cycle, self.capacity = ladder, cycle, capacity
         self.levels = tuple(sorted({level for plan in cycle for level in plan.levels}))
-        self._record, self._opened, self._still_open = record, opened, still_open
+        self._record, self._opened = record, opened
+        self._still_open, self._still_ready = still_open, still_ready
         self._outside = [Outside(told, ids) for told, ids in zip(record.levels, entered, strict=True)]
 
     def __len__(self) -> int:
@@ -189,6 +192,11 @@ class Brackets:
         """The brackets that are not over, oldest first."""
         return tuple(self._still_open())
 
+    @property
+    def ready(self) -> tuple[Bracket, ...]:
+        """The open brackets that may have a move, oldest first. The others wait for results of their own trials."""
+        return tuple(self._still_ready())
+
     def plan(self, index: int) -> BracketPlan:
         """Return the plan that the `index`-th bracket follows."""
         return self.cycle[index % len(self.cycle)]
@@ -201,6 +209,10 @@ class Brackets:
     def at_work(self, level: int) -> Sequence[int]:
         """Return the configuration ids of the trials counted by `num_at_work`, at one level, oldest first."""
         return self._record.pending.at_work(level)
+
+    def num_started_at_work(self, level: int) -> int:
+        """Return how many of the trials counted by `num_at_work` were started at a level, and not promoted to it."""
+        return self._record.pending.num_started_at_work(level)
 
     def has_room(self, level: int) -> bool:
         """Whether the space still holds a configuration that is new at this level."""

@@ -153,8 +153,7 @@ class FreezeThaw:
         num_direct = len(top.entered) - _num_promoted(below)
         if num_direct + 1 > share * (num_direct + sum(_costs_of_rungs(bracket, brackets.ladder, num_direct)) + 1):
             return False
-        num_direct_pending = sum(id_ not in below.entered for id_ in brackets.at_work(top.level))
-        return num_direct_pending < max(share * brackets.num_at_work, FEW_DIRECT)
+        return brackets.num_started_at_work(top.level) < max(share * brackets.num_at_work, FEW_DIRECT)
 
     def _direct_share(self, bracket: Bracket) -> float:
         """Return the share of direct starts. It grows with the evidence that they end lower than promotions."""

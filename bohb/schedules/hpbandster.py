@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bohb.budgets import Ladder
 from bohb.schedules.bracket_sizes import BracketPlan, hpbandster_bracket
 from bohb.schedules.brackets import Bracket, Brackets
-from bohb.schedules.hyperband import is_over, next_move, oldest_start
+from bohb.schedules.hyperband import is_over, is_waiting, next_move, oldest_start
 from bohb.schedules.protocol import Promote, Start
 
 
@@ -25,7 +25,7 @@ class HpBandSterHyperband:
 
     def next(self, brackets: Brackets) -> Start | Promote:
         """Return the next move of the oldest bracket that has one, else a start in the next bracket."""
-        for bracket in brackets.open:
+        for bracket in brackets.ready:
             move = next_move(bracket, brackets, refills=True)
             if move is not None:
                 return move
@@ -38,3 +38,7 @@ class HpBandSterHyperband:
     def is_over(self, bracket: Bracket, brackets: Brackets) -> bool:
         """Whether the bracket can never have a trial again."""
         return is_over(bracket, brackets, refills=True)
+
+    def is_waiting(self, bracket: Bracket, brackets: Brackets) -> bool:
+        """Whether the bracket has no move before one of its own trials ends."""
+        return is_waiting(bracket, brackets, refills=True)

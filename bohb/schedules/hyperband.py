@@ -24,7 +24,7 @@ class Hyperband:
 
     def next(self, brackets: Brackets) -> Start | Promote:
         """Return the move with the smallest budget, oldest bracket first, else a start in the next bracket."""
-        found = (next_move(bracket, brackets, refills=False) for bracket in brackets.open)
+        found = (next_move(bracket, brackets, refills=False) for bracket in brackets.ready)
         moves = [move for move in found if move is not None]
         if not moves:
             return Start(len(brackets))
@@ -38,20 +38,24 @@ class Hyperband:
         """Whether the bracket can never have a trial again."""
         return is_over(bracket, brackets, refills=False)
 
+    def is_waiting(self, bracket: Bracket, brackets: Brackets) -> bool:
+        """Whether the bracket has no move before one of its own trials ends."""
+        return is_waiting(bracket, brackets, refills=False)
+
 
 def oldest_start(brackets: Brackets) -> Start:
     """Return a start in the oldest bracket that takes new configurations, else in the next bracket."""
-    return Start(next((bracket.index for bracket in brackets.open if takes_new(bracket, brackets)), len(brackets)))
+    return Start(next((bracket.index for bracket in brackets.ready if takes_new(bracket, brackets)), len(brackets)))
 
 
 def takes_new(bracket: Bracket, brackets: Brackets) -> bool:
     """Whether the first rung is not full, has promoted no configuration, and there is a configuration to start."""
-    return not (bracket.is_full(0) or _has_promoted(bracket)) and brackets.may_start(bracket.rungs[0].level)
+    return not _is_started(bracket) and brackets.may_start(bracket.rungs[0].level)
 
 
-def _has_promoted(bracket: Bracket) -> bool:
-    """Whether a configuration entered a rung above the first."""
-    return any(rung.entered for rung in bracket.rungs[1:])
+def _is_started(bracket: Bracket) -> bool:
+    """Whether the first rung takes no more configurations: it is full, or has promoted one."""
+    return bracket.is_full(0) or any(rung.entered for rung in bracket.rungs[1:])
 
 
 def rung_size(bracket: Bracket, rung: int) -> int:
@@ -86,9 +90,18 @@ def next_move(bracket: Bracket, brackets: Brackets, *, refills: bool) -> Start |
 
 def is_over(bracket: Bracket, brackets: Brackets, *, refills: bool) -> bool:
     """Whether the bracket can never have a trial again: none is pending, and no configuration can enter a rung."""
-    if not (bracket.is_full(0) or _has_promoted(bracket)) or any(rung.num_pending for rung in bracket.rungs):
+    if not _is_started(bracket) or any(rung.num_pending for rung in bracket.rungs):
         return False
     return next_move(bracket, brackets, refills=refills) is None and _is_final(bracket, brackets, refills=refills)
+
+
+def is_waiting(bracket: Bracket, brackets: Brackets, *, refills: bool) -> bool:
+    """Whether the bracket has no move before one of its own trials ends, whatever happens outside it."""
+    lowest = next((number for number, rung in enumerate(bracket.rungs) if rung.num_pending), None)
+    if lowest is None or not _is_started(bracket) or next_move(bracket, brackets, refills=refills) is not None:
+        return False
+    # A rung below takes a new configuration as soon as there is one.
+    return not refills or all(map(bracket.is_full, range(1, lowest + 1)))
 
 
 def _is_final(bracket: Bracket, brackets: Brackets, *, refills: bool) -> bool:
@@ -100,4 +113,4 @@ def _is_final(bracket: Bracket, brackets: Brackets, *, refills: bool) -> bool:
         return True
     if refills:
         return all(map(bracket.is_full, range(len(bracket.rungs))))
-    return bracket.is_full(0) or _has_promoted(bracket)
+    return _is_started(bracket)

@@ -7,8 +7,8 @@ from bohb.record import Record
 from bohb.schedules.bracket_log import BracketLog
 
 
-def bare_trial(config_id, trial_id=0):
-    return bohb.Trial(trial_id, {}, 1, config_id, None, None, None, None, bohb.Origin.RANDOM)
+def bare_trial(config_id, trial_id=0, origin=bohb.Origin.RANDOM):
+    return bohb.Trial(trial_id, {}, 1, config_id, None, None, None, None, origin)
 
 
 def bare_result(config_id, loss):
@@ -27,15 +27,16 @@ class BracketRecorder:
 
     def start(self, bracket, rung, config_id):
         """Enter a configuration into a rung. Ask it unless it is evaluated or pending there."""
+        is_promoted = rung > 0 and config_id in self.brackets[bracket].rungs[rung - 1].entered
         level = self.log.enter(bracket, rung, config_id)
         if not self.record.is_taken(level, config_id):
-            self.ask(level, config_id)
+            self.ask(level, config_id, bohb.Origin.PROMOTED if is_promoted else bohb.Origin.RANDOM)
         return level
 
-    def ask(self, level, config_id):
+    def ask(self, level, config_id, origin=bohb.Origin.RANDOM):
         """Record a pending configuration."""
         in_bracket = self.log.has_entered(level, config_id)
-        self.record.pending.ask(level, bare_trial(config_id, self.num_asked), in_bracket=in_bracket)
+        self.record.pending.ask(level, bare_trial(config_id, self.num_asked, origin), in_bracket=in_bracket)
         self.num_asked += 1
 
     def tell(self, level, config_id, loss):

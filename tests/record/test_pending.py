@@ -1,6 +1,7 @@
 """Which trials count as lost: almost none that a worker runs, and soon all others."""
 
 import heapq
+import math
 from itertools import count
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bohb.record import PendingTrials
-from bohb.record.pending import LOST_AGE
+from bohb.record.pending import LOST_AGE, MEMORY
+from bohb.trials import Origin
 from tests.record.bare import bare_trial
 
 COSTS = st.lists(st.integers(1, 4), min_size=1, max_size=5).map(
@@ -162,3 +164,87 @@ def test_costs_may_differ_by_hundreds_of_orders_of_magnitude():
         pending.settle(config_id % 2, config_id)
     ask(pending, 0, 100)
     assert (pending.num_at_work, pending.num_lost) == (1, 0)
+
+
+class NaivePending:
+    """The pending trials, counted at each look: [level, configuration, trial, asked at, is lost, is forgotten]."""
+
+    def __init__(self, costs):
+        self.costs, self.rows, self.told = [cost / costs[-1] for cost in costs], [], []
+        self.finished = self.usual_age = 0.0
+        self.num_told = 0
+
+    def ask(self, level, trial, *, in_bracket):
+        self.rows = [row for row in self.rows if row[:2] != [level, trial.config_id]]
+        if in_bracket and self.told:
+            told, self.told = self.told, []
+            self.finished += math.fsum(self.costs[at] for at, _ in told)
+            self.num_told = min(self.num_told + len(told), MEMORY)
+            mean = math.fsum((self.finished - asked_at) / self.costs[at] - 1 for at, asked_at in told) / len(told)
+            self.usual_age += (mean - self.usual_age) * min(len(told) / self.num_told, 1.0)
+            for row in self.rows:
+                if row[3] is not None and (self.finished - row[3]) / self.costs[row[0]] > LOST_AGE * (
+                    1 + self.usual_age
+                ):
+                    row[4] = True
+        self.rows.append([level, trial.config_id, trial, self.finished if in_bracket else None, False, False])
+
+    def forget(self, level, config_id):
+        for row in self.rows:
+            if row[:2] == [level, config_id]:
+                row[3:] = None, False, True
+
+    def settle(self, level, config_id):
+        for row in self.rows:
+            if row[:2] == [level, config_id] and row[3] is not None:
+                self.told.append((level, row[3]))
+        self.rows = [row for row in self.rows if row[:2] != [level, config_id]]
+
+    def at_work(self, level):
+        return [row[1] for row in self.rows if row[0] == level and row[3] is not None and not row[4]]
+
+    def num_started_at_work(self, level):
+        working = self.at_work(level)
+        return sum(row[0] == level and row[1] in working and row[2].origin is not Origin.PROMOTED for row in self.rows)
+
+
+ACTIONS = st.sampled_from(["ask", "ask", "ask outside", "settle", "settle", "settle oldest", "forget"])
+
+
+@given(st.lists(st.tuples(ACTIONS, st.integers(0, 2), st.integers(0, 20), st.booleans()), max_size=150))
+def test_what_is_kept_up_to_date_is_what_counting_finds(actions):
+    one, naive = PendingTrials([1, 3, 9]), NaivePending([1, 3, 9])
+    for number, (action, level, config_id, is_promoted) in enumerate(actions):
+        if action.startswith("ask"):
+            trial = bare_trial(config_id, number, Origin.PROMOTED if is_promoted else Origin.RANDOM)
+            one.ask(level, trial, in_bracket=action == "ask")
+            naive.ask(level, trial, in_bracket=action == "ask")
+        elif action == "forget":
+            if one.has(level, config_id):
+                one.forget(level, config_id)
+                naive.forget(level, config_id)
+        else:
+            oldest = next((row[1] for row in naive.rows if row[0] == level), config_id)
+            settled = oldest if action == "settle oldest" else config_id
+            one.settle(level, settled)
+            naive.settle(level, settled)
+        for look in range(3):
+            assert one.at_work(look) == naive.at_work(look)
+            assert one.num_started_at_work(look) == naive.num_started_at_work(look)
+        assert one.num_at_work == sum(len(naive.at_work(look)) for look in range(3))
+        assert one.num_lost == sum(row[4] for row in naive.rows)
+        assert list(one.config_ids) == sorted({row[1] for row in naive.rows})
+        assert [trial.id for trial in one.forgotten] == sorted(row[2].id for row in naive.rows if row[5])
+        assert one.next_forgotten == min(one.forgotten, key=lambda trial: trial.id, default=None)
+
+
+def test_finding_the_lost_looks_at_no_trial_twice(monkeypatch):
+    """Many lost trials that stay pending make no later ask slower."""
+    pending, ages = PendingTrials([1]), []
+    monkeypatch.setattr(pending, "_age", lambda *_, age=pending._age: ages.append(0) or age(*_))
+    for config_id in range(3000):
+        ask(pending, 0, config_id)
+        if config_id % 2:
+            pending.settle(0, config_id)
+    assert pending.num_lost > 1000
+    assert len(ages) < 3 * 3000 + pending.num_lost

@@ -188,3 +188,49 @@ def test_a_rung_of_failures_promotes_nothing(schedule):
     failed = {config_id for (level, config_id), loss in run.losses.items() if not level}
     assert failed
     assert not failed & {config_id for level, config_id in run.losses if level}
+
+
+class Unhurried:
+    """A schedule without `is_waiting`, so that it looks at every open bracket before each move."""
+
+    def __init__(self, schedule):
+        self.cycle, self.next, self.start, self.is_over = (
+            schedule.cycle,
+            schedule.next,
+            schedule.start,
+            schedule.is_over,
+        )
+
+
+@pytest.mark.parametrize("schedule", [Hyperband(), HpBandSterHyperband()], ids=repr)
+@given(**CASES | {"workers": st.integers(1, 100)}, capacity=st.sampled_from([None, 5, 30]))
+def test_brackets_that_wait_are_left_out_without_any_difference(schedule, rungs, kind, seed, workers, capacity):
+    """Also when results arrive from outside the brackets."""
+    rng = np.random.default_rng(seed)
+    one, other = (
+        Simulation(each, rungs, np.random.default_rng(seed), capacity=capacity)
+        for each in (schedule, Unhurried(schedule))
+    )
+    for _ in range(20):
+        entry, loss = (int(rng.integers(len(rungs))), int(rng.integers(capacity or 100))), float(rng.random())
+        for run in (one, other):
+            run.play(LOSSES[kind], num_steps=10, workers=workers)
+            if entry not in run.losses:
+                run.observe(*entry, loss)
+    assert one.trials == other.trials
+    assert [bracket.index for bracket in one.brackets.open] == [bracket.index for bracket in other.brackets.open]
+    assert set(one.brackets.ready) <= set(one.brackets.open)
+    assert one.schedule.start(one.brackets) == other.schedule.start(other.brackets)
+
+
+@pytest.mark.parametrize("schedule", [Hyperband(), HpBandSterHyperband()], ids=repr)
+def test_a_move_looks_at_few_brackets_however_many_are_open(schedule):
+    run = Simulation(schedule, geometric(1, 9), np.random.default_rng(0))
+    most_ready = 0
+    for _ in range(3000):
+        run.ask()
+        most_ready = max(most_ready, len(run.brackets.ready))
+        if len(run.pending) > 1000:
+            run.tell(int(run.rng.integers(len(run.pending))), float(run.rng.random()))
+    assert len(run.brackets.open) > 50
+    assert most_ready < 10
