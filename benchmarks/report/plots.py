@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,6 +15,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from benchmarks import statistics
 from benchmarks.report.styles import Style, in_order, style_of
 from benchmarks.statistics import Comparison, Floats, Panel
+
+if TYPE_CHECKING:
+    from benchmarks.many_workers import Run
 
 TIMES = tuple(float(value) for value in np.geomspace(1 / 300, 1, 80))
 """The fractions of the clock at which curves are drawn."""
@@ -299,3 +302,32 @@ def _draw_name(part: Axes, rank: float, level: float, name: str, edge: float, ma
     label = f"{name}  {rank:.2f} " if is_left else f" {rank:.2f}  {name}"
     weight = "bold" if style.width > 2 else "normal"
     part.text(x, level, label, ha="right" if is_left else "left", va="center", fontweight=weight)
+
+
+@mpl.rc_context(_LOOKS)
+def draw_workers(runs: Sequence["Run"], path: Path) -> None:
+    """Draw the idle workers over time, and the time that an ask takes, for simulated searches with many workers.
+
+    Args:
+        runs: The searches of `benchmarks.many_workers`.
+        path: The path of the PNG file.
+    """
+    figure = Figure(figsize=(9.5, 4.2))
+    idle, asks = figure.subplots(1, 2)
+    for run in runs:
+        line = style_of(f"bohb-{run.preset}")
+        settings = line.line_settings | {"markevery": 20, "label": f"{run.preset}, {run.workers:,} workers"}
+        if run.workers > min(each.workers for each in runs):  # more workers have darker lines and filled markers
+            settings |= {"color": "black", "markerfacecolor": "black"}
+        times = np.linspace(0, run.minutes, len(run.idle), endpoint=False)
+        idle.plot(times, np.maximum(run.idle, 1e-2), **settings)
+        bins = np.linspace(0, run.minutes, 61)
+        place = np.digitize(run.ask_at, bins) - 1
+        medians = [np.median(np.array(run.ask_ms)[place == i]) if (place == i).any() else math.nan for i in range(60)]
+        asks.plot(bins[:-1], medians, **settings | {"markevery": 6})
+    for part, label in ((idle, "idle workers, %"), (asks, "an ask, CPU ms (median)")):
+        part.set_yscale("log")
+        part.set_xlabel("simulated minutes")
+        part.set_ylabel(label)
+    asks.legend()
+    figure.savefig(path)
