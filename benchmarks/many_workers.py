@@ -3,8 +3,8 @@
     python -m benchmarks.many_workers [--workers 1000 10000] [--minutes 8] [--draw docs/benchmarks/workers.png]
 
 The workers are simulated, the optimizer is real. A training up to the three budgets lasts one, three and nine minutes
-times a lognormal factor, and promoted trials resume. One trial in twenty loses its worker half-way and is asked again. A
-worker that is free waits for its ask, and asks are answered one at a time, each after the CPU time that it takes.
+times a lognormal factor, and promoted trials resume. One trial in twenty loses its worker half-way and is asked again.
+A worker that is free waits for its ask, and asks are answered one at a time, each after the CPU time that it takes.
 
 After that it measures an ask with 10,000 pending trials, for every preset. Every measurement runs in a process of its
 own with one thread. The exit status is 1 if a target falls short.
@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -157,7 +158,7 @@ def simulated(preset: str, workers: int, minutes: float) -> dict[str, Any]:
     """Return the fields of a `Run`."""
     world, full = World(), BUDGETS[-1]
     asker = Asker(world, preset)
-    _warm_up(preset)
+    warm_up(preset)
     setting = Setting(workers, workers * minutes / full, stragglers=0.5, losses=0.05, seconds=60.0 * full)
     watched = Watched(asker, world, setting)
     trace = watched.run()
@@ -169,7 +170,7 @@ def simulated(preset: str, workers: int, minutes: float) -> dict[str, Any]:
         busy=trace.busy / setting.total,
         asks=len(asker.ask_ms),
         first_full=full * fulls[0] if fulls else float("inf"),
-        megabytes=_peak_megabytes(),
+        megabytes=peak_megabytes(),
         idle=watched.idle_at(np.linspace(0, minutes / full, 200, endpoint=False)),
         ask_at=[full * start for start, _ in watched.spans],
         ask_ms=asker.ask_ms[: len(watched.spans)],
@@ -177,7 +178,7 @@ def simulated(preset: str, workers: int, minutes: float) -> dict[str, Any]:
     return dataclasses.asdict(run)
 
 
-def _warm_up(preset: str) -> None:
+def warm_up(preset: str) -> None:
     """Load what the first asks load."""
     optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, BUDGETS, seed=0, preset=preset)
     for _ in range(30):
@@ -185,7 +186,7 @@ def _warm_up(preset: str) -> None:
         optimizer.tell(trial, trial.config["x"])
 
 
-def _peak_megabytes() -> float:
+def peak_megabytes() -> float:
     """Return the peak memory of this process alone; what getrusage says may be inherited."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1000
@@ -196,7 +197,7 @@ def pending_costs(preset: str) -> dict[str, float]:
 
     With results, a tell precedes each ask. "growth" is the cost with `MANY` pending trials over that with `FEW`.
     """
-    _warm_up(preset)
+    warm_up(preset)
     costs = {str(num_told): statistics.mean(_asks(preset, num_told, MANY)) for num_told in (0, 1_000, 5_000)}
     few, many = (statistics.median(_asks(preset, 0, num_pending)) for num_pending in (FEW, MANY))
     return costs | {"growth": many / few}
@@ -230,14 +231,13 @@ def _filled(preset: str, num_told: int, num_pending: int) -> bohb.Optimizer:
     return optimizer
 
 
-def in_process(call: str) -> dict[str, Any]:
-    """Return what a function of this file returns in a process of its own, with one thread."""
+def in_process(module: str, call: str) -> Any:
+    """Return what a function of a module in `benchmarks` returns in a process of its own, with one thread."""
     env = os.environ | {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-    code = "import json, warnings; warnings.simplefilter('ignore')\nfrom benchmarks import many_workers\n"
-    code += f"print(json.dumps(many_workers.{call}))"
+    code = f"import json, warnings; warnings.simplefilter('ignore')\nfrom benchmarks import {module}\n"
+    code += f"print(json.dumps({module}.{call}))"
     done = subprocess.run([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True, check=True)
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def measure(
@@ -253,10 +253,9 @@ def measure(
     cases = [(preset, number) for number in workers for preset in SIMULATED]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         calls = [f"simulated({preset!r}, {number}, {minutes})" for preset, number in cases]
-        found = pool.map(in_process, calls)
-        costs = dict(
-            zip(PRESETS, pool.map(in_process, [f"pending_costs({preset!r})" for preset in PRESETS]), strict=True)
-        )
+        found = pool.map(partial(in_process, "many_workers"), calls)
+        calls = [f"pending_costs({preset!r})" for preset in PRESETS]
+        costs = dict(zip(PRESETS, pool.map(partial(in_process, "many_workers"), calls), strict=True))
         runs = [Run(**each) for each in found]
     for run in runs:
         print(run, flush=True)

@@ -132,6 +132,13 @@ class Observations:
         self._catch_up()
         return self._failed.elements
 
+    def catch_up(self) -> None:
+        """Sort what was told since the last read. Every read does so; after thousands of results it takes a while."""
+        self._catch_up()
+        for orders in self._orders:
+            for view in (orders.told, orders.highest, orders.shared):
+                view.elements  # noqa: B018 - a read sorts
+
     @property
     def pending(self) -> Sequence[int]:
         """The ids of the pending configurations, ascending."""
@@ -163,8 +170,8 @@ class Observations:
             orders.told.add(entry)
             orders.num_failures += not math.isfinite(entry[0])
             self._rise(level, entry)
-        for level, config_id in {*new, *((level + 1, config_id) for level, config_id in new)}:
             self._share(level, config_id)
+            self._share(level + 1, config_id)
 
     def _rise(self, level: int, entry: Entry) -> None:
         """Move the configuration to the views of its largest level."""

@@ -292,6 +292,11 @@ class Optimizer:
         except (LookupError, ValueError, ArithmeticError, StopIteration) as error:
             raise StateError(f"expected an event that can follow the {len(self.events)} before, got {event}") from error
 
+    def catch_up(self) -> None:
+        """Sort all results now, after many events were applied. Otherwise the next ask does it."""
+        self._history.observations.catch_up()
+        self._history.brackets.catch_up()
+
     def to_state(self) -> dict[str, Any]:
         """Return the whole state as JSON-able data."""
         pairs = (events.to_json(event, self._space) for event in self._history.events)
@@ -337,6 +342,7 @@ class Optimizer:
             )
             for data in state["events"]:
                 optimizer.apply(events.from_json(data["kind"], data, optimizer._space, optimizer._ladder))
+            optimizer.catch_up()
         except StateError:
             raise
         except (BohbError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:

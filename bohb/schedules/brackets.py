@@ -77,6 +77,12 @@ class Rung:
         self._catch_up()
         return entry in self._waiting
 
+    def catch_up(self) -> None:
+        """Sort what was told since the last read."""
+        self._catch_up()
+        self._finished.elements  # noqa: B018 - a read sorts
+        self._waiting.elements  # noqa: B018
+
     def _catch_up(self) -> None:
         """Update the views with the moves and results since the last read."""
         entered, told = self._log.entered, self._told
@@ -196,6 +202,12 @@ class Brackets:
     def ready(self) -> tuple[Bracket, ...]:
         """The open brackets that may have a move, oldest first. The others wait for results of their own trials."""
         return tuple(self._still_ready())
+
+    def catch_up(self) -> None:
+        """Sort what was told since the last read. Every read does so; after thousands of results it takes a while."""
+        for bracket in self._opened:
+            for rung in bracket.rungs:
+                rung.catch_up()
 
     def plan(self, index: int) -> BracketPlan:
         """Return the plan that the `index`-th bracket follows."""

@@ -347,7 +347,13 @@ class Space:
         Raises:
             ConfigError: If a name is unknown, or a value is neither a JSON scalar nor one of the listed values.
         """
-        return {name: self._pack_value(name, value) for name, value in config.items()}
+        return {
+            # Nearly all values are such; a call for each would take most of the time to save a large search.
+            name: value
+            if type(value) in _SCALARS or (type(value) is float and isfinite(value))
+            else self._pack_value(name, value)
+            for name, value in config.items()
+        }
 
     def _pack_value(self, name: str, value: Any) -> Any:
         value = configspace.plain(value)
@@ -366,7 +372,7 @@ class Space:
             ConfigError: If a name is unknown, or an index is out of range.
         """
         return {
-            name: self._unpack_value(name, value) if isinstance(value, Mapping) else value
+            name: self._unpack_value(name, value) if isinstance(value, dict) else value
             for name, value in packed.items()
         }
 
@@ -382,5 +388,8 @@ class Space:
         return self._parameters[self._columns[name]]
 
 
+_SCALARS = {str, int, bool, type(None)}
+
+
 def _is_json(value: Any) -> bool:
-    return type(value) in (str, int, bool, type(None)) or (type(value) is float and isfinite(value))
+    return type(value) in _SCALARS or (type(value) is float and isfinite(value))

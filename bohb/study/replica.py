@@ -65,6 +65,8 @@ class Replica:
                 self._take(row)
                 last = row
             self.last = last
+            if num_rows >= ROWS_WITHOUT_COLLECTOR:
+                self.optimizer.catch_up()
         self._num_known = len(self.optimizer.events)
 
     def _take(self, row: Row) -> None:
