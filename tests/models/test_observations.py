@@ -43,6 +43,20 @@ def test_observations_equal_those_computed_from_scratch(tells):
     )
 
 
+@given(tell_lists(), st.integers(0, 50))
+def test_catching_up_makes_no_difference(tells, num_before):
+    recorder = Recorder(VECTORS, 3)
+    for tell in tells[:num_before]:
+        recorder.tell(*tell)
+    recorder.observations.catch_up()
+    for tell in tells[num_before:]:
+        recorder.tell(*tell)
+    other = observed(VECTORS, tells, num_levels=3)
+    for here, there in zip(recorder.observations.levels, other.levels, strict=True):
+        assert (here.told, here.highest, here.shared) == (there.told, there.highest, there.shared)
+    assert recorder.observations.failed == other.failed
+
+
 @given(tell_lists(), st.randoms(use_true_random=False))
 def test_observations_do_not_depend_on_the_order_of_tells(tells, random):
     shuffled = random.sample(tells, len(tells))
