@@ -1,10 +1,8 @@
-"""Constraints: ConfigSpace's conditions and forbidden clauses, compiled once to predicates on vectors.
+"""Constraints: conditions and forbidden clauses, compiled once to predicates on vectors.
 
 The predicates agree with ConfigSpace about configurations given by their values. A comparison with a constant compares
 positions, which for an ordinal means its order and not its values. A relation between two parameters compares values.
 An inactive parameter satisfies no comparison except "not equal".
-
-ConfigSpace's objects are recognised by the names of their classes, so that this file need not import ConfigSpace.
 """
 
 import operator
@@ -18,34 +16,21 @@ import numpy as np
 from bohb.arrays import Floats, Mask
 from bohb.errors import SpaceError
 from bohb.space.parameters import Parameter
+from bohb.space.serialised import Part, components, plain
 
 Predicate = Callable[[Floats], Mask]
 """Maps `(n, d)` vectors, NaN where inactive, to `(n,)` truth values. Can be pickled."""
 
+_SYMBOLS = {"EQ": "==", "EQUALS": "==", "NEQ": "!=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
+"""What the last word of a type means."""
+
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    "EqualsCondition": operator.eq,
-    "NotEqualsCondition": operator.ne,
-    "LessThanCondition": operator.lt,
-    "GreaterThanCondition": operator.gt,
-    "ForbiddenEqualsClause": operator.eq,
-    "ForbiddenLessThanClause": operator.lt,
-    "ForbiddenLessThanEqualsClause": operator.le,
-    "ForbiddenGreaterThanClause": operator.gt,
-    "ForbiddenGreaterThanEqualsClause": operator.ge,
-}
-_MEMBERSHIPS = ("InCondition", "ForbiddenInClause")
-_RELATIONS: dict[str, Callable[[Any, Any], Any]] = {
-    "ForbiddenEqualsRelation": operator.eq,
-    "ForbiddenLessThanRelation": operator.lt,
-    "ForbiddenLessThanEqualsRelation": operator.le,
-    "ForbiddenGreaterThanRelation": operator.gt,
-    "ForbiddenGreaterThanEqualsRelation": operator.ge,
-}
-_JUNCTIONS: dict[str, np.ufunc] = {
-    "AndConjunction": np.logical_and,
-    "OrConjunction": np.logical_or,
-    "ForbiddenAndConjunction": np.logical_and,
-    "ForbiddenOrConjunction": np.logical_or,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
 }
 
 
@@ -64,31 +49,39 @@ class Constraint:
     last: int
 
 
-def compile_constraint(source: Any, columns: Mapping[str, int], parameters: Sequence[Parameter]) -> Constraint:
-    """Compile a condition or a forbidden clause of ConfigSpace, with all its components.
+def compile_constraint(source: Part, columns: Mapping[str, int], parameters: Sequence[Parameter]) -> Constraint:
+    """Compile a serialised condition or forbidden clause, with all its components.
 
     Args:
-        source: ConfigSpace's object.
+        source: What ConfigSpace serialised.
         columns: The column of each parameter by name.
         parameters: The parameter of each column.
 
     Raises:
-        SpaceError: If the kind of constraint is not known, or it compares values that cannot be compared.
+        SpaceError: If it compares values that cannot be compared, or with a value that is not legal.
     """
-    kind = type(source).__name__
-    if kind in _JUNCTIONS:
-        return _compile_junction(source, columns, parameters)
-    if kind in _RELATIONS:
+    parts = components(source)
+    if parts is not None:
+        return _compile_junction(source["type"], [compile_constraint(part, columns, parameters) for part in parts])
+    if "left" in source:
         return _compile_relation(source, columns, parameters)
-    if kind not in _COMPARISONS and kind not in _MEMBERSHIPS:
-        raise SpaceError(f"expected a condition or forbidden clause of ConfigSpace, got {kind} ({source}).")
-    subject = source.hyperparameter if kind.startswith("Forbidden") else source.parent
-    column = columns[subject.name]
-    if kind in _MEMBERSHIPS:
-        positions = np.array([_locate(value, parameters[column], source) for value in source.values])
-        return Constraint(str(source), partial(_is_among, column, positions), column)
-    compare, position = _COMPARISONS[kind], _locate(source.value, parameters[column], source)
-    return Constraint(str(source), partial(_compare, compare, column, position), column)
+    is_condition = "child" in source
+    name = source["parent"] if is_condition else source["name"]
+    subject = f"{source['child']} | {name}" if is_condition else f"Forbidden: {name}"
+    column = columns[name]
+    if "values" in source:
+        values = [plain(value) for value in source["values"]]
+        text = f"{subject} in {{{', '.join(map(repr, values))}}}"
+        positions = np.array([_locate(value, parameters[column], text) for value in values])
+        return Constraint(text, partial(_is_among, column, positions), column)
+    symbol, value = _symbol(source), plain(source["value"])
+    text = f"{subject} {symbol} {value!r}"
+    position = _locate(value, parameters[column], text)
+    return Constraint(text, partial(_compare, _COMPARISONS[symbol], column, position), column)
+
+
+def _symbol(source: Part) -> str:
+    return _SYMBOLS[source["type"].rpartition("_")[2]]
 
 
 def _is_among(column: int, positions: Floats, vectors: Floats) -> Mask:
@@ -99,32 +92,33 @@ def _compare(compare: Callable[[Any, Any], Any], column: int, position: float, v
     return np.asarray(compare(vectors[:, column], position))
 
 
-def _locate(value: Any, parameter: Parameter, source: Any) -> float:
+def _locate(value: Any, parameter: Parameter, text: str) -> float:
     position = parameter.locate(value)
     if position is None:
-        raise SpaceError(f"expected {parameter.legal} in '{source}', got {value!r}.")
+        raise SpaceError(f"expected {parameter.legal} in '{text}', got {value!r}.")
     return position
 
 
-def _compile_junction(source: Any, columns: Mapping[str, int], parameters: Sequence[Parameter]) -> Constraint:
-    parts = [compile_constraint(part, columns, parameters) for part in source.components]
-    junction = _JUNCTIONS[type(source).__name__]
-    return Constraint(str(source), partial(_join, junction, parts), max(part.last for part in parts))
+def _compile_junction(kind: str, parts: Sequence[Constraint]) -> Constraint:
+    junction, word = (np.logical_and, " && ") if kind == "AND" else (np.logical_or, " || ")
+    text = f"({word.join(part.text for part in parts)})"
+    return Constraint(text, partial(_join, junction, parts), max(part.last for part in parts))
 
 
 def _join(junction: np.ufunc, parts: Sequence[Constraint], vectors: Floats) -> Mask:
     return np.asarray(junction.reduce([part.holds(vectors) for part in parts]))
 
 
-def _compile_relation(source: Any, columns: Mapping[str, int], parameters: Sequence[Parameter]) -> Constraint:
-    left, right = columns[source.left.name], columns[source.right.name]
-    relate = _RELATIONS[type(source).__name__]
+def _compile_relation(source: Part, columns: Mapping[str, int], parameters: Sequence[Parameter]) -> Constraint:
+    left, right, symbol = columns[source["left"]], columns[source["right"]], _symbol(source)
+    text = f"Forbidden: {source['left']} {symbol} {source['right']}"
+    relate = _COMPARISONS[symbol]
     holds = partial(_relate, relate, (left, parameters[left].decode), (right, parameters[right].decode))
     try:
         holds(np.full((1, len(parameters)), 0.5))
     except TypeError as error:
-        raise SpaceError(f"expected parameters whose values can be compared, got '{source}': {error}.") from error
-    return Constraint(str(source), holds, max(left, right))
+        raise SpaceError(f"expected parameters whose values can be compared, got '{text}': {error}.") from error
+    return Constraint(text, holds, max(left, right))
 
 
 def _relate(

@@ -1,7 +1,8 @@
 """The search space: converts configurations between dicts and vectors, draws them, and tells which are valid.
 
-Users define a space with ConfigSpace. The constructor reads it once (see `configspace.py`). After that, everything
-works on numpy arrays, because creating one of ConfigSpace's own configurations takes longer than a whole ask.
+Users define a space with ConfigSpace. The constructor reads it once, in ConfigSpace's own serialised form (see
+`serialised.py`). After that, everything works on numpy arrays, because creating one of ConfigSpace's own configurations
+takes longer than a whole ask, and importing ConfigSpace longer than anything else.
 
 A vector has one float per parameter: the index of the choice for a categorical, a position in [0, 1] for any other
 parameter (see `parameters.py`), and NaN where the parameter is inactive. Equal configurations have vectors that are
@@ -18,10 +19,12 @@ import numpy as np
 
 from bohb.arrays import Floats, Mask
 from bohb.errors import ConfigError, SpaceError
-from bohb.space import configspace
+from bohb.space import configspace, serialised
 from bohb.space.columns import Columns
 from bohb.space.constraints import Constraint, compile_constraint
 from bohb.space.parameters import Categorical, Ordinal, Parameter
+from bohb.space.priors import read_quantile
+from bohb.space.stored import read_json
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -62,27 +65,27 @@ class Space:
     """
 
     def __init__(self, space: "ConfigurationSpace | Mapping[str, Any]") -> None:
-        source = configspace.read_space(space)
-        hyperparameters = list(source.values())  # ConfigSpace sorts by depth of the conditions, then by name
-        self.names: tuple[str, ...] = tuple(one.name for one in hyperparameters)
+        self._read(configspace.describe(space))
+
+    def _read(self, data: Mapping[str, Any]) -> None:
+        """Read ConfigSpace's serialised form."""
+        parts = serialised.in_order(data)
+        self.names: tuple[str, ...] = tuple(part["name"] for part in parts)
         self._columns = {name: column for column, name in enumerate(self.names)}
-        self._parameters = [configspace.read_parameter(one) for one in hyperparameters]
-        quantiles = map(configspace.read_quantile, hyperparameters, self._parameters)
+        self._parameters = [serialised.read_parameter(part) for part in parts]
+        quantiles = map(read_quantile, parts, self._parameters)
         self._quantiles = {column: quantile for column, quantile in enumerate(quantiles) if quantile is not None}
-        self._conditions = {
-            column: self._compile(condition)
-            for column, name in enumerate(self.names)
-            for condition in source.parent_conditions_of[name]
-        }
-        self._forbidden = [self._compile(clause) for clause in source.forbidden_clauses]
+        conditions = {self._columns[source["child"]]: source for source in data["conditions"]}
+        self._conditions = {column: self._compile(conditions[column]) for column in sorted(conditions)}
+        self._forbidden = [self._compile(clause) for clause in data["forbiddens"]]
         self.choices = np.array([parameter.num_choices for parameter in self._parameters], dtype=np.intp)
         self.edges = tuple(parameter.edges for parameter in self._parameters)
         self.num_searched = sum(parameter.num_values != 1 for parameter in self._parameters)
         self._decoders = [(name, parameter.decode) for name, parameter in self.parameters.items()]
         self._locators = [(name, parameter.locate) for name, parameter in self.parameters.items()]
-        self._serialised = configspace.serialise(source)
+        self._serialised = data
 
-    def _compile(self, source: Any) -> Constraint:
+    def _compile(self, source: serialised.Part) -> Constraint:
         return compile_constraint(source, self._columns, self._parameters)
 
     @property
@@ -325,7 +328,7 @@ class Space:
                         "name in the objective."
                     )
         try:
-            data: dict[str, Any] = json.loads(json.dumps(self._serialised, default=configspace.plain, allow_nan=False))
+            data: dict[str, Any] = json.loads(json.dumps(self._serialised, default=serialised.plain, allow_nan=False))
         except (TypeError, ValueError) as error:
             raise SpaceError(
                 f"expected a space that JSON can represent, got: {error}; list names instead of values that it cannot."
@@ -334,12 +337,14 @@ class Space:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Return the space of which `to_json` returned the data.
+        """Return the space of which `to_json` returned the data. ConfigSpace is not needed.
 
         Raises:
             SpaceError: If the data are not a serialised space.
         """
-        return cls(configspace.deserialise(data))
+        space = cls.__new__(cls)
+        space._read(read_json(data))  # noqa: SLF001  (its own)
+        return space
 
     def pack(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return a configuration for JSON: a value that JSON cannot represent becomes `{"choice": index}`.
@@ -356,7 +361,7 @@ class Space:
         }
 
     def _pack_value(self, name: str, value: Any) -> Any:
-        value = configspace.plain(value)
+        value = serialised.plain(value)
         if _is_json(value):
             return value
         parameter = self._parameter(name)

@@ -13,6 +13,7 @@ from bohb.errors import BohbError, StudyCorrupt, StudyMismatch
 from bohb.optimizer import Optimizer
 from bohb.optimizer.presets import own_parts
 from bohb.space import Space
+from bohb.space.stored import renewed
 from bohb.study.fork_lock import ForkLock
 from bohb.study.replica import Replica
 from bohb.study.stores import header
@@ -93,9 +94,11 @@ class Transactions:
         with self._lock:
             self.read(lambda _: None)
             assert self._parts is not None
-            # Compare both in the form of this version of ConfigSpace: another version may have written the study.
-            kept = {**self._parts.header, "space": self._parts.space.to_json()}
-        header.check_same(kept, {name: value for name, value in given.items() if value is not None})
+            kept = self._parts.header
+        given = {name: value for name, value in given.items() if value is not None}
+        if given.get("space", kept["space"]) != kept["space"]:  # perhaps as another version of ConfigSpace wrote it
+            kept, given = ({**facts, "space": renewed(facts["space"])} for facts in (kept, given))
+        header.check_same(kept, given)
 
     def _newest(self, moment: Moment) -> Replica:
         """Return the state as of the last row, after taking the rows that are new."""
