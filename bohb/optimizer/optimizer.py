@@ -8,6 +8,7 @@ import copy
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from bohb.optimizer.explanation import Explanation, explain
 from bohb.optimizer.health import Health, health
 from bohb.optimizer.history import History
 from bohb.optimizer.outcomes import read_outcome, read_told, read_trial_id, same_or_conflict, unknown_trial
-from bohb.optimizer.presets import choose, own_parts
+from bohb.optimizer.presets import check_model, choose_schedule, from_preset, own_parts
 from bohb.schedules import Schedule
 from bohb.space import Space
 from bohb.trials import ReadOnlyDict, Result, Trial
@@ -76,9 +77,15 @@ class Optimizer:
         self._seed = secrets.randbits(63) if seed is None else _check_seed(seed)
         self._preset = preset
         self._custom = own_parts(schedule, model)
-        schedule, model = choose(preset, schedule, model)
-        self._decider = Decider(self._space, self._ladder, schedule, model)
-        self._history = History(self._space, self._ladder, schedule)
+        self._schedule = choose_schedule(preset, schedule)
+        self._own_model = check_model(model)
+        self._history = History(self._space, self._ladder, self._schedule)
+
+    @cached_property
+    def _decider(self) -> Decider:
+        """The parts that decide, made at the first ask: whoever only replays needs no model."""
+        model = from_preset(self._preset).make_model() if self._own_model is None else self._own_model
+        return Decider(self._space, self._ladder, self._schedule, model)
 
     # Ask and tell.
 
@@ -254,7 +261,7 @@ class Optimizer:
         Raises:
             SettingError: If a number is not a positive integer.
         """
-        return plan.plan(self._decider.schedule, self._ladder, num_workers, cycles, capacity=self._space.size)
+        return plan.plan(self._schedule, self._ladder, num_workers, cycles, capacity=self._space.size)
 
     def health(self) -> Health:
         """Return the health of the search: model, agreement of the budgets, failures, repeats and lost trials."""

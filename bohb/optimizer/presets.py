@@ -1,20 +1,28 @@
 """Presets: named pairs of a schedule and a model."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+from bohb import models
 from bohb.errors import SettingError
-from bohb.models import ExpectedImprovementModel, HpBandSterModel, Model, PaperModel, PooledDensityModel, RandomModel
 from bohb.schedules import AsynchronousHalving, FreezeThaw, FullBudget, HpBandSterHyperband, Hyperband, Schedule
 
-PRESETS: dict[str, Callable[[], tuple[Schedule, Model]]] = {
-    "default": lambda: (FreezeThaw(), ExpectedImprovementModel()),
-    "fast": lambda: (AsynchronousHalving(), PooledDensityModel()),
-    "paper": lambda: (Hyperband(), PaperModel()),
-    "hpbandster": lambda: (HpBandSterHyperband(), HpBandSterModel()),
-    "hyperband": lambda: (Hyperband(), RandomModel()),
-    "asha": lambda: (AsynchronousHalving(), RandomModel()),
-    "random": lambda: (FullBudget(), RandomModel()),
+
+class Preset(NamedTuple):
+    """What makes the parts of a preset. A model loads when it is made."""
+
+    make_schedule: Callable[[], Schedule]
+    make_model: Callable[[], models.Model]
+
+
+PRESETS = {
+    "default": Preset(FreezeThaw, lambda: models.ExpectedImprovementModel()),
+    "fast": Preset(AsynchronousHalving, lambda: models.PooledDensityModel()),
+    "paper": Preset(Hyperband, lambda: models.PaperModel()),
+    "hpbandster": Preset(HpBandSterHyperband, lambda: models.HpBandSterModel()),
+    "hyperband": Preset(Hyperband, lambda: models.RandomModel()),
+    "asha": Preset(AsynchronousHalving, lambda: models.RandomModel()),
+    "random": Preset(FullBudget, lambda: models.RandomModel()),
 }
 """The presets:
 
@@ -28,31 +36,37 @@ PRESETS: dict[str, Callable[[], tuple[Schedule, Model]]] = {
 """
 
 
-def from_preset(name: str) -> tuple[Schedule, Model]:
-    """Return the schedule and the model of a preset.
+def from_preset(name: str) -> Preset:
+    """Return a preset.
 
     Raises:
         SettingError: If there is no such preset.
     """
     if name not in PRESETS:
         raise SettingError(f"expected a preset of {', '.join(PRESETS)}; got {name!r}")
-    return PRESETS[name]()
+    return PRESETS[name]
 
 
-def choose(preset: str, schedule: Schedule | None, model: Model | None) -> tuple[Schedule, Model]:
-    """Return the given schedule and model, with those of the preset in place of None.
+def choose_schedule(preset: str, schedule: Schedule | None) -> Schedule:
+    """Return the given schedule, or that of the preset.
 
     Raises:
-        SettingError: If there is no such preset, or if the schedule or model is not valid.
+        SettingError: If there is no such preset, or if the schedule is not valid.
     """
-    preset_schedule, preset_model = from_preset(preset)
-    return (
-        preset_schedule if schedule is None else _check_part(schedule, "schedule", ("cycle", "next", "start")),
-        preset_model if model is None else _check_part(model, "model", ("propose",)),
-    )
+    chosen = from_preset(preset)
+    return chosen.make_schedule() if schedule is None else _check_part(schedule, "schedule", ("cycle", "next", "start"))
 
 
-def own_parts(schedule: Schedule | None, model: Model | None) -> list[str]:
+def check_model(model: models.Model | None) -> models.Model | None:
+    """Return the given model.
+
+    Raises:
+        SettingError: If it is not valid.
+    """
+    return None if model is None else _check_part(model, "model", ("propose",))
+
+
+def own_parts(schedule: Schedule | None, model: models.Model | None) -> list[str]:
     """Return the names of the parts that are the user's own, as a state and a study record them."""
     return [name for name, part in (("schedule", schedule), ("model", model)) if part is not None]
 
