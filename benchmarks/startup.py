@@ -9,8 +9,8 @@ where importing numpy takes 0.1 s: 0.15 s for `tell`, 0.8 s for `ask`; for what 
 0.4 s, half of the 0.8 s that was asked for, because it needs no more. `import bohb` alone is so short that its limit is
 in milliseconds.
 
-The study is an SQLite file of the default preset, on the 10-dimensional mixed space of `benchmarks.overhead`. Each round
-asks, tells and looks, so five different trials are asked.
+The study is an SQLite file of the default preset, on the 10-dimensional mixed space of `benchmarks.overhead`. Each
+round asks, tells and looks, so five different trials are asked.
 """
 
 import json
@@ -36,7 +36,7 @@ LIMITS = {"ask": 8.0, "tell": 1.5, "status": 4.0, "best": 4.0, "trials": 4.0}
 """The CPU time of a command at most, as a multiple of that of importing numpy."""
 
 
-def fill(path: Path, num_results: int) -> None:
+def fill(path: str, num_results: int) -> None:
     """Make a study with results of the default preset."""
     with bohb.Study.open(path, make_space(), bohb.geometric(BUDGETS[0], BUDGETS[-1], eta=3), seed=0) as study:
         for _ in range(num_results):
@@ -78,7 +78,7 @@ def measure_commands(num_results: int, num_runs: int = NUM_RUNS) -> dict[str, tu
     """Return for each command the median CPU seconds, and the median multiple of importing numpy."""
     with tempfile.TemporaryDirectory() as folder:
         bytecode, study = Path(folder) / "bytecode", Path(folder) / "study.db"
-        fill(study, num_results)
+        run(bytecode, ["-c", f"from benchmarks.startup import fill; fill({str(study)!r}, {num_results})"])
         measure_round(bytecode, study)  # compiles
         rounds = [measure_round(bytecode, study) for _ in range(num_runs)]
     numpy = statistics.median(one["numpy"] for one in rounds)
@@ -86,10 +86,19 @@ def measure_commands(num_results: int, num_runs: int = NUM_RUNS) -> dict[str, tu
     return {name: (seconds, seconds / numpy) for name, seconds in medians.items()}
 
 
+def measure_names(num_runs: int = NUM_RUNS) -> float:
+    """Return the CPU milliseconds of loading the optimizer and the study, beyond importing numpy."""
+    codes = ("import numpy", "import bohb; bohb.Optimizer; bohb.Study")
+    with tempfile.TemporaryDirectory() as folder:
+        rounds = [[run(Path(folder), ["-c", code])[0] for code in codes] for _ in range(1 + num_runs)]
+    return 1e3 * statistics.median(loaded - numpy for numpy, loaded in rounds[1:])
+
+
 def measure() -> Iterator[Target]:
     """Yield every figure with its limit."""
     imported = statistics.median(in_process("measure_import()")["import"] for _ in range(NUM_RUNS))
     yield Target("import bohb, over importing numpy", imported, 60.0, "ms")
+    yield Target("bohb.Optimizer and bohb.Study loaded too, over importing numpy", measure_names(), 60.0, "ms")
     for num_results in SIZES:
         for name, (seconds, multiple) in measure_commands(num_results).items():
             label = f"bohb {name} with {num_results:,} results ({seconds:.3f} s), as a multiple of importing numpy"

@@ -19,6 +19,7 @@ import numpy as np
 
 from bohb.arrays import Floats
 from bohb.errors import SpaceError
+from bohb.space.lookup import Lookup
 
 MAX_EDGES = 128
 """Above this many values an ordered parameter has no `edges`: models treat it as continuous."""
@@ -93,49 +94,6 @@ class Parameter(ABC):
     def snap(self, column: Floats) -> Floats:
         """Return `encode(decode(u))` of each of the `(n,)` positions; NaN stays NaN."""
         return np.array([u if u != u else self.encode(self.decode(u)) for u in column.tolist()], dtype=float)
-
-
-class Lookup:
-    """A callable that returns the index of a value in a list, or None if no element is equal.
-
-    An element of the same type wins over one that is merely equal, because `1 == True == 1.0`.
-
-    Args:
-        values: The list; its elements need not be hashable.
-    """
-
-    def __init__(self, values: Sequence[Any]) -> None:
-        self._values = values
-        self._exact: dict[Any, int] = {}
-        self._equal: dict[Any, int] = {}
-        self._all_hashable = True
-        for index, value in enumerate(values):
-            try:
-                self._exact[type(value), value] = index
-                self._equal.setdefault(value, index)
-            except TypeError:
-                self._all_hashable = False
-
-    def __call__(self, value: Any) -> int | None:
-        try:
-            index = self._exact.get((type(value), value))
-            if index is None:
-                index = self._equal.get(value)
-        except TypeError:
-            index = None
-        return self._scan(value) if index is None and not self._all_hashable else index
-
-    def _scan(self, value: Any) -> int | None:
-        equal = [index for index, one in enumerate(self._values) if one is value or _is_equal(one, value)]
-        same_type = [index for index in equal if type(self._values[index]) is type(value)]
-        return next(iter(same_type or equal), None)
-
-
-def _is_equal(one: Any, other: Any) -> bool:
-    try:
-        return bool(one == other)
-    except ValueError:  # arrays compare element by element
-        return type(one) is type(other) and bool(np.array_equal(one, other))
 
 
 def _describe(values: Sequence[Any]) -> str:

@@ -8,7 +8,7 @@ from benchmarks import startup
 
 def test_a_round_measures_every_command_and_continues_the_study(tmp_path: Path) -> None:
     study = tmp_path / "study.db"
-    startup.fill(study, 4)
+    startup.fill(str(study), 4)
     seconds = startup.measure_round(tmp_path / "bytecode", study)
     assert seconds.keys() == {"numpy", *startup.LIMITS}
     assert all(value > 0 for value in seconds.values())
