@@ -34,10 +34,10 @@ def read_space(source: str) -> Any:
     data = _read_json(text, source) if source.endswith(".json") else plain_yaml.read(text, source)
     if not isinstance(data, dict):
         raise SpaceError(f"expected a mapping of names to parameters in {source}, got {type(data).__name__}")
-    from bohb.space.configspace import deserialise
+    from bohb.space import Space
     from bohb.space.serialised import is_serialised
 
-    return deserialise(data) if is_serialised(data) else read_short(data)
+    return Space.from_json(data) if is_serialised(data) else read_short(data)
 
 
 def _read_json(text: str, source: str) -> Any:

@@ -41,21 +41,13 @@ def rewrite(data: dict[str, Any]) -> dict[str, Any]:
     Raises:
         SpaceError: If the data are not a serialised space.
     """
-    return describe(deserialise(data))
-
-
-def deserialise(data: dict[str, Any]) -> "ConfigurationSpace":
-    """Return the space that ConfigSpace serialised; see `rewrite`.
-
-    Raises:
-        SpaceError: If the data are not a serialised space.
-    """
     from ConfigSpace import ConfigurationSpace
 
     try:
-        return ConfigurationSpace.from_serialized_dict(data)
-    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
+        space = ConfigurationSpace.from_serialized_dict(data)
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise SpaceError(f"expected what to_json() returned, got {data!r}: {error}.") from error
+    return describe(space)
 
 
 def _read_space(space: "ConfigurationSpace | Mapping[str, Any]") -> "ConfigurationSpace":

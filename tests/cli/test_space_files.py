@@ -64,7 +64,7 @@ def test_configspace_reads_back_what_it_wrote(tmp_path, ending):
     space = read_space(write(tmp_path, SHORT))
     getattr(space, f"to_{ending}")(tmp_path / f"own.{ending}")
     again = read_space(str(tmp_path / f"own.{ending}"))
-    assert Space(again).to_json() == Space(space).to_json()
+    assert again.to_json() == Space(space).to_json()
 
 
 def test_a_python_object(tmp_path, monkeypatch):
