@@ -44,6 +44,7 @@ WORLD = {
 HARMLESS = {
     # Names that touch nothing, from modules that otherwise do.
     ("bohb.budgets", "sys"): {"float_info"},
+    ("bohb.surrogates.threads", "threading"): {"Lock"},  # the limit on BLAS threads is one for the whole process
     ("bohb.optimizer.outcomes", "os"): {"PathLike", "fsdecode"},
     ("bohb.optimizer.optimizer", "secrets"): {"randbits"},  # a seed is drawn where none is given
 }
@@ -51,6 +52,7 @@ HOMES = {
     "ConfigSpace": ["bohb.space"],
     "scipy": ["bohb.space", "bohb.surrogates", "bohb.models.hpbandster"],
     "statsmodels": ["bohb.surrogates.bandwidths"],
+    "threadpoolctl": ["bohb.surrogates.threads"],
     "horovod": ["bohb.runner.executors.horovod", "bohb.runner.ranks.horovod"],
     "torch": ["bohb.runner.executors.torchrun", "bohb.runner.ranks.torchrun"],
     "pytest": ["bohb.testing"],
