@@ -1,10 +1,22 @@
-"""The facts behind a trial: what the model and the optimizer note about the choice."""
+"""The facts behind a trial: what the model and the optimizer note about the choice, and what the model learned."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Lesson(NamedTuple):
+    """What a model learned from the first results of the search.
+
+    Attributes:
+        size: How many of the first results it depends on.
+        value: What was learned, JSON-able.
+    """
+
+    size: int
+    value: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,20 +22,27 @@ the size of an improvement counts.
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from bohb.arrays import Floats, Indices
+from bohb.errors import StateError
 from bohb.facts import Facts
 from bohb.models.acquisition import AcquisitionSearch, at_full_budget
 from bohb.models.density_ratio import random_proposal
-from bohb.models.observations import Observations
+from bohb.models.observations import Entry, Observations
 from bohb.models.pooled_density import PooledDensityModel
 from bohb.models.protocol import Model, Proposal
 from bohb.space import Space
 from bohb.surrogates.gp_surrogate import ROUGH, SMOOTH
 from bohb.surrogates.protocol import Examples, Posterior, Surrogate
+from bohb.surrogates.threads import one_blas_thread
+
+Point = tuple[int, int, float]
+"""The level, the configuration id and the loss of a result."""
 
 SHARE_OF_REST = 0.6
 """From the largest budget down, each budget gets at most this share of the remaining points; the last gets the rest."""
@@ -54,8 +61,8 @@ class ExpectedImprovementModel:
             is reached; otherwise many workers would train random configurations. From twice this many full results on,
             the model checks whether to ignore smaller budgets; see `doubt`.
         max_results: With more results, `many` proposes, and `choose` leaves the choice to the schedule.
-        max_points: The largest number of results that a process is fitted to, and of pending configurations that it
-            takes into account.
+        max_points: The largest number of results that a process is fitted to.
+        max_pending: The largest number of pending configurations that it takes into account, the newest ones.
         max_learned: The largest number of results from which a process learns its hyperparameters.
         num_candidates: The largest number of different candidates in a proposal.
         doubt: How much better the full results must be predicted without the smaller budgets before a process ignores
@@ -69,6 +76,7 @@ class ExpectedImprovementModel:
     min_full: int = 3
     max_results: int = 2000
     max_points: int = 160
+    max_pending: int = 64
     max_learned: int = 64
     num_candidates: int = 32
     doubt: float = 1.0
@@ -83,6 +91,7 @@ class ExpectedImprovementModel:
         chosen = self.choose(observations, space, rng, (), (), 0)
         return chosen if isinstance(chosen, Proposal) else self.many.propose(observations, space, rng)
 
+    @one_blas_thread("linalg.lapack", "special")
     @np.errstate(under="ignore")  # tiny values may become 0, even where users tell numpy to raise
     def choose(
         self,
@@ -103,9 +112,9 @@ class ExpectedImprovementModel:
         if start is not None and rng.random() < self.random_fraction:
             return random_proposal(space, "random share")
         lowest, needed = start or 0, min(self.min_results, self.min_full) if start else self.min_results
-        points = self._points(observations, lowest)
+        points = self._points(_told(observations), lowest)
         if lowest and len(points) < needed and observations.pending:
-            lowest, points = 0, self._points(observations, 0)
+            lowest, points = 0, self._points(_told(observations), 0)
         if len(points) < needed:
             at_random = random_proposal(space, "too few results", results=len(points), needed=needed)
             return 0 if start is None else at_random
@@ -125,18 +134,17 @@ class ExpectedImprovementModel:
         facts = Facts(surrogate=self._names(), results=num_results, points=len(points), score=score)
         return Proposal(candidates, facts)
 
-    def _points(self, observations: Observations, lowest: int) -> list[tuple[int, int, float]]:
-        """Return (level, configuration id, loss) of the results that the processes are fitted to.
+    def _points(self, told: Sequence[Sequence[Entry]], lowest: int) -> list[Point]:
+        """Return the results that the processes are fitted to, of those that were `told` at each level.
 
         Larger budgets come first. If a level has more results than its share, half of the chosen ones are the best and
         half are spread evenly over the rest. A failure counts as the worst success. If the successes tie at each
         budget, ranks replace losses, with failures last.
         """
-        chosen: list[tuple[int, int, float]] = []
-        for number in reversed(range(lowest, len(observations.levels))):
+        chosen: list[Point] = []
+        for number in reversed(range(lowest, len(told))):
             count = _share(self.max_points - len(chosen), is_last=number == lowest)
-            told = _spread(observations.levels[number].told, count)
-            chosen += [(number, config_id, loss) for loss, config_id in told]
+            chosen += [(number, config_id, loss) for loss, config_id in _spread(told[number], count)]
         finite = {(number, loss) for number, _, loss in chosen if math.isfinite(loss)}
         if not finite:
             return []
@@ -147,54 +155,85 @@ class ExpectedImprovementModel:
         return [(number, config_id, min(loss, worst)) for number, config_id, loss in chosen]
 
     def _search(
-        self,
-        points: list[tuple[int, int, float]],
-        lowest: int,
-        observations: Observations,
-        space: Space,
-        rng: np.random.Generator,
+        self, points: list[Point], lowest: int, observations: Observations, space: Space, rng: np.random.Generator
     ) -> AcquisitionSearch:
         """Return the search, with the surrogates fitted to the points. Fits are kept until the next tell."""
         posteriors: Sequence[Posterior] = observations.remember(
-            (self, lowest), lambda: [self._fitted(each, points, observations, space) for each in self.surrogates]
+            (self, lowest),
+            lambda: self._fits(points, lowest, observations, space),
         )
-        pending = observations.pending[-self.max_points :]
+        pending = observations.pending[-self.max_pending :]
         if pending:
             believed = at_full_budget(observations.vectors(pending))
             posteriors = [posterior.believing(believed) for posterior in posteriors]
         top = len(observations.levels) - 1
         known = list(dict.fromkeys([*(config_id for _, config_id, _ in points), *pending]))
-        full = [config_id for level, config_id, _ in points if level == top]
+        full = {config_id for level, config_id, _ in points if level == top}
         # Pending configurations count as told, or parallel proposals would all fall on one spot.
-        goals = [*full, *pending] if full else known
-        return AcquisitionSearch(posteriors, space, rng, observations.vectors(known), observations.vectors(goals))
+        goals = full.union(pending) if full else set(known)
+        rows = np.array([row for row, config_id in enumerate(known) if config_id in goals])
+        return AcquisitionSearch(posteriors, space, rng, observations.vectors(known), rows)
 
-    def _fitted(
-        self, surrogate: Surrogate, points: list[tuple[int, int, float]], observations: Observations, space: Space
-    ) -> Posterior:
-        """Return the surrogate fitted to all points, or to the full results alone if it then predicts them better."""
+    def _fits(self, points: list[Point], lowest: int, observations: Observations, space: Space) -> list[Posterior]:
+        """Return the surrogates, each fitted to all points or to the full results alone.
+
+        Which of the two, and its hyperparameters, are learned from the first results only, see `learning_size`. So
+        they depend on the record alone, and not on when a process last asked.
+        """
+        results = self._examples(points, observations, space)
+        posteriors = []
+        for number, surrogate in enumerate(self.surrogates):
+            size = learning_size(observations, lowest, number)
+            learn = partial(self._learn, surrogate, size, lowest, observations, space)
+            alone, learned = _checked(observations.learn(f"{number} from {lowest}", size, learn))
+            examples = _transformed(results, surrogate)
+            posteriors.append(surrogate.fit(self._of_full_budget(examples) if alone else examples, learned))
+        return posteriors
+
+    def _learn(
+        self, surrogate: Surrogate, size: int, lowest: int, observations: Observations, space: Space
+    ) -> list[Any]:
+        """Return whether a surrogate predicts the full results better by those alone, and what it then learns."""
+        points = self._points(observations.first(size, lowest), lowest)
+        if not points:
+            return [False, None]
+        examples = _transformed(self._examples(points, observations, space), surrogate)
+        together = surrogate.learn(examples)
+        full = np.flatnonzero(examples.unreliability == 0)
+        if 2 * self.min_full <= len(full) < len(points) and np.ptp(examples.values[full]):
+            of_full = self._of_full_budget(examples)
+            alone = surrogate.learn(of_full)
+            gains = surrogate.fit(of_full, alone).log_predictive(np.arange(len(full)))
+            gains = gains - surrogate.fit(examples, together).log_predictive(full)
+            if _is_clearly_positive(gains, self.doubt):
+                return [True, alone]
+        return [False, together]
+
+    def _examples(self, points: list[Point], observations: Observations, space: Space) -> Examples:
+        """Return the points as examples whose values are the losses."""
         levels = np.array([level for level, _, _ in points])
         vectors = observations.vectors([config_id for _, config_id, _ in points])
         top = len(observations.levels) - 1
-        values = surrogate.transform(np.array([loss for _, _, loss in points]), levels == top)
-        posterior = surrogate.fit(self._examples(vectors, values, levels, top, space))
-        full = np.flatnonzero(levels == top)
-        if 2 * self.min_full <= len(full) < len(points) and np.ptp(values[full]):
-            alone = surrogate.fit(self._examples(vectors[full], values[full], levels[full], top, space))
-            gains = alone.log_predictive(np.arange(len(full))) - posterior.log_predictive(full)
-            if _is_clearly_positive(gains, self.doubt):
-                return alone
-        return posterior
-
-    def _examples(self, vectors: Floats, values: Floats, levels: Indices, top: int, space: Space) -> Examples:
         below = (top - levels) / max(top, 1)
+        losses = np.array([loss for _, _, loss in points])
         categorical = np.append(space.choices > 0, False)
-        return Examples(np.column_stack([vectors, 1 - below]), values, categorical, below, self._learned(levels))
+        return Examples(np.column_stack([vectors, 1 - below]), losses, categorical, below, self._chosen(levels))
+
+    def _of_full_budget(self, examples: Examples) -> Examples:
+        """Return the examples at the full budget."""
+        full = examples.unreliability == 0
+        return Examples(
+            examples.points[full],
+            examples.values[full],
+            examples.categorical,
+            examples.unreliability[full],
+            self._chosen(np.zeros(int(full.sum()), dtype=np.intp)),
+        )
 
     def _names(self) -> str:
         return " and ".join(dict.fromkeys(surrogate.name for surrogate in self.surrogates))
 
-    def _learned(self, levels: Indices) -> Indices:
+    def _chosen(self, levels: Indices) -> Indices:
         """Return the rows to learn hyperparameters from: larger budgets first, spread evenly over each level."""
         rows: list[int] = []
         for level in reversed(range(levels.min(), levels.max() + 1)):
@@ -202,6 +241,44 @@ class ExpectedImprovementModel:
             count = min(len(here), _share(self.max_learned - len(rows), is_last=level == levels.min()))
             rows += here[np.linspace(0, len(here) - 1, count).astype(np.intp)].tolist()
         return np.array(rows)
+
+
+def learning_size(observations: Observations, lowest: int, offset: int) -> int:
+    """Return how many of the first results at level `lowest` and above hyperparameters are learned from.
+
+    The number grows with every second result and every second full result; with many results by a twentieth. An
+    offset separates surrogates, so that they do not learn at the same ask.
+    """
+    num_full = _reached(len(observations.levels[-1]), offset)
+    return max(_reached(observations.num_from(lowest), offset), observations.num_until_full(num_full, lowest))
+
+
+def _reached(num: int, offset: int) -> int:
+    """Return the largest number up to `num` of a sequence that grows by two, and from 40 on by a twentieth."""
+    reached = 1 + offset
+    while (larger := reached + max(2, reached // 20)) <= num:
+        reached = larger
+    return min(reached, num)
+
+
+def _transformed(results: Examples, surrogate: Surrogate) -> Examples:
+    """Return the examples with the surrogate's transform of the losses as values."""
+    return replace(results, values=surrogate.transform(results.values, results.unreliability == 0))
+
+
+def _checked(lesson: Any) -> tuple[bool, Any]:
+    """Return what `_learn` returned, now or when it was recorded.
+
+    Raises:
+        StateError: If the record was damaged.
+    """
+    if isinstance(lesson, list) and len(lesson) == 2 and type(lesson[0]) is bool:
+        return lesson[0], lesson[1]
+    raise StateError(f"expected what the model learned, got {str(lesson)[:200]}; restore the record from a copy")
+
+
+def _told(observations: Observations) -> list[Sequence[Entry]]:
+    return [level.told for level in observations.levels]
 
 
 def _best_paused(search: AcquisitionSearch, paused: Floats, remaining_cost: Sequence[float]) -> tuple[int, float]:

@@ -17,6 +17,7 @@ from bohb.models.observations import Observations, ids
 from bohb.models.paper import largest_level
 from bohb.models.protocol import Proposal
 from bohb.space import Space
+from bohb.surrogates.threads import one_blas_thread
 
 FLOOR = 1e-32
 
@@ -39,6 +40,7 @@ class HpBandSterModel:
     bandwidth_factor: float = 3.0
     min_bandwidth: float = 1e-3
 
+    @one_blas_thread()
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
         """Return candidates as `BOHB.get_config` ranks them.
 

@@ -118,6 +118,29 @@ class Observations:
         """The number of results at all budgets."""
         return len(self._record.results)
 
+    def num_from(self, lowest: int) -> int:
+        """Return the number of results at this level and above."""
+        return sum(len(level) for level in self.levels[lowest:])
+
+    def num_until_full(self, num: int, lowest: int) -> int:
+        """Return the number of results at level `lowest` and above, up to the `num`-th one at the full budget."""
+        later, num_later = len(self.levels[-1]) - num, 0
+        for level, _ in reversed(self._record.order):
+            if level == len(self.levels) - 1:
+                if later == 0:
+                    break
+                later -= 1
+            num_later += level >= lowest
+        return self.num_from(lowest) - num_later
+
+    def first(self, num: int, lowest: int) -> list[list[Entry]]:
+        """Return the first `num` results at level `lowest` and above: for each level the sorted (loss, id)."""
+        earliest = islice((told for told in self._record.order if told[0] >= lowest), num)
+        entries: list[list[Entry]] = [[] for _ in self.levels]
+        for level, config_id in earliest:
+            entries[level].append(self._record.levels[level].entry(config_id))
+        return [sorted(of_level) for of_level in entries]
+
     def find(self, vector: NDArray[np.float64]) -> int | None:
         """Return the id of the configuration with this `(d,)` vector, or None if it is new."""
         return self._configs.find(vector)
@@ -158,6 +181,18 @@ class Observations:
             known = self._memory[key] = (as_of, compute())
         answer: T = known[1]
         return answer
+
+    def learn(self, name: str, size: int, compute: Callable[[], Any]) -> Any:
+        """Return what `compute` learns from the first `size` results.
+
+        It is recorded with the next trial that is asked, so that other processes need not learn it again.
+
+        Args:
+            name: The name of what is learned. What was learned last under this name is kept.
+            size: How many of the first results it depends on.
+            compute: Returns JSON-able data that depend on those results alone.
+        """
+        return self._record.lessons.learn(name, size, compute)
 
     def _catch_up(self) -> None:
         """Update the views with the results since the last read."""

@@ -20,6 +20,7 @@ from bohb.space import Space
 from bohb.space.columns import Columns
 from bohb.surrogates.bandwidths import scott_bandwidths, statsmodels_bandwidths
 from bohb.surrogates.kernel_density import KernelDensity
+from bohb.surrogates.threads import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class PaperModel:
     bandwidth_factor: float = 3.0
     bandwidth_rule: Literal["normal_reference", "cv_ml", "cv_ls"] = "normal_reference"
 
+    @one_blas_thread()
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
         """Return candidates by Algorithm 2.
 

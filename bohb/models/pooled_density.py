@@ -28,6 +28,7 @@ from bohb.space import Space
 from bohb.space.columns import Columns
 from bohb.surrogates.bandwidths import scott_bandwidths
 from bohb.surrogates.kernel_density import KernelDensity
+from bohb.surrogates.threads import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class PooledDensityModel:
     min_bandwidth: float = 0.01
     min_agreement: float = 0.1
 
+    @one_blas_thread()
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:
         """Return candidates, the highest density ratio first.
 

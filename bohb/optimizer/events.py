@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bohb.budgets import Ladder
 from bohb.errors import StateError
-from bohb.facts import Facts
+from bohb.facts import Facts, Lesson
 from bohb.trials import Origin, ReadOnlyDict, Status, Trial
 
 if TYPE_CHECKING:  # a space imports numpy, which a process that only tells does not need
@@ -25,10 +25,12 @@ class Asked:
     Attributes:
         trial: The trial.
         facts: Why it was asked.
+        learned: What the model learned when it was asked, by name.
     """
 
     trial: Trial
     facts: Facts
+    learned: Mapping[str, Lesson] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,10 @@ def to_json(event: Event, space: "Space") -> tuple[str, dict[str, Any]]:
     A log keeps the two in columns of their own; `Optimizer.to_state` puts the kind before the facts.
     """
     match event:
-        case Asked(trial, facts):
+        case Asked(trial, facts, learned):
             fields = {name: getattr(trial, name) for name in Trial.__slots__}
-            return "asked", {**fields, "config": space.pack(trial.config), "why": facts.to_json()}
+            lessons = {"learned": {name: list(lesson) for name, lesson in learned.items()}} if learned else {}
+            return "asked", {**fields, "config": space.pack(trial.config), "why": facts.to_json(), **lessons}
         case Joined(config_id, bracket, rung):
             return "joined", {"config_id": config_id, "bracket": bracket, "rung": rung}
         case Told():
@@ -135,7 +138,8 @@ def _check_types(event: Event) -> None:
     is_sound = True
     match event:
         case Asked(trial):
-            numbers = (trial.id, trial.config_id, trial.bracket, trial.rung, trial.previous)
+            sizes = (lesson.size for lesson in event.learned.values())
+            numbers = (trial.id, trial.config_id, trial.bracket, trial.rung, trial.previous, *sizes)
             is_sound = _is_text(trial.checkpoint)
         case Told():
             numbers = (event.trial_id,)
@@ -169,7 +173,8 @@ def told_from_json(facts: Mapping[str, Any]) -> Told:
 def _from_json(kind: str, facts: Mapping[str, Any], space: "Space", ladder: Ladder) -> Event:
     match kind:
         case "asked":
-            return Asked(_trial_from_json(facts, space, ladder), Facts.from_json(facts["why"]))
+            learned = {name: Lesson(*lesson) for name, lesson in facts.get("learned", {}).items()}
+            return Asked(_trial_from_json(facts, space, ladder), Facts.from_json(facts["why"]), learned)
         case "joined":
             return Joined(facts["config_id"], facts["bracket"], facts["rung"])
         case "told":

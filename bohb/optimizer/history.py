@@ -134,6 +134,7 @@ class History:
                 self._bracket_log.enter(trial.bracket, trial.rung, trial.config_id)
         in_bracket = self._bracket_log.has_entered(level, trial.config_id)
         self.record.pending.ask(level, trial, in_bracket=in_bracket)
+        self.record.lessons.keep(event.learned)
         self.trials.append(trial)
         self.facts.append(event.facts)
 

@@ -107,9 +107,10 @@ class Optimizer:
         rng = np.random.Generator(np.random.Philox(key=key))
         while True:
             event = self._decider.decide(self._history, rng)
-            self._history.apply(event)
             if isinstance(event, Asked):
+                self._history.apply(replace(event, learned=self._history.record.lessons.new))
                 return _private_copy(event.trial)
+            self._history.apply(event)
 
     def tell(
         self,

@@ -6,6 +6,7 @@ that reads the new results when it is read itself.
 
 from collections.abc import Sequence
 
+from bohb.record.lessons import Lessons
 from bohb.record.pending import PendingTrials
 from bohb.trials import Result
 
@@ -44,6 +45,7 @@ class Record:
         results: All results that count, in the order of telling.
         order: The (level, configuration id) of each of these results.
         pending: The pending trials.
+        lessons: What models learned from the first results.
     """
 
     def __init__(self, costs: Sequence[float]) -> None:
@@ -51,6 +53,7 @@ class Record:
         self.results: list[Result] = []
         self.order: list[tuple[int, int]] = []
         self.pending = PendingTrials(costs)
+        self.lessons = Lessons()
 
     def is_taken(self, level: int, config_id: int) -> bool:
         """Whether the configuration is evaluated or pending at this level."""

@@ -5,7 +5,7 @@ budget as one more column in [0, 1], where 1 is the full budget.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from bohb.arrays import Floats, Indices, Mask
 
@@ -19,7 +19,7 @@ class Examples:
         values: `(n,)` values, as `Surrogate.transform` returned them.
         categorical: `(d + 1,)` the columns that hold the index of a choice.
         unreliability: `(n,)` in [0, 1]: 0 for values at the full budget, 1 for values at the smallest.
-        chosen: `(m,)` the rows from which to learn hyperparameters, if learning from all takes too long.
+        chosen: `(m,)` the rows from which to learn hyperparameters, because learning from all takes too long.
     """
 
     points: Floats
@@ -67,6 +67,18 @@ class Surrogate(Protocol):
         """Return `(n,)` finite losses as values to fit, in the same order from best to worst."""
         ...
 
-    def fit(self, examples: Examples) -> Posterior:
-        """Return the posterior given at least one example."""
+    def learn(self, examples: Examples) -> Any:
+        """Return what is learned rarely, such as length scales: JSON-able, or None if there is nothing.
+
+        The model keeps it for the next few results.
+        """
+        ...
+
+    def fit(self, examples: Examples, learned: Any) -> Posterior:
+        """Return the posterior given at least one example.
+
+        Args:
+            examples: The data.
+            learned: What `learn` returned, for these examples or for an earlier part of them.
+        """
         ...

@@ -10,8 +10,8 @@ from scipy import stats
 from benchmarks.problems import hartmann
 from bohb.models import ExpectedImprovementModel, PooledDensityModel
 from bohb.space import Space
-from bohb.surrogates.gaussian_process import Prior
 from bohb.surrogates.gp_surrogate import ROUGH, SMOOTH
+from bohb.surrogates.hyperparameters import Prior
 from tests.models.observed import Recorder, floats, observed, sampled
 from tests.strategies import SPACES
 
@@ -203,7 +203,7 @@ def test_the_model_for_many_results_need_not_be_hashable():
 @pytest.mark.parametrize("num", [10, 160, 1000])
 def test_the_points_are_bounded_and_hold_each_budgets_best(num):
     observations = observations_of(floats(2), num, num_levels=3)
-    points = MODEL._points(observations, 0)
+    points = MODEL._points([level.told for level in observations.levels], 0)
     assert len(points) <= MODEL.max_points
     assert len({(level, config_id) for level, config_id, _ in points}) == len(points)
     for number, level in enumerate(observations.levels):
@@ -221,7 +221,11 @@ class Nearest:
     def transform(self, losses, at_full_budget):
         return losses
 
-    def fit(self, examples):
+    def learn(self, examples):
+        return None
+
+    def fit(self, examples, learned):
+        assert learned is None
         self.num_fits += 1
         return NearestPosterior(examples.points, examples.values)
 
