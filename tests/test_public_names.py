@@ -21,7 +21,7 @@ NAMES = {
     """,
     "bohb.models": """
         ExpectedImprovementModel Facts HpBandSterModel Model Observations PaperModel PooledDensityModel PromotingModel
-        Proposal RandomModel
+        Proposal RandomModel RankingModel
     """,
     "bohb.surrogates": "Examples GaussianProcessSurrogate Posterior Surrogate",
 }

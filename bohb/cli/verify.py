@@ -1,11 +1,13 @@
 """`verify`: check that every event is whole, and that every ask is what the optimizer answers to the events before it.
 
 Opening a study checks the chain of its events and replays them without computing anything. Here each ask is computed
-again. This shows that the optimizer of the study chose every trial. Floating-point results may differ in the last bit
+again, on the events that its process had seen when the model advised. This shows that the optimizer of the study chose
+every trial. Floating-point results may differ in the last bit
 between platforms and versions of numpy; on the platform that wrote the study they are equal.
 """
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +17,7 @@ from bohb.cli.arguments import open_study
 from bohb.cli.output import print_json, print_text
 from bohb.errors import SpaceExhausted
 from bohb.optimizer import Optimizer
+from bohb.optimizer.decision import Advice
 from bohb.optimizer.events import Asked, Event, Joined
 
 if TYPE_CHECKING:
@@ -56,13 +59,20 @@ def verify(options: Namespace) -> int:
 def differences(snapshot: "Snapshot") -> Iterator[Difference]:
     """Yield where a computed ask differs from the recorded one, at most `MAX_DIFFERENCES` times."""
     events = snapshot.events
+    uses = Counter(seen for event in events if (seen := _seen(event)) is not None)
+    advised: dict[int, Advice | None] = {}
     optimizer, index, num_found = _replay(snapshot, 0), 0, 0
     while index < len(events) and num_found < MAX_DIFFERENCES:
+        if index in uses:
+            advised[index] = optimizer.advise()
         if not isinstance(events[index], Asked | Joined):
             optimizer.apply(events[index])
             index += 1
             continue
-        computed = _ask(optimizer, index)
+        end = _after_ask(events, index)
+        seen = _seen(events[end - 1])
+        computed = _ask(optimizer, index, None if seen is None else advised.get(seen), is_older=seen is not None)
+        _forget(advised, uses, seen)
         kept = events[index : index + len(computed)]
         if computed and list(kept) == list(computed):
             index += len(computed)
@@ -72,14 +82,29 @@ def differences(snapshot: "Snapshot") -> Iterator[Difference]:
         last = min(index + first, len(events) - 1)
         yield Difference(index + first, events[last], computed[first] if first < len(computed) else None)
         num_found += 1
-        index = _after_ask(events, index)
+        index = end
         optimizer = _replay(snapshot, index)
 
 
-def _ask(optimizer: Optimizer, num_before: int) -> Sequence[Event]:
-    """Return the events that one ask adds; empty if there is nothing to ask."""
+def _seen(event: Event) -> int | None:
+    return event.seen if isinstance(event, Asked) else None
+
+
+def _forget(advised: dict[int, Advice | None], uses: Counter[int], seen: int | None) -> None:
+    """Drop advice that no later ask follows: a long study has much of it."""
+    if seen is not None:
+        uses[seen] -= 1
+        if not uses[seen]:
+            advised.pop(seen, None)
+
+
+def _ask(optimizer: Optimizer, num_before: int, advice: Advice | None, *, is_older: bool) -> Sequence[Event]:
+    """Return the events that one ask adds, with advice from before if it had any; empty if there is nothing to ask."""
     try:
-        optimizer.ask()
+        if is_older:
+            optimizer.follow(advice)
+        else:
+            optimizer.ask()
     except SpaceExhausted:
         return ()
     return optimizer.events[num_before:]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bohb.models.observations import Observations
     from bohb.models.paper import PaperModel
     from bohb.models.pooled_density import PooledDensityModel
-    from bohb.models.protocol import Model, PromotingModel, Proposal
+    from bohb.models.protocol import Model, PromotingModel, Proposal, RankingModel
     from bohb.models.random import RandomModel
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "PromotingModel",
     "Proposal",
     "RandomModel",
+    "RankingModel",
 ]
 
 _HOME_OF = {
@@ -40,6 +41,7 @@ _HOME_OF = {
     "PromotingModel": "protocol",
     "Proposal": "protocol",
     "RandomModel": "random",
+    "RankingModel": "protocol",
 }
 
 

@@ -44,6 +44,9 @@ from bohb.surrogates.threads import one_blas_thread
 Point = tuple[int, int, float]
 """The level, the configuration id and the loss of a result."""
 
+MAX_ANSWERS = 16
+"""So many paused configurations are named in an answer, because other processes may have resumed the first ones."""
+
 SHARE_OF_REST = 0.6
 """From the largest budget down, each budget gets at most this share of the remaining points; the last gets the rest."""
 
@@ -91,8 +94,6 @@ class ExpectedImprovementModel:
         chosen = self.choose(observations, space, rng, (), (), 0)
         return chosen if isinstance(chosen, Proposal) else self.many.propose(observations, space, rng)
 
-    @one_blas_thread("linalg.lapack", "special")
-    @np.errstate(under="ignore")  # tiny values may become 0, even where users tell numpy to raise
     def choose(
         self,
         observations: Observations,
@@ -106,33 +107,53 @@ class ExpectedImprovementModel:
 
         See `PromotingModel.choose` for the arguments and the answer.
         """
+        answers = self.rank(observations, space, rng, waiting, remaining_cost, start)
+        return None if answers is None else answers[0]
+
+    @one_blas_thread("linalg.lapack", "special")
+    @np.errstate(under="ignore")  # tiny values may become 0, even where users tell numpy to raise
+    def rank(
+        self,
+        observations: Observations,
+        space: Space,
+        rng: np.random.Generator,
+        waiting: Sequence[int],
+        remaining_cost: Sequence[float],
+        start: int | None,
+    ) -> Sequence[int | Proposal] | None:
+        """Return what `choose` returns, and after it the next choices, by the same measure.
+
+        At most `MAX_ANSWERS` of them are paused configurations.
+        """
         num_results = observations.num_results
         if num_results > self.max_results:
             return None
         if start is not None and rng.random() < self.random_fraction:
-            return random_proposal(space, "random share")
+            return [random_proposal(space, "random share")]
         lowest, needed = start or 0, min(self.min_results, self.min_full) if start else self.min_results
         points = self._points(_told(observations), lowest)
         if lowest and len(points) < needed and observations.pending:
             lowest, points = 0, self._points(_told(observations), 0)
         if len(points) < needed:
             at_random = random_proposal(space, "too few results", results=len(points), needed=needed)
-            return 0 if start is None else at_random
+            return [0 if start is None else at_random]
         search = self._search(points, lowest, observations, space, rng)
         if start is None:
-            return _best_paused(search, observations.vectors(waiting), remaining_cost)[0]
+            return [*_best_paused(search, observations.vectors(waiting), remaining_cost)]
+        paused: dict[int, float] = {}
         candidates, scores = search.run(self.num_candidates)
         if len(waiting):
             is_new = [observations.find(candidate) is None for candidate in candidates]
             candidates, scores = candidates[is_new], scores[is_new]
-            index, score = _best_paused(search, observations.vectors(waiting), remaining_cost)
-            if not len(scores) or score >= scores[0]:
-                return index
+            paused = _best_paused(search, observations.vectors(waiting), remaining_cost)
         if not len(candidates):
-            return random_proposal(space, "every candidate was forbidden", results=num_results)
-        score = float(f"{scores[0]:.6g}")
-        facts = Facts(surrogate=self._names(), results=num_results, points=len(points), score=score)
-        return Proposal(candidates, facts)
+            proposal, best = random_proposal(space, "every candidate was forbidden", results=num_results), -math.inf
+        else:
+            best, score = float(scores[0]), float(f"{scores[0]:.6g}")
+            facts = Facts(surrogate=self._names(), results=num_results, points=len(points), score=score)
+            proposal = Proposal(candidates, facts)
+        better = [index for index, score in paused.items() if score >= best]
+        return [*better, proposal, *(index for index in paused if index not in better)]
 
     def _points(self, told: Sequence[Sequence[Entry]], lowest: int) -> list[Point]:
         """Return the results that the processes are fitted to, of those that were `told` at each level.
@@ -281,14 +302,14 @@ def _told(observations: Observations) -> list[Sequence[Entry]]:
     return [level.told for level in observations.levels]
 
 
-def _best_paused(search: AcquisitionSearch, paused: Floats, remaining_cost: Sequence[float]) -> tuple[int, float]:
-    """Return the index and the score of the best of `(n, d)` paused configurations.
+def _best_paused(search: AcquisitionSearch, paused: Floats, remaining_cost: Sequence[float]) -> dict[int, float]:
+    """Return the indices of the best of `(n, d)` paused configurations with their scores, best first.
 
     The score is the logarithm of the expected improvement divided by the remaining cost.
     """
     scores = search.score(paused) - np.log(remaining_cost)
-    best = int(np.argmax(scores))
-    return best, float(scores[best])
+    order = np.argsort(-scores, kind="stable")[:MAX_ANSWERS]
+    return {int(index): float(scores[index]) for index in order}
 
 
 def _spread(entries: Sequence[tuple[float, int]], count: int) -> Sequence[tuple[float, int]]:

@@ -73,3 +73,24 @@ class PromotingModel(Model, Protocol):
             `propose`; or None to leave the choice to the schedule.
         """
         ...
+
+
+@runtime_checkable
+class RankingModel(PromotingModel, Protocol):
+    """A model that also says what it would choose if its first choice were gone.
+
+    Processes that share a search choose at the same time, and some of them choose the same promotion. All but one of
+    these can then take their next choice, and need not ask the model again.
+    """
+
+    def rank(
+        self,
+        observations: "Observations",
+        space: Space,
+        rng: np.random.Generator,
+        waiting: Sequence[int],
+        remaining_cost: Sequence[float],
+        start: int | None,
+    ) -> Sequence[int | Proposal] | None:
+        """Return what `choose` returns, and after it the next choices, best first; None as in `choose`."""
+        ...

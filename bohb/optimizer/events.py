@@ -26,11 +26,14 @@ class Asked:
         trial: The trial.
         facts: Why it was asked.
         learned: What the model learned when it was asked, by name.
+        seen: The number of events that the model had seen when it advised this trial. None if it had seen all of them,
+            or if no model was asked.
     """
 
     trial: Trial
     facts: Facts
     learned: Mapping[str, Lesson] = field(default_factory=dict)
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +91,11 @@ def to_json(event: Event, space: "Space") -> tuple[str, dict[str, Any]]:
     A log keeps the two in columns of their own; `Optimizer.to_state` puts the kind before the facts.
     """
     match event:
-        case Asked(trial, facts, learned):
+        case Asked(trial, facts, learned, seen):
             fields = {name: getattr(trial, name) for name in Trial.__slots__}
             lessons = {"learned": {name: list(lesson) for name, lesson in learned.items()}} if learned else {}
-            return "asked", {**fields, "config": space.pack(trial.config), "why": facts.to_json(), **lessons}
+            basis = {} if seen is None else {"seen": seen}
+            return "asked", {**fields, "config": space.pack(trial.config), "why": facts.to_json(), **lessons, **basis}
         case Joined(config_id, bracket, rung):
             return "joined", {"config_id": config_id, "bracket": bracket, "rung": rung}
         case Told():
@@ -139,7 +143,7 @@ def _check_types(event: Event) -> None:
     match event:
         case Asked(trial):
             sizes = (lesson.size for lesson in event.learned.values())
-            numbers = (trial.id, trial.config_id, trial.bracket, trial.rung, trial.previous, *sizes)
+            numbers = (trial.id, trial.config_id, trial.bracket, trial.rung, trial.previous, event.seen, *sizes)
             is_sound = _is_text(trial.checkpoint)
         case Told():
             numbers = (event.trial_id,)
@@ -174,7 +178,8 @@ def _from_json(kind: str, facts: Mapping[str, Any], space: "Space", ladder: Ladd
     match kind:
         case "asked":
             learned = {name: Lesson(*lesson) for name, lesson in facts.get("learned", {}).items()}
-            return Asked(_trial_from_json(facts, space, ladder), Facts.from_json(facts["why"]), learned)
+            trial = _trial_from_json(facts, space, ladder)
+            return Asked(trial, Facts.from_json(facts["why"]), learned, facts.get("seen"))
         case "joined":
             return Joined(facts["config_id"], facts["bracket"], facts["rung"])
         case "told":

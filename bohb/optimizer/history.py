@@ -125,6 +125,8 @@ class History:
 
     def _asked(self, event: Asked) -> None:
         trial, level = event.trial, self._ladder.level(event.trial.budget)
+        if event.seen is not None and event.seen >= len(self.events):
+            raise StateError(f"expected advice from before the {len(self.events)} events, got {event}")
         vector = self._check_asked(trial, level, event.facts)
         if vector is not None:
             self.configs.add(trial.config, vector)

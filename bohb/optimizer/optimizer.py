@@ -18,14 +18,14 @@ from bohb.errors import BohbError, ConfigError, SettingError, SpaceExhausted, St
 from bohb.facts import Facts
 from bohb.models import Model
 from bohb.optimizer import events, plan
-from bohb.optimizer.decision import Decider
-from bohb.optimizer.events import Asked, Enqueued, Event, Forgotten, Observed, Told
+from bohb.optimizer.decision import Advice, Decider
+from bohb.optimizer.events import Asked, Enqueued, Event, Forgotten, Joined, Observed, Told
 from bohb.optimizer.explanation import Explanation, explain
 from bohb.optimizer.health import Health, health
 from bohb.optimizer.history import History
 from bohb.optimizer.outcomes import read_outcome, read_told, read_trial_id, same_or_conflict, unknown_trial
 from bohb.optimizer.presets import check_model, choose_schedule, from_preset, own_parts
-from bohb.schedules import Schedule
+from bohb.schedules import MoveOffer, Schedule
 from bohb.space import Space
 from bohb.trials import ReadOnlyDict, Result, Trial
 
@@ -96,21 +96,66 @@ class Optimizer:
             SpaceExhausted: If every configuration of a finite space is evaluated or pending at every budget
                 of the schedule.
         """
+        trial = self.follow(self.advise())
+        assert trial is not None  # nothing happened in between
+        return trial
+
+    def advise(self) -> Advice | None:
+        """Return what the model says about the next ask, and change nothing. Only this part of an ask takes time.
+
+        Together with `follow` this is `ask`, cut in two, for a search that several processes share. They can all advise
+        at once, and only `follow` needs a lock.
+
+        Returns:
+            The advice, or None if the next ask needs no model.
+        """
+        if not self._decider.has_work(self._history):
+            return None
+        step = self._decider.step(self._history)
+        return self._decider.advise(self._history, step, self._generator()) if isinstance(step, MoveOffer) else None
+
+    def follow(self, advice: Advice | None) -> Trial | None:
+        """Return the next trial, as `ask` does, with what `advise` returned now or some events ago.
+
+        The moves are those that the schedule allows now, and a configuration has to be new now. What the model chose
+        may be out of date.
+
+        Returns:
+            The trial, or None if the advice is no answer to these moves: the promotion is taken, the schedule wants a
+            promotion or a start at another budget, or advice is needed where there was none. Then nothing has changed.
+
+        Raises:
+            SpaceExhausted: As `ask`.
+        """
+        self._check_has_work()
+        step: Asked | Joined | MoveOffer | None = self._decider.step(self._history)
+        rng, seen = self._generator(), None
+        if isinstance(step, MoveOffer):
+            if advice is not None and advice.num_events == len(self._history.events):
+                rng = advice.rng
+            elif advice is not None:
+                seen = advice.num_events
+            step = None if advice is None else self._decider.place(self._history, step, advice, rng)
+        while isinstance(step, Joined):
+            self._history.apply(step)
+            step = self._decider.decide(self._history, rng)
+        if step is None:
+            return None
+        self._history.apply(replace(step, learned=self._history.record.lessons.new, seen=seen))
+        return _private_copy(step.trial)
+
+    def _check_has_work(self) -> None:
         if not self._decider.has_work(self._history):
             raise SpaceExhausted(
                 f"all {self._space.size} configurations of the space are evaluated or pending at all "
                 f"{len(self._history.brackets.levels)} budgets of the schedule; tell the {len(self.pending)} pending "
                 "trials and stop, or widen the space"
             )
-        # Each ask has its own generator, so its random numbers depend only on the seed and its number.
+
+    def _generator(self) -> np.random.Generator:
+        """Return the generator of the next ask. Its numbers depend only on the seed and the number of the ask."""
         key = np.array([self._seed, len(self._history.trials)], dtype=np.uint64)
-        rng = np.random.Generator(np.random.Philox(key=key))
-        while True:
-            event = self._decider.decide(self._history, rng)
-            if isinstance(event, Asked):
-                self._history.apply(replace(event, learned=self._history.record.lessons.new))
-                return _private_copy(event.trial)
-            self._history.apply(event)
+        return np.random.Generator(np.random.Philox(key=key))
 
     def tell(
         self,

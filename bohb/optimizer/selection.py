@@ -37,7 +37,6 @@ def select(
         SpaceExhausted: If the space has no new configuration.
         SettingError: If a user's own model returned an invalid proposal.
     """
-    _check_vectors(proposal, len(space.names))
     facts, passed = _checked_facts(proposal.facts, num_levels), _Passed()
     vector, origin, reason = _first_new(space, proposal.vectors, is_new, passed), Origin.MODEL, facts.reason
     if vector is None:
@@ -46,12 +45,18 @@ def select(
     return vector, origin, replace(facts, reason=reason, rejected=passed.rejected, duplicates=passed.duplicates)
 
 
-def _check_vectors(proposal: Any, num_dims: int) -> None:
+def check_proposal(proposal: Any, num_dims: int) -> Proposal:
+    """Return what a model proposed.
+
+    Raises:
+        SettingError: If it is no proposal of vectors in so many dimensions.
+    """
     if not isinstance(proposal, Proposal):
         raise SettingError(f"expected the model to return a Proposal, got {proposal!r}")
     shape = np.shape(proposal.vectors)
     if len(shape) != 2 or (shape[0] and shape[1] != num_dims):
         raise SettingError(f"expected a proposal of (n, {num_dims}) vectors from the model, got the shape {shape}")
+    return proposal
 
 
 def _checked_facts(facts: Any, num_levels: int) -> Facts:
