@@ -1,9 +1,10 @@
 """A log in an SQLite file: the embedded default, for any number of processes on one host.
 
 The file is in write-ahead mode, in which readers and the writer do not disturb each other. While it is open, two
-companion files (`-wal`, `-shm`) lie beside it and belong to it: a copy of the file alone may lack the latest events.
-Processes on several hosts must use PostgreSQL, because write-ahead mode needs memory that all processes share. On a
-file system without shared memory SQLite keeps a rollback journal instead, and readers may then delay a writer.
+companion files (`-wal`, `-shm`) lie beside it and belong to it: a copy of the file alone may lack the latest events. An
+empty file (`-queue`) lies there too, at which writers wait; see `queue.py`. Processes on several hosts must use
+PostgreSQL, because write-ahead mode needs memory that all processes share. On a file system without shared memory
+SQLite keeps a rollback journal instead, and readers may then delay a writer.
 
 `user_version` of the file counts the rows. A damaged page may drop the last row of a table without any other trace.
 """
@@ -15,14 +16,16 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 from bohb.errors import BohbError, StudyBusy, StudyCorrupt, StudyError, StudyMismatch, StudyUnavailable
 from bohb.study.stores.protocol import LOCK_SECONDS, Moment
+from bohb.study.stores.queue import Queue
 from bohb.study.stores.rows import MAX_PAYLOAD, Row
 
-SECONDS_BETWEEN_TRIES = 0.001
+SECONDS_BETWEEN_TRIES = 0.0005
 """The pause between two attempts to lock. SQLite's own pauses grow until some process starves."""
 
 CREATE_TABLE = """CREATE TABLE bohb_events (
@@ -85,6 +88,11 @@ def _companions(target: str) -> tuple[str, ...]:
     return f"{target}-wal", f"{target}-shm", f"{target}-journal"
 
 
+def _queue(target: str) -> str:
+    """Return the name of the file at which writers queue; see `queue.py`. Nothing is lost if it is deleted."""
+    return f"{target}-queue"
+
+
 def _publish(draft: str, target: str) -> None:
     """Give a finished file its name, unless another process was first."""
     try:
@@ -105,6 +113,7 @@ class SQLiteLog:
         self._target = target
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        self._queue = Queue(_queue(target), partial(_busy, target))
 
     @contextmanager
     def transaction(self, *, write: bool) -> Iterator[Moment]:
@@ -112,7 +121,7 @@ class SQLiteLog:
         connection = self._connect()
         try:
             with _translated(self._target):
-                _patiently(connection, "BEGIN IMMEDIATE" if write else "BEGIN", self._target)
+                self._begin(connection, write=write)
                 last = self._last(connection)
             yield Moment(time.time(), last)
             with _translated(self._target):
@@ -120,6 +129,15 @@ class SQLiteLog:
         except BaseException:
             self._roll_back(connection)
             raise
+
+    def _begin(self, connection: sqlite3.Connection, *, write: bool) -> None:
+        """Begin a transaction. Writers queue, so that only the first one of them tries to get the lock."""
+        deadline = time.monotonic() + LOCK_SECONDS
+        if not write:
+            _patiently(connection, "BEGIN", self._target, deadline)
+            return
+        with self._queue.wait(deadline):
+            _patiently(connection, "BEGIN IMMEDIATE", self._target, deadline)
 
     def read_after(self, seq: int, *, limit: int | None = None) -> Iterator[Row]:
         """See `Log`."""
@@ -140,6 +158,7 @@ class SQLiteLog:
         if self._connection is not None:
             self._connection.close()
         self._connection = self._identity = None
+        self._queue.close()
 
     def _connect(self) -> sqlite3.Connection:
         """Return a connection to the file that has the name now; a new one if the file was replaced."""
@@ -245,9 +264,11 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     connection.execute(f"PRAGMA user_version = {int(rows[-1].seq)}")
 
 
-def _patiently(connection: sqlite3.Connection, statement: str, target: str) -> tuple[object, ...] | None:
+def _patiently(
+    connection: sqlite3.Connection, statement: str, target: str, deadline: float | None = None
+) -> tuple[object, ...] | None:
     """Execute a statement as soon as the lock is free; return its first row."""
-    deadline = time.monotonic() + LOCK_SECONDS
+    deadline = time.monotonic() + LOCK_SECONDS if deadline is None else deadline
     while True:
         try:
             row: tuple[object, ...] | None = connection.execute(statement).fetchone()
@@ -256,11 +277,15 @@ def _patiently(connection: sqlite3.Connection, statement: str, target: str) -> t
             if _code(error) not in _BUSY:
                 raise
             if time.monotonic() > deadline:
-                raise StudyBusy(
-                    f"expected the lock of {target} within {LOCK_SECONDS:g} s, but another process holds it; "
-                    "try again, and check whether a process that uses the study hangs"
-                ) from error
+                raise _busy(target) from error
         time.sleep(SECONDS_BETWEEN_TRIES)
+
+
+def _busy(target: str) -> StudyBusy:
+    return StudyBusy(
+        f"expected the lock of {target} within {LOCK_SECONDS:g} s, but another process holds it; "
+        "try again, and check whether a process that uses the study hangs"
+    )
 
 
 @contextmanager
