@@ -11,9 +11,11 @@ from typing import Any
 
 from bohb.errors import BohbError, StudyCorrupt
 from bohb.optimizer import Optimizer, events
+from bohb.optimizer.decision import Advice
 from bohb.study import leases
 from bohb.study.snapshot import Snapshot, TimeRecord, snapshot_of
 from bohb.study.stores.rows import Row, checksum, read_facts, seal, verify
+from bohb.trials import Trial
 
 ROWS_WITHOUT_COLLECTOR = 1000
 """From this many rows on, the collector of cycles pauses while they are taken: records have no cycles."""
@@ -105,6 +107,20 @@ class Replica:
                 self.record(leases.EXPIRED, {"id": trial_id}, at)
             else:
                 self.leases.drop(trial_id)
+
+    def advise(self, at: float) -> Advice | None:
+        """Return what the model says about the next ask; None if that repeats a trial whose lease has expired."""
+        overdue = self.leases.overdue(at)
+        pending = {trial.id for trial in self.optimizer.pending} if overdue else set()
+        return self.optimizer.advise() if pending.isdisjoint(overdue) else None
+
+    def follow(self, advice: Advice | None, at: float, lease: float | None) -> Trial | None:
+        """Ask with advice that may be older; see `Optimizer.follow`. The trial is held for `lease` seconds."""
+        self.expire(at)
+        trial = self.optimizer.follow(advice)
+        if trial is not None and lease is not None:
+            self.record(leases.LEASED, {"id": trial.id, "seconds": lease}, at)
+        return trial
 
     def rows(self, at: float) -> list[Row]:
         """Return what happened since the last row, as rows, and count them as written."""

@@ -15,6 +15,7 @@ from bohb.optimizer.events import Event
 from bohb.space import Space
 from bohb.study import leases
 from bohb.study.replica import Replica
+from bohb.study.seats import seat
 from bohb.study.snapshot import Snapshot, TrialTimes
 from bohb.study.stores import header
 from bohb.study.stores.protocol import Log
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from bohb.schedules import Schedule
 
 T = TypeVar("T")
+
+MAX_TRIES = 3
+"""How often an ask lets the model advise outside of the lock, before it keeps the lock and so comes to an end."""
 
 
 class Study:
@@ -157,14 +161,21 @@ class Study:
         """
         seconds = self._lease if lease is None else leases.check_seconds(lease)
 
-        def act(replica: Replica, at: float) -> Trial:
-            replica.expire(at)
-            trial = replica.optimizer.ask()
-            if seconds is not None:
-                replica.record(leases.LEASED, {"id": trial.id, "seconds": seconds}, at)
-            return trial
+        trial, num_tries = None, 0
+        while trial is None and num_tries < MAX_TRIES:
+            trial, num_tries = self._try(seconds), num_tries + 1
+        return self._ask_under_lock(seconds) if trial is None else trial
 
-        return self._transactions.write(act)
+    def _try(self, lease: float | None) -> Trial | None:
+        """Ask with advice from outside of the lock; None if other processes made it useless in the meantime."""
+        with seat():
+            advice = self._transactions.read_at(Replica.advise)
+        return self._transactions.write(lambda replica, at: replica.follow(advice, at, lease))
+
+    def _ask_under_lock(self, lease: float | None) -> Trial:
+        trial = self._transactions.write(lambda replica, at: replica.follow(replica.advise(at), at, lease))
+        assert trial is not None  # nothing happened in between
+        return trial
 
     def tell(
         self, trial: Trial | int, outcome: Any, *, checkpoint: Any = None, info: Mapping[str, Any] | None = None

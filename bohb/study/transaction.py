@@ -1,8 +1,8 @@
 """Transactions over a log, and the optimizer that they leave in memory.
 
-Every call takes the lock, reads what other processes added, lets the caller act, appends what the optimizer added, and
-commits. The optimizer in memory is never ahead of the log: if a call fails, the optimizer is thrown away, and the next
-call builds it again from the log.
+Every change takes the lock, reads what other processes added, lets the caller act, appends what the optimizer added,
+and commits. What takes time is done before that, on a state that was read without the lock. The optimizer in memory is
+never ahead of the log: if a call fails, the optimizer is thrown away, and the next call builds it again from the log.
 """
 
 from collections.abc import Callable, Mapping
@@ -60,9 +60,13 @@ class Transactions:
             self._log.close()
 
     def write(self, act: Callable[[Replica, float], T]) -> T:
-        """Let `act` change the newest state, given the time of the store; on return the change is on disk."""
+        """Let `act` change the newest state, given the time of the store; on return the change is on disk.
+
+        What others wrote is read before the lock is taken, and again under it: then little is left to read.
+        """
         refusal = None
         with self._lock:
+            self._catch_up()
             with self._log.transaction(write=True) as moment:
                 replica = self._newest(moment)
                 self._replica = None  # restored only when the log has everything that memory has
@@ -80,10 +84,26 @@ class Transactions:
 
     def read(self, look: Callable[[Replica], T]) -> T:
         """Let `look` see the newest state; no other process waits for it."""
+        return self.read_at(lambda replica, _: look(replica))
+
+    def read_at(self, look: Callable[[Replica, float], T]) -> T:
+        """As `read`, and `look` also gets the time of the store."""
         with self._lock:
-            with self._log.transaction(write=False) as moment:
-                replica = self._newest(moment)
-            return look(replica)
+            at = self._catch_up()
+            assert self._replica is not None
+            try:
+                return look(self._replica, at)
+            except BohbError:
+                raise
+            except BaseException:  # an interruption may leave half of a view updated
+                self._replica = None
+                raise
+
+    def _catch_up(self) -> float:
+        """Take the newest rows into memory, and return the time of the store."""
+        with self._log.transaction(write=False) as moment:
+            self._newest(moment)
+        return moment.at
 
     def check_same(self, given: Mapping[str, Any]) -> None:
         """Compare arguments, by the names of the header, with those of the study.

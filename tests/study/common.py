@@ -40,14 +40,22 @@ def rows_of(target):
 
 
 def replayed(target, preset=PRESET):
-    """Return one optimizer that did without interruption what the log says; assert that all events are equal."""
+    """Return one optimizer that did without interruption what the log says; assert that all events are equal.
+
+    Where a process followed advice from before other events, the optimizer is advised there, and follows it later.
+    """
     rows = rows_of(target)
     optimizer = bohb.Optimizer(SPACE, bohb.ladder(BUDGETS), seed=0, preset=preset)
     kept = [(row.kind, {name: value for name, value in read_facts(row).items() if name != "check"}) for row in rows[1:]]
     kept = [(kind, facts) for kind, facts in kept if kind in {"asked", "joined", "told", "forgotten"}]
+    wanted, advised = {facts.get("seen") for _, facts in kept}, {}
     for number, (kind, facts) in enumerate(kept):
+        if number in wanted:
+            advised[number] = optimizer.advise()
         if len(optimizer.events) > number:
             pass  # a joined event came with the ask before
+        elif "seen" in facts:
+            optimizer.follow(advised[facts["seen"]])
         elif kind in ("asked", "joined"):
             optimizer.ask()
         elif kind == "told":

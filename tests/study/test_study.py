@@ -15,7 +15,10 @@ from bohb.errors import (
     TellConflict,
     UnknownTrial,
 )
+from bohb.models import RandomModel
 from bohb.schedules import AsynchronousHalving
+from bohb.study.stores.rows import read_facts
+from bohb.study.study import MAX_TRIES
 from tests.study.common import BUDGETS, PRESET, SPACE, loss_of, open_new, replayed, rows_of
 
 
@@ -58,6 +61,84 @@ def test_a_resumed_study_continues_bit_for_bit(target):
                 study.tell(trial, loss_of(trial))
     with bohb.Study.open(target) as study:
         assert len(study.results) == 42
+    replayed(target)
+
+
+@pytest.mark.parametrize("preset", ["default", "fast"])
+def test_processes_that_take_turns_ask_what_one_optimizer_asks(tmp_path, preset):
+    """No two ask at once, so the model has always seen everything, and the log says nothing of it."""
+    optimizer = bohb.Optimizer(SPACE, bohb.ladder(BUDGETS), seed=0, preset=preset)
+    studies = [open_new(tmp_path / "s.db", preset=preset) for _ in range(3)]
+    for number in range(40):
+        trial = optimizer.ask()
+        assert studies[number % 3].ask() == trial
+        optimizer.tell(trial, loss_of(trial))
+        studies[number % 2].tell(trial, loss_of(trial))
+    for study in studies:
+        study.close()
+    assert not any("seen" in read_facts(row) for row in rows_of(tmp_path / "s.db"))
+    replayed(tmp_path / "s.db", preset)
+
+
+def test_an_ask_that_was_overtaken_says_what_its_model_had_seen(target, monkeypatch):
+    with open_new(target) as study, open_new(target) as other:
+        read_at = study._transactions.read_at
+
+        def overtaken(look):
+            found = read_at(look)
+            other.tell(other.ask(), 0.5)
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(study._transactions, "read_at", overtaken)
+            assert study.ask().id == 1
+        assert [getattr(event, "seen", None) for event in study.events] == [None, None, 0]
+        assert read_facts(rows_of(target)[-1])["seen"] == 0
+    replayed(target)
+
+
+def test_an_ask_whose_advice_comes_too_late_every_time_comes_to_an_end(target, monkeypatch):
+    """In the end it decides under the lock."""
+    with open_new(target) as study:
+        tries = []
+        monkeypatch.setattr(study._transactions, "read_at", lambda _: tries.append(1))
+        assert study.ask().id == 0
+        assert len(tries) == MAX_TRIES
+    replayed(target)
+
+
+def test_a_tell_does_not_wait_for_the_model_of_another_process(target, monkeypatch):
+    """The model takes its time, in which another process tells and asks."""
+    monkeypatch.setattr("bohb.study.stores.sqlite.LOCK_SECONDS", 1)
+
+    class Slow(RandomModel):
+        def propose(self, *arguments):
+            other.tell(other.ask(), 0.5)
+            return super().propose(*arguments)
+
+    with open_new(target, preset="asha", model=RandomModel()) as other:
+        held = other.ask()
+        with bohb.Study.open(target, model=Slow()) as study:
+            trial = study.ask()
+        other.tell(held, 0.25)
+        other.tell(trial, 0.75)
+        assert len(other.results) == 3
+
+
+def test_an_interrupted_decision_leaves_no_half_updated_state(target, monkeypatch):
+    """As by Ctrl-C: what was in memory is read from the log again."""
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with open_new(target) as study:
+        study.tell(study.ask(), 0.5)
+        with monkeypatch.context() as patch:
+            patch.setattr("bohb.optimizer.Optimizer.advise", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                study.ask()
+        assert study._transactions._replica is None
+        assert study.ask().id == 1
     replayed(target)
 
 

@@ -28,6 +28,10 @@ _CREATE = """CREATE TABLE bohb_events (
 )"""
 _SELECT = "SELECT seq, kind, payload::text, at FROM bohb_events"
 _NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
+_BEGIN_WRITE = "BEGIN; LOCK TABLE bohb_events IN EXCLUSIVE MODE"
+_BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_MOMENT = """SELECT extract(epoch FROM clock_timestamp())::float8, seq, kind, payload::text, at
+    FROM bohb_events ORDER BY seq DESC LIMIT 1"""
 _FIND = """SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute
     WHERE attrelid = to_regclass('bohb_events') AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
 _CREATING = 0x626F6862
@@ -95,10 +99,8 @@ class PostgresLog:
         try:
             with _translated(self._target):
                 # Take the lock before reading, so that the moment stays true while the lock is held.
-                connection.execute("BEGIN" if write else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                if write:
-                    connection.execute("LOCK TABLE bohb_events IN EXCLUSIVE MODE")
-                moment = Moment(_now(connection), self._last(connection))
+                connection.execute(_BEGIN_WRITE if write else _BEGIN_READ)
+                moment = self._moment(connection)
             yield moment
             with _translated(self._target):
                 connection.execute("COMMIT")
@@ -135,13 +137,13 @@ class PostgresLog:
             self._connection = _connect(self._target)
         return self._connection
 
-    def _last(self, connection: "psycopg.Connection") -> Row:
-        found = connection.execute(f"{_SELECT} ORDER BY seq DESC LIMIT 1").fetchone()
+    def _moment(self, connection: "psycopg.Connection") -> Moment:
+        found = connection.execute(_MOMENT).fetchone()
         if found is None:
             raise StudyCorrupt(
                 "expected the events of a study in bohb_events, but the table is empty; restore it from a copy"
             )
-        return Row._make(found)
+        return Moment(float(found[0]), Row._make(found[1:]))
 
     def _roll_back(self, connection: "psycopg.Connection") -> None:
         """Roll back, or close the connection if that fails; either way nothing is committed."""

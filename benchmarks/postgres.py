@@ -1,0 +1,55 @@
+"""A PostgreSQL server of one's own on loopback, in a folder of its own, for as long as it is needed."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+
+
+def missing() -> str | None:
+    """Return why there is no PostgreSQL here, or None."""
+    if not BINARIES and shutil.which("initdb") is None:
+        return "PostgreSQL is not installed (apt-get install postgresql)"
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        return f"psycopg is not installed ({error})"
+    return None
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Start a server and yield the URL of its database; stop it afterwards."""
+    binaries = BINARIES[-1] if BINARIES else Path(shutil.which("initdb") or "").parent
+    folder = Path(tempfile.mkdtemp(prefix="bohb-postgres-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data, options = folder / "data", f"-h 127.0.0.1 -p {port} -k {folder} -c max_connections=100"
+
+    def run(*command: object) -> None:
+        subprocess.run(_as_owner(*command), check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=600)
+
+    try:
+        run(binaries / "initdb", "-D", data, "-A", "trust", "-U", "bohb", "-E", "UTF8")
+        run(binaries / "pg_ctl", "-D", data, "-l", folder / "log", "-o", options, "-w", "start")
+        try:
+            yield f"postgresql://bohb@127.0.0.1:{port}/postgres"
+        finally:
+            run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _as_owner(*command: object) -> list[str]:
+    """Return the command as a user that the server accepts: it refuses root."""
+    words = [str(word) for word in command]
+    return ["runuser", "-u", "postgres", "--", *words] if os.geteuid() == 0 else words

@@ -1,0 +1,76 @@
+"""As many processes advise at once as the host has cores, and nobody waits for a seat for long."""
+
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from bohb.study import seats
+from bohb.study.seats import seat
+from bohb.study.stores import queue
+from tests.study.common import loss_of, open_new
+
+NUM_CORES = 3
+
+
+@pytest.fixture(autouse=True)
+def own_seats(tmp_path, monkeypatch):
+    """Seats that no other process takes."""
+    monkeypatch.setattr(seats, "_folder", lambda: tmp_path / "seats")
+    monkeypatch.setattr("os.cpu_count", lambda: NUM_CORES)
+
+
+@pytest.mark.skipif(not queue.HAS_QUEUES, reason="seats need flock")
+def test_there_are_as_many_seats_as_cores():
+    inside, most = [], []
+
+    def come():
+        for _ in range(20):
+            with seat():
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+
+    threads = [threading.Thread(target=come) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(most) == 160
+    assert max(most) <= NUM_CORES
+
+
+@pytest.mark.parametrize("is_free", [True, False])
+def test_whoever_finds_no_seat_goes_on_without_one(monkeypatch, is_free):
+    """The control finds one, and does not wait."""
+    monkeypatch.setattr(seats, "MAX_SECONDS", 0.05)
+    waits = []
+    wait = queue.Queue.wait
+    monkeypatch.setattr(queue.Queue, "wait", lambda *arguments: waits.append(1) or wait(*arguments))
+    with ExitStack() as stack:
+        for _ in range(NUM_CORES - is_free):
+            stack.enter_context(seat())
+        with seat():
+            pass
+    assert len(waits) == (0 if is_free or not queue.HAS_QUEUES else 1)
+
+
+@pytest.mark.parametrize("missing", ["folder", "system"])
+def test_where_there_are_no_seats_nobody_waits(tmp_path, monkeypatch, missing):
+    if missing == "folder":
+        monkeypatch.setattr(seats, "_folder", lambda: tmp_path / "none" / "seats")
+    else:
+        monkeypatch.setattr(seats, "HAS_QUEUES", False)
+    with ExitStack() as stack:
+        for _ in range(2 * NUM_CORES):
+            stack.enter_context(seat())
+
+
+def test_a_study_works_while_all_seats_are_taken(target, monkeypatch):
+    monkeypatch.setattr(seats, "MAX_SECONDS", 0.01)
+    with open_new(target) as study, ExitStack() as stack:
+        for _ in range(NUM_CORES):
+            stack.enter_context(seat())
+        for _ in range(5):
+            study.tell(trial := study.ask(), loss_of(trial))
+        assert len(study.results) == 5
