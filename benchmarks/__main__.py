@@ -29,8 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit status: 0; 1 if a run failed; 2 if an argument is not valid."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     if words[:1] == ["overhead"]:
-        overhead.main(words[1:])
-        return 0
+        return overhead.main(words[1:])
     options = _parser().parse_args(words, argparse.Namespace(words=words))
     command: Callable[[argparse.Namespace], int] = options.command
     try:

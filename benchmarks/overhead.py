@@ -1,6 +1,10 @@
-"""The time of an ask and a tell, compared with HpBandSter and Optuna if they are installed.
+"""What the search itself costs: compared with HpBandSter and Optuna if they are installed, and against targets.
 
-    python -m benchmarks.overhead [--sizes 1000 50000] [--pairs 10000] [--only bohb] [--json overhead.jsonl]
+    python -m benchmarks overhead [--parts peers asks startup contention many_workers long_log]
+        [--sizes 1000 50000] [--pairs 10000] [--only bohb] [--json overhead.jsonl]
+
+The parts except `peers` are modules of their own, which print figures beside their limits. The exit status is 1 if one
+falls short. All parts together take about a quarter of an hour.
 
 Every measurement runs in a process of its own, pinned to one core with one BLAS thread, and reports CPU time, which
 other processes do not inflate by preempting. The space is 10-dimensional and mixed: six floats of which two are
@@ -21,6 +25,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
+
+from benchmarks.targets import show
 
 BUDGETS = (1, 3, 9, 27, 81)
 NUM_TIMED = 200
@@ -319,30 +325,43 @@ def in_process(call: str, module: str = "benchmarks.overhead") -> dict[str, Any]
     return result
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a table, and append its figures to a file if one is given."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the parts. Return the exit status: 1 if a target falls short."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=" ".join(PARTS))
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 50_000], help="results told before")
     parser.add_argument("--pairs", type=int, default=10_000, help="ask/tell pairs from an empty history; 0: skip")
-    parser.add_argument("--only", choices=sorted(PEERS), action="append", help="measure only these")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="append one JSON line per measurement")
+    parser.add_argument("--only", choices=sorted(PEERS), action="append", help="in the part peers, measure only these")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="append one JSON line per measurement of peers")
     options = parser.parse_args(arguments)
+    if "peers" in options.parts:
+        compare(options.only or list(PEERS), options.sizes, options.pairs, options.json)
+    modules = [importlib.import_module(f"benchmarks.{part}") for part in options.parts if part != "peers"]
+    return show(target for module in modules for target in module.measure()) if modules else 0
+
+
+PARTS = ("peers", "asks", "startup", "contention", "many_workers", "long_log")
+"""The comparison with other libraries, and the modules that measure targets."""
+
+
+def compare(names: Sequence[str], sizes: Sequence[int], num_pairs: int, path: Path | None) -> None:
+    """Print the figures of optimizers, and append them to a file if one is given."""
     imported = statistics.median(in_process("measure_import()")["import"] for _ in range(5))
     print(f"import bohb: {imported:.1f} ms CPU over numpy's own import")
     rates = [in_process(f"measure_simulation({workers})")["rate"] for workers in (1, 128)]
     print(f"simulated time: {rates[0]:,.0f} evaluations per CPU second with 1 worker, {rates[1]:,.0f} with 128")
-    for name in options.only or PEERS:
+    for name in names:
         if importlib.util.find_spec(PEERS[name][0]) is None:
             print(f"{name}: not installed (pip install {PEERS[name][0]})")
             continue
-        for size in options.sizes:
+        for size in sizes:
             step = in_process(f"measure_steps({name!r}, {size})")
             print(f"{name}: {size:,} results told: model-based ask {step['ask']:.3f} ms, tell {step['tell']:.3f} ms")
-            write(options.json, {"optimizer": name, "results": size, **step})
-        if options.pairs and name != FLOOR:
-            run = in_process(f"measure_pairs({name!r}, {options.pairs})")
+            write(path, {"optimizer": name, "results": size, **step})
+        if num_pairs and name != FLOOR:
+            run = in_process(f"measure_pairs({name!r}, {num_pairs})")
             print(f"{name}: {run['pairs']:,} pairs in {run['seconds']:.1f} s CPU, peak memory {run['peak']:.0f} MB")
-            write(options.json, {"optimizer": name, **run})
+            write(path, {"optimizer": name, **run})
 
 
 def write(path: Path | None, line: dict[str, Any]) -> None:
@@ -353,4 +372,4 @@ def write(path: Path | None, line: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
