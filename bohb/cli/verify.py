@@ -2,14 +2,14 @@
 
 Opening a study checks the chain of its events and replays them without computing anything. Here each ask is computed
 again, on the events that its process had seen when the model advised. This shows that the optimizer of the study chose
-every trial. Floating-point results may differ in the last bit
-between platforms and versions of numpy; on the platform that wrote the study they are equal.
+every trial. Floating-point results may differ in the last bit between platforms and versions of numpy; on the platform
+that wrote the study they are equal.
 """
 
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bohb.cli import exits
@@ -74,16 +74,28 @@ def differences(snapshot: "Snapshot") -> Iterator[Difference]:
         computed = _ask(optimizer, index, None if seen is None else advised.get(seen), is_older=seen is not None)
         _forget(advised, uses, seen)
         kept = events[index : index + len(computed)]
-        if computed and list(kept) == list(computed):
+        pairs = enumerate(zip(kept, computed, strict=False))
+        first = next((i for i, (one, other) in pairs if not _are_same(one, other)), len(kept))
+        if computed and first == len(kept) == len(computed):
             index += len(computed)
             continue
-        pairs = enumerate(zip(kept, computed, strict=False))
-        first = next((i for i, (one, other) in pairs if one != other), len(kept))
         last = min(index + first, len(events) - 1)
         yield Difference(index + first, events[last], computed[first] if first < len(computed) else None)
         num_found += 1
         index = end
         optimizer = _replay(snapshot, index)
+
+
+def _are_same(kept: Event, computed: Event) -> bool:
+    """Whether two events are equal, with what was learned from the same results.
+
+    A process that learned from other results for a try that came to nothing records that with its next ask.
+    """
+    if not isinstance(kept, Asked) or not isinstance(computed, Asked):
+        return kept == computed
+    pairs = [(lesson, computed.learned.get(name)) for name, lesson in kept.learned.items()]
+    are_lessons_same = all(one == other for one, other in pairs if other is not None and one.size == other.size)
+    return are_lessons_same and replace(kept, learned={}) == replace(computed, learned={})
 
 
 def _seen(event: Event) -> int | None:

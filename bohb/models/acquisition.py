@@ -14,9 +14,9 @@ from bohb.surrogates.protocol import Posterior
 
 NUM_NEAR_BEST, NUM_WIDE, NUM_RANDOM = 80, 48, 64
 """The number of candidates drawn near the best configurations, in a wider region around them, and anywhere."""
-STEPS = (0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.001)
-"""The step size of each round of local search, in units of a parameter's range."""
-NUM_MOVED, NUM_MOVES = 4, 10
+STEPS = ((0.05, 0.2), (0.02, 0.1), (0.01, 0.05), (0.003, 0.02), (0.001, 0.01))
+"""The smallest and the largest step of each round of local search, in units of a parameter's range."""
+NUM_MOVED, NUM_MOVES = 4, 16
 """How many candidates each round moves, and how many times it moves each."""
 
 
@@ -48,8 +48,8 @@ class AcquisitionSearch:
         """Return at most `count` different candidates, best first, as `(n, d)` vectors, and their `(n,)` scores."""
         candidates = self._valid(np.concatenate(list(self._drawn())))
         candidates, scores = _best(candidates, self.score(candidates), count)
-        for step in STEPS:
-            moved = self._valid(self._moved(np.repeat(candidates[:NUM_MOVED], NUM_MOVES, axis=0), step))
+        for steps in STEPS:
+            moved = self._valid(self._moved(np.repeat(candidates[:NUM_MOVED], NUM_MOVES, axis=0), steps))
             together = np.concatenate([candidates, moved]), np.concatenate([scores, self.score(moved)])
             candidates, scores = _best(*together, count)
         return candidates, scores
@@ -75,13 +75,17 @@ class AcquisitionSearch:
         yield near.sample(self._rng, NUM_WIDE, widening=3.0)
         yield self._space.scatter(self._rng, NUM_RANDOM)
 
-    def _moved(self, vectors: Floats, step: float) -> Floats:
-        """Return copies of the vectors: some numbers are moved by about one step, and few choices are replaced."""
+    def _moved(self, vectors: Floats, steps: tuple[float, float]) -> Floats:
+        """Return copies of the vectors: some numbers are moved by about one step, and few choices are replaced.
+
+        The logarithm of a copy's step is uniform between those of the smallest and of the largest step.
+        """
         choices, (num, dims) = self._space.choices, vectors.shape
         anything = self._space.scatter(self._rng, num)
         values = np.where(np.isnan(vectors), anything, vectors)
         some = self._rng.random((num, dims)) < max(2 / dims, 0.3)
         some[np.arange(num), self._rng.integers(dims, size=num)] = True
+        step = np.exp(self._rng.uniform(math.log(steps[0]), math.log(steps[1]), (num, 1)))
         shifted = np.clip(values + step * self._rng.standard_normal((num, dims)), 0.0, 1.0)
         changed = self._rng.random((num, dims)) < 1.5 / dims
         return np.where(choices > 0, np.where(changed, anything, values), np.where(some, shifted, values))

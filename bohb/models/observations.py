@@ -118,20 +118,9 @@ class Observations:
         """The number of results at all budgets."""
         return len(self._record.results)
 
-    def num_from(self, lowest: int) -> int:
-        """Return the number of results at this level and above."""
-        return sum(len(level) for level in self.levels[lowest:])
-
-    def num_until_full(self, num: int, lowest: int) -> int:
-        """Return the number of results at level `lowest` and above, up to the `num`-th one at the full budget."""
-        later, num_later = len(self.levels[-1]) - num, 0
-        for level, _ in reversed(self._record.order):
-            if level == len(self.levels) - 1:
-                if later == 0:
-                    break
-                later -= 1
-            num_later += level >= lowest
-        return self.num_from(lowest) - num_later
+    def levels_from(self, lowest: int) -> list[int]:
+        """Return the levels of the results at level `lowest` and above, in the order of telling."""
+        return [level for level, _ in self._record.order if level >= lowest]
 
     def first(self, num: int, lowest: int) -> list[list[Entry]]:
         """Return the first `num` results at level `lowest` and above: for each level the sorted (loss, id)."""

@@ -57,11 +57,11 @@ class GaussianProcessSurrogate:
             StateError: If `learned` is something else than `learn` returns, because a record was damaged.
         """
         values, unit = _standardised(examples.values)
-        theta = self._hyperparameters(learned, examples.categorical)
+        theta = self._checked(learned, examples.categorical)
         process = GaussianProcess(examples.points, values, examples.categorical, examples.unreliability, theta)
         return GaussianProcessPosterior(process, unit)
 
-    def _hyperparameters(self, learned: Sequence[float] | None, categorical: Mask) -> Floats:
+    def _checked(self, learned: Sequence[float] | None, categorical: Mask) -> Floats:
         means, covariance = self.prior.moments(_numeric_parameters(categorical))
         if learned is None:
             return means

@@ -96,9 +96,9 @@ def learn(
     """
     prior = prior or Prior()
     moments = prior.moments(~categorical if correlated is None else correlated)
-    return NegativeLogPosterior(points, values, categorical, unreliability, *moments).minimise(
-        prior.initial_noise, num_steps
-    )
+    start = moments[0].copy()
+    start[-2] = math.log(prior.initial_noise)
+    return NegativeLogPosterior(points, values, categorical, unreliability, *moments).minimise(start, num_steps)
 
 
 class NegativeLogPosterior:
@@ -129,10 +129,8 @@ class NegativeLogPosterior:
         # Where the pairs are in a matrix of which LAPACK reads the lower triangle, by column.
         self.places = self.second * self.num + self.first
 
-    def minimise(self, initial_noise: float, num_steps: int) -> Floats:
-        """Return the best theta found by L-BFGS-B from the prior means and the given noise variance."""
-        start = self.means.copy()
-        start[-2] = math.log(initial_noise)
+    def minimise(self, start: Floats, num_steps: int) -> Floats:
+        """Return the best theta found by L-BFGS-B from `start`."""
         bounds = np.column_stack([self.means - BOUND * self.deviations, self.means + BOUND * self.deviations])
         options = {"maxiter": num_steps, "maxfun": 2 * num_steps}
         minimize = scipy_part("optimize").minimize

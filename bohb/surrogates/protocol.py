@@ -68,10 +68,7 @@ class Surrogate(Protocol):
         ...
 
     def learn(self, examples: Examples) -> Any:
-        """Return what is learned rarely, such as length scales: JSON-able, or None if there is nothing.
-
-        The model keeps it for the next few results.
-        """
+        """Return what is learned rarely, such as length scales: JSON-able, or None if there is nothing."""
         ...
 
     def fit(self, examples: Examples, learned: Any) -> Posterior:
@@ -79,6 +76,7 @@ class Surrogate(Protocol):
 
         Args:
             examples: The data.
-            learned: What `learn` returned, for these examples or for an earlier part of them.
+            learned: What `learn` returned, for these examples or for an earlier part of them. It is None where
+                there were only failures to learn from.
         """
         ...

@@ -36,6 +36,10 @@ def observations_of(space, num, *, num_levels=1, seed=0, bias=0.0, pending=()):
     return observed(vectors, tells, num_levels=num_levels, pending=pending)
 
 
+def told(observations):
+    return [level.told for level in observations.levels]
+
+
 def first(model, observations, space, seed=0):
     return model.propose(observations, space, np.random.default_rng(seed)).vectors[0]
 
@@ -77,11 +81,11 @@ def test_the_smooth_process_expects_almost_no_noise():
         return -(hartmann.ALPHA * np.exp(-distances)).sum(axis=1)
 
     least = hartmann6(np.array([hartmann.ARGMIN[6]]))[0]
-    sharp = np.array([best_of_a_search(floats(6), hartmann6, seed, 30) for seed in range(6)])
+    sharp = np.array([best_of_a_search(floats(6), hartmann6, seed, 30) for seed in range(16)])
     noisier = replace(SMOOTH, prior=Prior(noise=(math.log(1e-2), 2.0)))
     model = replace(MODEL, surrogates=(ROUGH, noisier))
-    noisy = np.array([best_of_a_search(floats(6), hartmann6, seed, 30, model=model) for seed in range(6)])
-    assert np.median(sharp - least) < 0.5 * np.median(noisy - least)
+    noisy = np.array([best_of_a_search(floats(6), hartmann6, seed, 30, model=model) for seed in range(16)])
+    assert (sharp - least < 0.01).sum() >= 4 + 2 * (noisy - least < 0.01).sum()
 
 
 def test_small_budgets_help_if_they_agree():
@@ -157,7 +161,7 @@ def test_the_density_ratio_takes_over_above_max_results():
 def test_max_points_holds_on_a_long_ladder():
     vectors, _ = floats(2).sample(np.random.default_rng(0), 100)
     tells = [(level, i, i + 1 / (level + 1)) for level in range(20) for i in range(100)]
-    points = MODEL._points(observed(vectors, tells, num_levels=20), 0)
+    points = MODEL._fit_settings.points(told(observed(vectors, tells, num_levels=20)), 0)
     assert len(points) == MODEL.max_points
     assert {level for level, _, _ in points} >= set(range(14, 20))
 
@@ -166,7 +170,7 @@ def test_a_failure_counts_as_the_worst_success():
     """Also at a budget with a single, very good success."""
     positions = np.linspace(0, 1, 12)[:, None]
     tells = [(0, i, 1.0 + i) for i in range(12)] + [(1, 0, 0.5)] + [(1, i, float("inf")) for i in range(1, 6)]
-    points = MODEL._points(observed(positions, tells, num_levels=2), 0)
+    points = MODEL._fit_settings.points(told(observed(positions, tells, num_levels=2)), 0)
     assert {loss for level, config_id, loss in points if level == 1 and config_id > 0} == {12.0}
 
 
@@ -203,7 +207,7 @@ def test_the_model_for_many_results_need_not_be_hashable():
 @pytest.mark.parametrize("num", [10, 160, 1000])
 def test_the_points_are_bounded_and_hold_each_budgets_best(num):
     observations = observations_of(floats(2), num, num_levels=3)
-    points = MODEL._points([level.told for level in observations.levels], 0)
+    points = MODEL._fit_settings.points(told(observations), 0)
     assert len(points) <= MODEL.max_points
     assert len({(level, config_id) for level, config_id, _ in points}) == len(points)
     for number, level in enumerate(observations.levels):
@@ -264,13 +268,15 @@ def test_a_custom_surrogate_is_fitted_once_between_two_tells():
 
 
 def test_candidates_need_no_repair_in_a_conditional_space():
-    """They are allowed, lie on the grid, and have no values for inactive parameters."""
+    """They are allowed, lie on the grid, and have no values for inactive parameters; floats are rounded later."""
     space = Space(SPACES["mixed"]())
     for seed in range(3):
         observations = sampled(space, np.random.default_rng(seed).random(40).tolist(), seed=seed)
         vectors = MODEL.propose(observations, space, np.random.default_rng(seed)).vectors
-        assert np.array_equal(space.deactivate(space.snap(vectors)), vectors, equal_nan=True)
-        assert space.is_allowed(vectors).all()
+        snapped = space.deactivate(space.snap(vectors))
+        assert np.array_equal(space.deactivate(space.snap(vectors, floats=False)), vectors, equal_nan=True)
+        np.testing.assert_allclose(snapped, vectors, atol=1e-9)
+        assert space.is_allowed(snapped).all()
 
 
 def chosen(model, observations, space, waiting, *, paid=0.5, start=0, seed=0):
@@ -355,8 +361,10 @@ def test_misleading_small_budgets_are_ignored_in_time():
         vectors, _ = space.sample(rng, 120)
         tells = [(0, i, float(2 * rng.random())) for i in range(120)]
         tells += [(1, i, float(loss)) for i, loss in enumerate(bowl(vectors[:30]))]
-        observations = observed(vectors, tells, num_levels=2)
-        one, other = (first(replace(MODEL, doubt=doubt), observations, space, seed) for doubt in (2.0, np.inf))
+        one, other = (
+            first(replace(MODEL, doubt=doubt), observed(vectors, tells, num_levels=2), space, seed)
+            for doubt in (2.0, np.inf)
+        )
         gains.append(bowl(other[None])[0] / bowl(one[None])[0])
     assert stats.gmean(gains) > 3
 
@@ -364,8 +372,10 @@ def test_misleading_small_budgets_are_ignored_in_time():
 def test_helpful_small_budgets_are_not_ignored():
     space = floats(3)
     for seed in range(5):
-        observations = observations_of(space, 90, num_levels=2, seed=seed)
-        one, other = (first(replace(MODEL, doubt=doubt), observations, space, seed) for doubt in (2.0, np.inf))
+        one, other = (
+            first(replace(MODEL, doubt=doubt), observations_of(space, 90, num_levels=2, seed=seed), space, seed)
+            for doubt in (2.0, np.inf)
+        )
         assert np.array_equal(one, other)
 
 

@@ -48,13 +48,12 @@ def many(space, losses, *, seed=0, num_levels=3):
 @every_model
 @given(tell_lists(max_configs=40, min_size=20), st.randoms(use_true_random=False))
 def test_proposals_do_not_depend_on_the_order_of_the_tells(model, tells, random):
+    """Hyperparameters are learned from the first results, so the last ones stay the last ones."""
     vectors, _ = FLOATS.sample(np.random.default_rng(0), 40)
-    same(
-        *(
-            proposal(model, observed(vectors, order, num_levels=3), FLOATS)
-            for order in (tells, random.sample(tells, len(tells)))
-        )
-    )
+    num_last = max(2, len(tells) // 10) if isinstance(model, ExpectedImprovementModel) else 0
+    early, late = tells[: len(tells) - num_last], tells[len(tells) - num_last :]
+    other = [*random.sample(early, len(early)), *late]
+    same(*(proposal(model, observed(vectors, order, num_levels=3), FLOATS) for order in (tells, other)))
 
 
 @by_ranks

@@ -1,0 +1,216 @@
+"""Fit surrogates to the results: which results they see, and what they learn rarely.
+
+To learn hyperparameters takes as long as everything else in an ask. So they are learned from the first results of the
+search, whose number grows by steps, and are recorded with the trial that is asked. They are a function of the record
+alone: a process that reads it knows the same, whoever asked, and need not learn it again.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+
+from bohb.arrays import Floats, Indices
+from bohb.errors import StateError
+from bohb.models.observations import Entry, Observations
+from bohb.space import Space
+from bohb.surrogates.protocol import Examples, Posterior, Surrogate
+
+Point = tuple[int, int, float]
+"""The level, the configuration id and the loss of a result."""
+
+SHARE_OF_REST = 0.6
+"""From the largest budget down, each budget gets at most this share of the remaining points; the last gets the rest."""
+
+PERIOD, EARLY_PERIOD = 4, 2
+"""A surrogate learns at every fourth result at most; early in the search, at every second one."""
+NUM_EARLY = 40
+"""The number of results up to which it is early."""
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """What surrogates are fitted to; see `ExpectedImprovementModel` for the meaning of each."""
+
+    max_points: int
+    max_learned: int
+    min_full: int
+    doubt: float
+
+    def points(self, told: Sequence[Sequence[Entry]], lowest: int) -> list[Point]:
+        """Return the results that the processes are fitted to, of those that were `told` at each level.
+
+        Larger budgets come first. If a level has more results than its share, half of the chosen ones are the best and
+        half are spread evenly over the rest. A failure counts as the worst success. If the successes tie at each
+        budget, ranks replace losses, with failures last.
+        """
+        chosen: list[Point] = []
+        for number in reversed(range(lowest, len(told))):
+            count = _share(self.max_points - len(chosen), is_last=number == lowest)
+            chosen += [(number, config_id, loss) for loss, config_id in spread(told[number], count)]
+        finite = {(number, loss) for number, _, loss in chosen if math.isfinite(loss)}
+        if not finite:
+            return []
+        if len(finite) == len({number for number, _ in finite}):
+            order = sorted({loss for _, loss in finite})
+            return [(number, config_id, float(bisect_left(order, loss))) for number, config_id, loss in chosen]
+        worst = max(loss for _, loss in finite)
+        return [(number, config_id, min(loss, worst)) for number, config_id, loss in chosen]
+
+    def examples(self, points: list[Point], observations: Observations, space: Space) -> Examples:
+        """Return the points as examples whose values are the losses."""
+        levels = np.array([level for level, _, _ in points])
+        vectors = observations.vectors([config_id for _, config_id, _ in points])
+        top = len(observations.levels) - 1
+        below = (top - levels) / max(top, 1)
+        losses = np.array([loss for _, _, loss in points])
+        categorical = np.append(space.choices > 0, False)
+        return Examples(np.column_stack([vectors, 1 - below]), losses, categorical, below, self._chosen(levels))
+
+    def of_full_budget(self, examples: Examples) -> Examples:
+        """Return the examples at the full budget."""
+        full = examples.unreliability == 0
+        return Examples(
+            examples.points[full],
+            examples.values[full],
+            examples.categorical,
+            examples.unreliability[full],
+            self._chosen(np.zeros(int(full.sum()), dtype=np.intp)),
+        )
+
+    def _chosen(self, levels: Indices) -> Indices:
+        """Return the rows to learn hyperparameters from: larger budgets first, spread evenly over each level."""
+        rows: list[int] = []
+        for level in reversed(range(levels.min(), levels.max() + 1)):
+            here = np.flatnonzero(levels == level)
+            count = min(len(here), _share(self.max_learned - len(rows), is_last=level == levels.min()))
+            rows += here[np.linspace(0, len(here) - 1, count).astype(np.intp)].tolist()
+        return np.array(rows)
+
+
+@dataclass(frozen=True)
+class Fits:
+    """The fits of surrogates to the results at level `lowest` and above.
+
+    Attributes:
+        settings: What surrogates are fitted to.
+        observations: The results.
+        space: The search space.
+        lowest: The lowest level whose results are used.
+    """
+
+    settings: FitSettings
+    observations: Observations
+    space: Space
+    lowest: int
+
+    def posteriors(self, surrogates: Sequence[Surrogate], points: list[Point]) -> list[Posterior]:
+        """Return the surrogates fitted to the points, or to the full results where they are better predicted so."""
+        results = self.settings.examples(points, self.observations, self.space)
+        levels, top = self.observations.levels_from(self.lowest), len(self.observations.levels) - 1
+        posteriors = []
+        for number, surrogate in enumerate(surrogates):
+            size = learning_size(levels, top, number)
+            lesson = self.observations.learn(
+                f"{number} from {self.lowest}", size, partial(self._lesson, surrogate, size)
+            )
+            alone, learned = _checked(lesson)
+            examples = transformed(results, surrogate)
+            posteriors.append(surrogate.fit(self.settings.of_full_budget(examples) if alone else examples, learned))
+        return posteriors
+
+    def _lesson(self, surrogate: Surrogate, size: int) -> list[Any]:
+        """Return whether a surrogate should see the full results alone, and its hyperparameters, by the first results.
+
+        It should if the full results are clearly better predicted from one another than from all results.
+        """
+        examples = self._first(surrogate, size)
+        if examples is None:
+            return [False, None]
+        together = surrogate.learn(examples)
+        full = np.flatnonzero(examples.unreliability == 0)
+        if 2 * self.settings.min_full <= len(full) < len(examples.values) and np.ptp(examples.values[full]):
+            of_full = self.settings.of_full_budget(examples)
+            alone = surrogate.learn(of_full)
+            gains = surrogate.fit(of_full, alone).log_predictive(np.arange(len(full)))
+            gains = gains - surrogate.fit(examples, together).log_predictive(full)
+            if _is_clearly_positive(gains, self.settings.doubt):
+                return [True, alone]
+        return [False, together]
+
+    def _first(self, surrogate: Surrogate, size: int) -> Examples | None:
+        """Return the first results as examples; None if all of them are failures."""
+        points = self.settings.points(self.observations.first(size, self.lowest), self.lowest)
+        return transformed(self.settings.examples(points, self.observations, self.space), surrogate) if points else None
+
+
+def learning_size(levels: Sequence[int], top: int, number: int) -> int:
+    """Return from how many of the first results a surrogate learns.
+
+    It learns again when the results, or those at the full budget, have grown by two, and with many results by a
+    thirtieth. Two surrogates learn at different results, so hardly any ask has to wait for both.
+
+    Args:
+        levels: The level of each result, in the order of telling.
+        top: The level of the full budget.
+        number: The number of the surrogate.
+    """
+    num_full, steps = levels.count(top), _steps()
+    for due in range(len(levels), 0, -1):
+        is_full = levels[due - 1] == top
+        if due in steps or (is_full and num_full in steps):
+            period = EARLY_PERIOD if due <= NUM_EARLY else PERIOD
+            size = due + (number * period // 2 - due) % period
+            if size <= len(levels):
+                return size
+        num_full -= is_full
+    return 0
+
+
+@cache
+def _steps() -> frozenset[int]:
+    """Return the numbers of results at which hyperparameters are learned again."""
+    steps, number = set(), 1
+    while number < 10**12:
+        steps.add(number)
+        number += max(2, number // 30)
+    return frozenset(steps)
+
+
+def _checked(lesson: Any) -> tuple[bool, Any]:
+    """Return what `_lesson` returned, now or when it was recorded.
+
+    Raises:
+        StateError: If the record was damaged.
+    """
+    if isinstance(lesson, list) and len(lesson) == 2 and type(lesson[0]) is bool:
+        return lesson[0], lesson[1]
+    raise StateError(f"expected what the model learned, got {str(lesson)[:200]}; restore it from a copy")
+
+
+def transformed(results: Examples, surrogate: Surrogate) -> Examples:
+    """Return the examples with the surrogate's transform of the losses as values."""
+    return replace(results, values=surrogate.transform(results.values, results.unreliability == 0))
+
+
+def spread(entries: Sequence[tuple[float, int]], count: int) -> Sequence[tuple[float, int]]:
+    """Return at most `count` sorted entries: one half are the best, the other half spread evenly over the rest."""
+    if len(entries) <= count:
+        return entries
+    num_best = (count + 1) // 2
+    rest = np.linspace(num_best, len(entries) - 1, count - num_best).astype(int)
+    return [*entries[:num_best], *(entries[i] for i in rest)]
+
+
+def _share(num_left: int, *, is_last: bool) -> int:
+    """Return how many of the remaining points one budget may have."""
+    return num_left if is_last else math.ceil(SHARE_OF_REST * num_left)
+
+
+def _is_clearly_positive(differences: Floats, num_errors: float) -> bool:
+    """Whether the mean exceeds zero by more than `num_errors` standard errors."""
+    return float(differences.mean()) * math.sqrt(len(differences)) > num_errors * float(differences.std(ddof=1))
