@@ -5,7 +5,7 @@
     ├── ConfigError       a configuration that does not lie in the space    (also a ValueError)
     ├── BudgetError       a ladder or a budget that is not valid            (also a ValueError)
     ├── SettingError      a setting, such as a seed, that is not valid      (also a ValueError)
-    ├── OutcomeError      a loss, checkpoint or info that cannot be stored  (also a TypeError)
+    ├── OutcomeError      an outcome without a loss                         (also a TypeError)
     ├── UnknownTrial      a trial that this optimizer never asked           (also a LookupError)
     ├── TellConflict      a second, different outcome of the same trial     (also a ValueError)
     ├── StateError        a saved state that cannot be restored             (also a ValueError)
@@ -19,12 +19,18 @@
         ├── StudyBusy         another process held the study for too long       (also a TimeoutError)
         └── StudyUnavailable  the store is missing, full or out of reach        (also an OSError)
 
+    BohbWarning           what was given is not used as it was given        (a UserWarning)
+
 After an error, the object that raised it is in the same state as before the call.
 """
 
 
 class BohbError(Exception):
     """Base class of every error that `bohb` raises on purpose."""
+
+
+class BohbWarning(UserWarning):
+    """The call worked, but something that was given is not used, or may not mean what it seems to."""
 
 
 class SpaceError(BohbError, ValueError):
@@ -44,7 +50,7 @@ class SettingError(BohbError, ValueError):
 
 
 class OutcomeError(BohbError, TypeError):
-    """An outcome is neither a number nor a failure, or its checkpoint or info cannot be stored."""
+    """An outcome is neither a number nor a failure, and has no number as its loss."""
 
 
 class UnknownTrial(BohbError, LookupError):

@@ -18,7 +18,7 @@ ROOT = Path(bohb.__file__).parent
 
 LAYERS = [
     # Each unit is a package, or a file at the top. A unit imports from lower layers only.
-    ["bohb.errors", "bohb.arrays", "bohb._text"],
+    ["bohb.errors", "bohb.arrays", "bohb._text", "bohb._plain"],
     ["bohb._checks"],
     ["bohb.trials", "bohb.facts", "bohb.budgets", "bohb.space"],
     ["bohb.surrogates", "bohb.record"],
@@ -46,6 +46,7 @@ HARMLESS = {
     ("bohb.budgets", "sys"): {"float_info"},
     ("bohb.surrogates.threads", "threading"): {"Lock"},  # the limit on BLAS threads is one for the whole process
     ("bohb.optimizer.outcomes", "os"): {"PathLike", "fsdecode"},
+    ("bohb.optimizer.outcomes", "warnings"): {"warn"},
     ("bohb.optimizer.optimizer", "secrets"): {"randbits"},  # a seed is drawn where none is given
 }
 HOMES = {

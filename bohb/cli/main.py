@@ -4,13 +4,15 @@ import importlib
 import os
 import sys
 import traceback
+import warnings
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from bohb.cli import exits
 from bohb.cli.output import print_remark
 from bohb.cli.parser import parse
-from bohb.errors import BohbError
+from bohb.errors import BohbError, BohbWarning
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +25,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code; see `bohb.cli.exits`.
     """
     options = parse(sys.argv[1:] if arguments is None else arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", BohbWarning)
+        warnings.showwarning = _show_warning
+        return _run(options)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+    """Print our own warnings as remarks, and others as Python does."""
+    own = issubclass(category, BohbWarning)
+    print_remark(str(message) if own else warnings.formatwarning(message, category, filename, lineno))
+
+
+def _run(options: Namespace) -> int:
+    """Run the command; return the exit code."""
     try:
         code = _command(options.command)(options)
         sys.stdout.flush()

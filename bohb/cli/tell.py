@@ -6,7 +6,6 @@ from typing import Any
 
 from bohb.cli import exits
 from bohb.cli.output import print_json, print_text
-from bohb.errors import OutcomeError
 from bohb.exchange.records import finite
 from bohb.optimizer.events import Told
 from bohb.study import quick_tell
@@ -27,19 +26,12 @@ def tell(options: Namespace) -> int:
     return exits.OK
 
 
-def read_info(text: str | None) -> dict[str, Any]:
-    """Return the info given as a JSON object.
-
-    Raises:
-        OutcomeError: If it is not a JSON object.
-    """
+def read_info(text: str | None) -> Any:
+    """Return the info given as JSON, or the text itself if it is not JSON. What is not an object is dropped later."""
     try:
-        info = json.loads("{}" if text is None else text)
-    except ValueError as error:
-        raise OutcomeError(f"expected a JSON object as info, got {text!r}: {error}") from error
-    if not isinstance(info, dict):
-        raise OutcomeError(f"expected a JSON object as info, got {text!r}")
-    return info
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _facts(told: Told) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from bohb.optimizer.events import Asked, Enqueued, Event, Forgotten, Joined, Obs
 from bohb.optimizer.explanation import Explanation, explain
 from bohb.optimizer.health import Health, health
 from bohb.optimizer.history import History
-from bohb.optimizer.outcomes import read_outcome, read_told, read_trial_id, same_or_conflict, unknown_trial
+from bohb.optimizer.outcomes import read_answer, read_outcome, read_told, read_trial_id, same_or_conflict, unknown_trial
 from bohb.optimizer.presets import check_model, choose_schedule, from_preset, own_parts
 from bohb.schedules import MoveOffer, Schedule
 from bohb.space import Space
@@ -169,10 +169,12 @@ class Optimizer:
 
         Args:
             trial: The trial, or its id.
-            outcome: The loss to minimise, as anything that `float` accepts. A `Failure`, an exception, nan and
-                infinities are failures.
+            outcome: The loss to minimise: a number of Python, numpy or torch. Or a mapping with `"loss"` and, if
+                wanted, `"checkpoint"`, `"info"` and more names, which go to the info. A `Failure`, an exception, nan
+                and infinities are failures.
             checkpoint: Where training may resume if the configuration is promoted, a string or a path.
-            info: Anything else to keep, JSON-able.
+            info: Anything else to keep, as JSON values by name. Numbers and arrays of numpy and torch are converted,
+                and nan and infinities become None. What JSON cannot keep is dropped with a warning; the loss counts.
 
         Returns:
             The result. If the trial was forgotten and its configuration already has another result at this budget, the
@@ -181,7 +183,7 @@ class Optimizer:
         Raises:
             UnknownTrial: If this optimizer never asked the trial.
             TellConflict: If the trial was told before with another outcome.
-            OutcomeError: If the outcome, checkpoint or info is not valid.
+            OutcomeError: If there is no loss in the outcome.
         """
         known = self._find(trial)
         event = read_told(known.id, outcome, checkpoint, info)
@@ -240,7 +242,7 @@ class Optimizer:
             TellConflict: If the configuration has another result at this budget.
         """
         level, plain = self._ladder.level(budget), self._plain(config)
-        value, status, info = read_outcome(loss, None)
+        value, status, info = read_outcome(read_answer(loss))
         config_id = self._history.configs.find(self._space.encode(plain))
         before = None if config_id is None else self._history.result(config_id, level)
         if before is not None:

@@ -3,14 +3,22 @@
 import json
 import math
 import os
-from collections.abc import Mapping
-from typing import Any, TypeVar
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
-from bohb.errors import OutcomeError, TellConflict, UnknownTrial
+from bohb._plain import Keeper, scalar
+from bohb.errors import BohbWarning, OutcomeError, TellConflict, UnknownTrial
 from bohb.optimizer.events import Told
 from bohb.trials import Failure, Result, Status, Trial
 
 Kept = TypeVar("Kept", Result, Told)
+
+EXPECTED = "expected a loss that float() accepts, a mapping with 'loss', a Failure or an exception"
+OWN_NAMES = ("loss", "checkpoint", "info")
+"""The names in a mapping that have a meaning of their own; every other one goes to the info."""
+MAX_INFO = 2**23
+"""The most characters of JSON that the info of one trial may have."""
 
 
 def read_trial_id(trial: Any) -> int:
@@ -30,35 +38,74 @@ def unknown_trial(trial_id: int, num_asked: int) -> UnknownTrial:
     return UnknownTrial(f"expected one of the {num_asked} trials asked so far, got {trial_id}; ask first")
 
 
-def read_told(trial_id: int, outcome: Any, checkpoint: Any, info: Mapping[str, Any] | None) -> Told:
-    """Return a tell as an event.
+class Answer(NamedTuple):
+    """What a user told, in plain Python values.
+
+    Attributes:
+        outcome: The loss, finite or not; or why there is none.
+        checkpoint: The checkpoint, or None.
+        info: What JSON can keep of everything else.
+        dropped: What was told and cannot be kept, one text each.
+    """
+
+    outcome: float | Failure
+    checkpoint: str | None
+    info: dict[str, Any]
+    dropped: tuple[str, ...]
+
+
+def read_told(trial_id: int, outcome: Any, checkpoint: Any, info: Any) -> Told:
+    """Return a tell as an event; warn of what cannot be kept.
 
     Raises:
-        OutcomeError: If the outcome, checkpoint or info is not valid.
+        OutcomeError: If there is no loss in the outcome.
     """
-    loss, status, facts = read_outcome(outcome, info)
-    return Told(trial_id, loss, status, read_checkpoint(checkpoint), facts)
+    answer = read_answer(outcome, checkpoint, info)
+    loss, status, facts = read_outcome(answer)
+    return Told(trial_id, loss, status, answer.checkpoint, facts)
 
 
-def read_outcome(outcome: Any, info: Mapping[str, Any] | None) -> tuple[float, Status, dict[str, Any]]:
-    """Return the (loss, status, info) of an outcome. The loss of a failure is infinite.
+def read_answer(outcome: Any, checkpoint: Any = None, info: Any = None) -> Answer:
+    """Return what a user told as plain values. Only the loss can be refused: it is what a training was spent on.
 
     Args:
-        outcome: A number, a `Failure`, or an exception.
-        info: JSON-able facts to keep with the outcome.
+        outcome: A number, a `Failure`, an exception, or a mapping with `"loss"` and, if wanted, `"checkpoint"`,
+            `"info"` and anything else, which goes to the info.
+        checkpoint: The checkpoint; it replaces the one in the outcome.
+        info: Facts to keep, in addition to those in the outcome.
 
     Raises:
-        OutcomeError: If the outcome is not a number, a `Failure` or an exception, or if the info is not JSON-able.
+        OutcomeError: If there is no loss in the outcome.
     """
-    facts = read_info(info)
     if isinstance(outcome, BaseException):
         outcome = Failure.of(outcome)
-    if isinstance(outcome, Failure):
-        return math.inf, Status.ERROR, {"error": str(outcome.text)} | facts
-    loss = read_loss(outcome)
-    if math.isnan(loss):
-        return math.inf, Status.NAN, facts
-    return (loss, Status.OK, facts) if math.isfinite(loss) else (math.inf, Status.INFINITE, facts)
+    dropped: list[str] = []
+    if not isinstance(outcome, Mapping):
+        loss, facts = outcome if isinstance(outcome, Failure) else read_loss(outcome), _read_info(info, dropped)
+    elif "loss" in outcome:
+        loss, checkpoint = read_loss(outcome["loss"]), outcome.get("checkpoint") if checkpoint is None else checkpoint
+        more = {name: value for name, value in outcome.items() if name not in OWN_NAMES}
+        facts = _read_info(more, dropped) | _read_info(outcome.get("info"), dropped) | _read_info(info, dropped)
+    else:
+        raise OutcomeError(f"{EXPECTED}, got the names {list(outcome)}; add the loss under 'loss'")
+    path = _read_checkpoint(checkpoint, dropped)
+    return Answer(loss, path, _fitting(facts, dropped), tuple(dropped))
+
+
+def warn_of(dropped: Iterable[str]) -> None:
+    """Warn of each thing that cannot be kept."""
+    for what in dropped:
+        warnings.warn(f"the loss counts, but JSON cannot keep {what}; it is dropped", BohbWarning, stacklevel=2)
+
+
+def read_outcome(answer: Answer) -> tuple[float, Status, dict[str, Any]]:
+    """Return the (loss, status, info) of an answer; warn of what cannot be kept. The loss of a failure is infinite."""
+    warn_of(answer.dropped)
+    if isinstance(answer.outcome, Failure):
+        return math.inf, Status.ERROR, {"error": str(answer.outcome.text)} | answer.info
+    if math.isfinite(answer.outcome):
+        return answer.outcome, Status.OK, answer.info
+    return math.inf, Status.NAN if math.isnan(answer.outcome) else Status.INFINITE, answer.info
 
 
 def read_loss(outcome: Any) -> float:
@@ -67,47 +114,59 @@ def read_loss(outcome: Any) -> float:
     Raises:
         OutcomeError: If it is not a number.
     """
-    expected = "expected a loss that float() accepts, a Failure or an exception"
     if outcome is None:
-        raise OutcomeError(f"{expected}, got None; return the loss from the objective")
-    if isinstance(outcome, str | bytes | bytearray):
-        raise OutcomeError(f"{expected}, got the text {outcome!r}; convert it first")
-    if getattr(outcome, "shape", ()) != ():
-        raise OutcomeError(f"{expected}, got an array of shape {tuple(outcome.shape)}; reduce it to one number")
+        raise OutcomeError(f"{EXPECTED}, got None; return the loss from the objective")
     try:
-        return float(outcome)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise OutcomeError(f"{expected}, got {type(outcome).__name__} {outcome!r:.100}: {error}") from error
+        loss = scalar(outcome)
+        if isinstance(loss, str | bytes | bytearray):
+            raise OutcomeError(f"{EXPECTED}, got the text {loss!r:.100}; convert it first")
+        if getattr(loss, "shape", ()) != ():
+            raise OutcomeError(f"{EXPECTED}, got an array of shape {tuple(loss.shape)}; reduce it to one number")
+        return float(loss)
+    except OutcomeError:
+        raise
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # RuntimeError: torch's
+        raise OutcomeError(f"{EXPECTED}, got {type(outcome).__name__} {outcome!r:.100}: {error}") from error
 
 
-def read_info(info: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a private copy of the info.
-
-    Raises:
-        OutcomeError: If it is not a mapping of JSON-able values.
-    """
+def _read_info(info: Any, dropped: list[str]) -> dict[str, Any]:
+    """Return a private copy of what JSON can keep of the info; append the rest to `dropped`."""
     if info is None:
         return {}
     if not isinstance(info, Mapping):
-        raise OutcomeError(f"expected info to be a mapping of names to JSON-able values, got {type(info).__name__}")
+        dropped.append(f"info of type {type(info).__name__}, which is not a mapping of names to values")
+        return {}
+    keeper = Keeper()
+    kept = keeper.mapping(info, "info")
+    dropped += keeper.dropped
+    return kept
+
+
+def _fitting(info: dict[str, Any], dropped: list[str]) -> dict[str, Any]:
+    """Return the members of the info that fit into an event of a study; append the names of the others to `dropped`."""
+    kept, room = {}, MAX_INFO
+    for name, value in info.items():
+        room -= (size := len(json.dumps({name: value})))
+        if room >= 0:
+            kept[name] = value
+        else:
+            room += size
+            dropped.append(f"info[{name!r:.60}] of {size} characters, more than there is room for")
+    return kept
+
+
+def _read_checkpoint(checkpoint: Any, dropped: list[str]) -> str | None:
+    """Return a checkpoint as a string, or None if it is neither a string nor a path; append that to `dropped`."""
+    if checkpoint is None:
+        return None
     try:
-        copy: dict[str, Any] = json.loads(json.dumps(dict(info), allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise OutcomeError(f"expected info that JSON can carry, got {dict(info)!r:.200}: {error}") from error
-    return copy
-
-
-def read_checkpoint(checkpoint: Any) -> str | None:
-    """Return a checkpoint as a string.
-
-    Raises:
-        OutcomeError: If it is neither a string nor a path.
-    """
-    if checkpoint is None or isinstance(checkpoint, str):
-        return checkpoint
-    if isinstance(checkpoint, os.PathLike):
-        return os.fsdecode(checkpoint)
-    raise OutcomeError(f"expected the checkpoint as a string or a path, got {type(checkpoint).__name__} {checkpoint!r}")
+        if isinstance(checkpoint, str | os.PathLike):
+            return str(os.fsdecode(checkpoint))
+    except Exception as error:  # whatever the path's own conversion raises
+        dropped.append(f"a checkpoint of type {type(checkpoint).__name__}, whose path is not readable: {error!r}")
+        return None
+    dropped.append(f"a checkpoint of type {type(checkpoint).__name__}, which is neither a string nor a path")
+    return None
 
 
 def same_or_conflict(before: Kept, again: Told) -> Kept:

@@ -13,17 +13,17 @@ import math
 import pickle
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bohb.errors import OutcomeError, WorkerLost
-from bohb.optimizer.outcomes import read_checkpoint, read_info, read_loss
+from bohb.errors import WorkerLost
+from bohb.optimizer.outcomes import read_answer
 from bohb.runner.workers import pickling, worker_main
-from bohb.trials import Trial
+from bohb.trials import Failure, Trial
 
 Objective = Callable[[Trial], Any]
-"""Takes a trial; returns its loss, or a mapping with `"loss"` and, if wanted, `"checkpoint"` and `"info"`."""
+"""Takes a trial; returns its loss, or whatever else `tell` accepts as an outcome."""
 
 MAX_TRACEBACK = 20_000
 """The number of characters of a traceback that are kept, from its end, which says what happened."""
@@ -54,6 +54,8 @@ class Outcome:
         error: One line about the exception, or None.
         traceback: The traceback as text, or None.
         is_loaded: False if the worker could not even load the objective.
+        is_answer: False if the objective returned something without a loss, which is the error.
+        dropped: What the objective returned beside the loss and cannot be kept, one text each.
     """
 
     loss: float = math.inf
@@ -62,6 +64,8 @@ class Outcome:
     error: str | None = None
     traceback: str | None = None
     is_loaded: bool = True
+    is_answer: bool = True
+    dropped: tuple[str, ...] = ()
 
 
 class Evaluation:
@@ -160,35 +164,33 @@ def _with_folder(trial: Trial, directory: Path | None) -> Trial:
 
 def _call(objective: Objective, trial: Trial) -> Outcome:
     try:
-        return read_returned(objective(trial))
+        returned = objective(trial)
     except WorkerLost:
         raise
     except (Exception, SystemExit) as error:  # a failure of the objective is data from here on
         return _failed(error)
+    try:
+        return read_returned(returned)
+    except Exception as error:
+        return replace(_failed(error), is_answer=False)
 
 
 def read_returned(value: Any) -> Outcome:
     """Return what an objective returned as an outcome.
 
     Args:
-        value: A loss, a mapping with `"loss"` and, if wanted, `"checkpoint"` and `"info"`, or an `Outcome`, which is
-            returned as it is.
+        value: What `tell` accepts as an outcome, or an `Outcome`, which is returned as it is.
 
     Raises:
-        OutcomeError: If it is anything else.
+        OutcomeError: If there is no loss in it.
     """
     if isinstance(value, Outcome):
         return value
-    if not isinstance(value, Mapping):
-        return Outcome(loss=read_loss(value))
-    unknown = sorted(set(value) - {"loss", "checkpoint", "info"}, key=str)
-    if "loss" not in value or unknown:
-        raise OutcomeError(
-            f"expected a mapping with 'loss' and, if wanted, 'checkpoint' and 'info', got the keys {list(value)}; "
-            "put everything else under 'info'"
-        )
-    checkpoint, info = read_checkpoint(value.get("checkpoint")), read_info(value.get("info"))
-    return Outcome(loss=read_loss(value["loss"]), checkpoint=checkpoint, info=info)
+    answer = read_answer(value)
+    facts = {"checkpoint": answer.checkpoint, "info": answer.info, "dropped": answer.dropped}
+    if isinstance(answer.outcome, Failure):
+        return Outcome(error=answer.outcome.text, **facts)
+    return Outcome(loss=answer.outcome, **facts)
 
 
 def _failed(error: BaseException, *, is_loaded: bool = True) -> Outcome:

@@ -1,6 +1,7 @@
 """`run`: check the settings, choose an executor, and start the loop."""
 
 import contextlib
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -40,8 +41,9 @@ def run(
     running trials, which the next run asks again; `run` then returns as usual, and its report says why it ended.
 
     Args:
-        objective: Takes a trial and returns its loss, or a mapping with `"loss"` and, if wanted, `"checkpoint"` and
-            `"info"`. An exception makes the trial a failure, with the traceback in `info["traceback"]`.
+        objective: Takes a trial and returns its loss, or a mapping with `"loss"` and, if wanted, `"checkpoint"`,
+            `"info"` and more names, as `tell` accepts them. An exception makes the trial a failure, with the traceback
+            in `info["traceback"]`.
         optimizer_or_study: What to ask and tell.
         executor: Where to evaluate: any PEP 3148 executor. It is not shut down. By default one trial at a time is
             evaluated in this process. Several workers, a time limit for trials, or a shared study (whose leases must be
@@ -67,8 +69,8 @@ def run(
         What the run did.
 
     Raises:
-        SettingError: If there is no limit, a limit is not positive, or the objective cannot be sent to the workers.
-            Nothing has run then.
+        SettingError: If there is no limit, a limit is not positive, or the objective cannot take a trial or be sent to
+            the workers: nothing has run then. Also if the first trial to end returned no loss; it is given back.
         ExecutorBroken: If the executor can run nothing more. No result is lost: call `run` again with a new one.
     """
     _check_roles(objective, optimizer_or_study)
@@ -112,10 +114,27 @@ def _check_roles(objective: Any, search: Any) -> None:
     """Check that the objective and the search are not swapped."""
     missing = [name for name in ("ask", "tell", "forget", "ladder") if not hasattr(search, name)]
     if not callable(objective) or missing:
+        advice = "; make an optimizer of a space first: bohb.Optimizer(space, budgets)" if missing else ""
         raise SettingError(
             f"expected run(objective, optimizer_or_study): first a function of a trial, got {objective!r:.99}; "
-            f"then an object to ask and tell, got {search!r:.100}"
+            f"then an object to ask and tell, got {search!r:.100}{advice}"
         )
+    _check_signature(objective)
+
+
+def _check_signature(objective: Any) -> None:
+    """Check that the objective can be called with one trial."""
+    try:
+        signature = inspect.signature(objective)
+    except ValueError:  # some builtins have none
+        return
+    try:
+        signature.bind("trial")
+    except TypeError as error:
+        raise SettingError(
+            f"expected an objective that takes one trial, got {objective!r:.99} with the arguments {signature}: "
+            f"{error}; trial.config has the configuration, and trial.budget the budget"
+        ) from error
 
 
 def _check(*, workers: Any, trial_seconds: Any, retries: Any, keep: Any, directory: Any) -> None:

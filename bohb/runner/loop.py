@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bohb.errors import ExecutorBroken, SettingError, SpaceExhausted
+from bohb.optimizer.outcomes import warn_of
 from bohb.runner.evaluation import Evaluation, Outcome
 from bohb.runner.executors.protocol import Features, Submitter
 from bohb.runner.interface import AskTell, LeaseKeeper
@@ -158,6 +159,10 @@ class Loop:
         if not outcome.is_loaded:
             self.leases.give_back(entry.trial)
             raise SettingError(f"expected an objective that the workers can load, got:\n{outcome.traceback}")
+        if not outcome.is_answer and not self.totals.results:  # every other trial would return the same nonsense
+            self.leases.give_back(entry.trial)
+            raise SettingError(f"expected an objective that returns a loss, but its first trial: {outcome.error}")
+        warn_of(outcome.dropped)
         result = _tell(self.search, entry.trial, outcome)
         self.totals.results.append(result)
         self.totals.spent += entry.cost

@@ -218,7 +218,7 @@ def _follow(group: Group, evaluation: Evaluation) -> Report:
     number = 1
     while not isinstance(value := group.broadcast(None, f"bohb.{number}"), _Stop):
         outcome = evaluation(value)
-        has_failed = outcome.error is not None
+        has_failed = outcome.error is not None and outcome.is_answer  # rank 0 has the loss, and this one need not
         member.vote(outcome if has_failed else None, has_failed=has_failed)
         number += 1
     member.close()

@@ -45,7 +45,7 @@ def tell(
     Raises:
         UnknownTrial: If the study never asked the trial.
         TellConflict: If the trial was told before with another outcome.
-        OutcomeError: If the outcome, the checkpoint or the info cannot be kept.
+        OutcomeError: If there is no loss in the outcome.
         StudyError: If the study cannot be read or written; see its children.
     """
     name = canonical(target)

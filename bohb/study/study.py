@@ -185,7 +185,7 @@ class Study:
         Raises:
             UnknownTrial: If the study never asked the trial.
             TellConflict: If the trial was told before with another outcome.
-            OutcomeError: If the outcome, the checkpoint or the info cannot be kept.
+            OutcomeError: If there is no loss in the outcome.
         """
         return self._transactions.write(
             lambda replica, _: replica.optimizer.tell(trial, outcome, checkpoint=checkpoint, info=info)

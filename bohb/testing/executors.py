@@ -17,6 +17,7 @@ import random
 import signal
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -26,7 +27,7 @@ from typing import Any, NoReturn
 import pytest
 
 from bohb.budgets import geometric
-from bohb.errors import ExecutorBroken, SettingError
+from bohb.errors import BohbWarning, ExecutorBroken, SettingError
 from bohb.optimizer.events import Asked
 from bohb.optimizer.optimizer import Optimizer
 from bohb.runner.evaluation import Objective
@@ -41,11 +42,10 @@ HOUR = 3600
 NONSENSE: dict[str, Callable[[], Any]] = {
     "nothing": lambda: None,
     "text": lambda: "0.5",
-    "a mapping without a loss": lambda: {"lost": 1},
-    "info that JSON cannot carry": lambda: {"loss": 1, "info": {"x": object()}},
+    "a mapping without a loss": lambda: {"lost": object()},
     "a list": lambda: [0, 1],
 }
-"""Return values that are not an outcome, made in the worker since some of them cannot be pickled."""
+"""Return values without a loss, made in the worker since some of them cannot be pickled."""
 
 
 class ExecutorContract:
@@ -126,18 +126,43 @@ class ExecutorContract:
 
     @pytest.mark.parametrize("what", NONSENSE)
     def test_nonsense_is_a_failure(self, what: str) -> None:
-        """A return value that is not an outcome fails the trial, with an error that says so."""
+        """A return value without a loss fails the trial, with an error that says so."""
         if self.is_slow and what != "nothing":
             pytest.skip("every executor reads an outcome with the same code: one case is enough for a slow one")
         nonsense = NONSENSE[what]
 
-        def objective(_: Trial) -> Any:
-            return nonsense()
+        def objective(trial: Trial) -> Any:
+            return nonsense() if trial.id else 0.5
 
         optimizer = make_optimizer()
-        report, _ = self.run(objective, optimizer, workers=1, max_trials=2)
+        report, _ = self.run(objective, optimizer, workers=1, max_trials=3)
         assert report.num_failures == 2
-        assert optimizer.results[0].info["error"].startswith("OutcomeError: expected")
+        assert optimizer.results[1].info["error"].startswith("OutcomeError: expected")
+
+    def test_nonsense_from_the_first_trial_stops_the_run(self) -> None:
+        """The mistake is the program's: no failure is recorded, and the trial is given back."""
+        optimizer = make_optimizer()
+        with pytest.raises(SettingError, match="return the loss"):
+            self.run(_nothing, optimizer, workers=1, max_trials=3)
+        assert not optimizer.results
+        assert not optimizer.pending
+
+    def test_what_is_beside_a_loss_never_costs_it(self) -> None:
+        """What can be kept goes to the info. The rest is dropped with a warning that names it."""
+
+        def objective(_: Trial) -> Any:
+            extras = {"model": object(), "f1": float("nan")}
+            return {"loss": 0.5, "acc": 0.75, "checkpoint": 7, "info": extras}
+
+        optimizer = make_optimizer()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", BohbWarning)
+            report, _ = self.run(objective, optimizer, max_trials=2)
+        assert report.num_failures == 0
+        assert [result.info for result in optimizer.results] == 2 * [{"acc": 0.75, "f1": None}]
+        texts = " ".join(str(warning.message) for warning in caught)
+        assert "info['model']" in texts
+        assert "checkpoint" in texts
 
     def test_exit_is_a_failure(self) -> None:
         """`sys.exit` in the objective ends the trial, not the worker."""
@@ -334,6 +359,10 @@ class ExecutorContract:
         # A kill costs at most one trial (none, between two trials), so the siblings of a killed worker are untouched.
         assert self.reruns or report.num_lost > 0
         assert report.num_lost <= kills.total()
+
+
+def _nothing(_: Trial) -> None:
+    """Return no loss."""
 
 
 def make_optimizer() -> Optimizer:

@@ -13,9 +13,7 @@ def test_the_last_line_is_the_loss(out, loss):
     assert read_output(out, "").loss == loss
 
 
-@pytest.mark.parametrize(
-    "out", ["", "\n", "loss 3", "1,5", "{", "{}", '{"loss": "x"}', '{"loss": 1, "more": 2}', "[1]", '{"loss":' * 5000]
-)
+@pytest.mark.parametrize("out", ["", "\n", "loss 3", "1,5", "{", "{}", '{"loss": "x"}', "[1]", '{"loss":' * 5000])
 def test_other_output_is_a_failure(out):
     outcome = read_output(out, "the end of stderr")
     assert "last line of stdout" in outcome.error

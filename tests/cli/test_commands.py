@@ -229,7 +229,6 @@ def test_errors_have_their_codes(study, call, tmp_path):
     other = tmp_path / "other.txt"
     other.write_text("not a study, but a longer text " * 50)
     call("tell", study, 5, "--loss", "1", code=exits.USAGE)
-    call("tell", study, 0, "--loss", "1", "--info", "[1]", code=exits.USAGE)
     call("enqueue", study, "--config", "{}", code=exits.USAGE)
     call("enqueue", study, "--config", "{", code=exits.USAGE)
     call("observe", study, "--config", "{}", "--budget", "2", "--loss", "1", code=exits.USAGE)
@@ -316,3 +315,11 @@ def test_both_names_of_the_program(tmp_path):
     assert shell("--version").stdout == f"bohb {bohb.__version__}\n"
     entry = subprocess.run(["bohb", "--version"], env=environment(), capture_output=True, text=True, timeout=600)
     assert entry.stdout == f"bohb {bohb.__version__}\n"
+
+
+@pytest.mark.parametrize("info", ["[1]", "{", '{"a": NaN}', '{"a": ' + "[" * 5000 + "]" * 5000 + "}"])
+def test_a_mistake_in_the_info_does_not_cost_the_loss(study, call, info):
+    (trial,) = call("ask", study)
+    (told,) = call("tell", study, trial["trial"], "--loss", "0.5", "--info", info, "--json")
+    assert told["loss"] == 0.5
+    assert ("the loss counts" in call.err) == ("NaN" not in info)

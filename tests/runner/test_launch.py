@@ -52,3 +52,16 @@ def test_swapped_arguments_are_refused() -> None:
     for objective, search in [(optimizer, lambda trial: 0.5), (lambda trial: 0.5, {}), ("objective", optimizer)]:
         with pytest.raises(bohb.SettingError, match=r"run\(objective, optimizer_or_study\)"):
             bohb.run(objective, search, max_trials=1, progress=False)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("objective", [lambda: 0.5, lambda config, budget: 0.5, lambda *, trial: 0.5])
+def test_an_objective_that_cannot_take_a_trial_is_refused_before_the_first_ask(objective: Any) -> None:
+    optimizer = make_optimizer()
+    with pytest.raises(bohb.SettingError, match="takes one trial"):
+        bohb.run(objective, optimizer, max_trials=1, progress=False)
+    assert not optimizer.events
+
+
+def test_a_space_is_no_optimizer() -> None:
+    with pytest.raises(bohb.SettingError, match=r"bohb\.Optimizer\(space, budgets\)"):
+        bohb.run(half, SPACE, max_trials=1, progress=False)  # type: ignore[arg-type]

@@ -154,3 +154,27 @@ def test_an_objective_that_workers_cannot_load_ends_the_run() -> None:
         bohb.run(Objective(), optimizer, workers=2, max_trials=5, progress=False)
     assert not optimizer.pending
     assert not optimizer.results
+
+
+# What objectives return.
+
+
+def test_no_loss_from_the_first_trial_stops_the_run_and_gives_the_trial_back() -> None:
+    optimizer = make_optimizer()
+    with pytest.raises(bohb.SettingError, match=r"returns a loss.*got None; return the loss"):
+        bohb.run(lambda trial: None, optimizer, max_trials=5, progress=False)
+    assert (optimizer.results, optimizer.pending) == ((), ())
+    report = bohb.run(half, optimizer, max_trials=5, progress=False)
+    assert (report.num_trials, report.num_failures) == (5, 0)
+
+
+def test_no_loss_after_the_first_result_is_a_failure() -> None:
+    optimizer = make_optimizer()
+    report = bohb.run(lambda trial: None if trial.id == 2 else 0.5, optimizer, max_trials=5, progress=False)
+    assert (report.num_trials, report.num_failures) == (5, 1)
+
+
+def test_an_objective_may_return_a_failure() -> None:
+    optimizer = make_optimizer()
+    bohb.run(lambda trial: bohb.Failure("diverged"), optimizer, max_trials=2, progress=False)
+    assert [result.info["error"] for result in optimizer.results] == ["diverged", "diverged"]

@@ -45,8 +45,8 @@ def tell_both(tmp_path_factory, script):
 ACTIONS = st.tuples(
     st.sampled_from(["ask", "ask", "tell", "tell", "tell", "forget"]),
     st.integers(-2, 9),
-    st.sampled_from([0.5, 0.25, float("nan"), float("inf"), RuntimeError("boom"), "good"]),
-    st.sampled_from([None, "c", "c", 7]),
+    st.sampled_from([0.5, 0.25, float("nan"), float("inf"), RuntimeError("boom"), "good", {"loss": 0.5, "acc": 1}]),
+    st.sampled_from([None, "c", "c"]),
 )
 
 

@@ -170,7 +170,7 @@ def test_a_refusal_changes_nothing(target):
             (UnknownTrial, lambda: study.tell(99, 0.25)),
             (UnknownTrial, lambda: study.heartbeat(99)),
             (OutcomeError, lambda: study.tell(trial, "good")),
-            (OutcomeError, lambda: study.tell(other, 1.0, info={"log": "x" * 2**24})),
+            (OutcomeError, lambda: study.tell(other, {"acc": 0.9})),
             (ConfigError, lambda: study.enqueue({"x": 7.0})),
             (SettingError, lambda: study.ask(lease=-1)),
         ]:

@@ -162,7 +162,8 @@ def on_rank(rank: int, size: int, outcome: Outcome) -> Outcome:
 
 
 def _is_failure(kind: str, value: Any) -> bool:
-    return kind != "result" or (isinstance(value, Outcome) and value.error is not None)
+    """Whether a rank failed. One that returned no loss did not: rank 0 has it."""
+    return kind != "result" or (isinstance(value, Outcome) and value.error is not None and value.is_answer)
 
 
 def _call(packed: bytes) -> tuple[bytes, bool]:
