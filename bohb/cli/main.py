@@ -7,7 +7,7 @@ import traceback
 import warnings
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TextIO
 
 from bohb.cli import exits
 from bohb.cli.output import print_remark
@@ -31,10 +31,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(options)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
-    """Print our own warnings as remarks, and others as Python does."""
-    own = issubclass(category, BohbWarning)
-    print_remark(str(message) if own else warnings.formatwarning(message, category, filename, lineno))
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print one of our own warnings as a remark, and any other as Python does."""
+    is_own = issubclass(category, BohbWarning)
+    text = str(message) if is_own else warnings.formatwarning(message, category, filename, lineno, line)
+    (print_remark if is_own else (file or sys.stderr).write)(text)
 
 
 def _run(options: Namespace) -> int:

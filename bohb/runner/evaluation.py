@@ -186,11 +186,9 @@ def read_returned(value: Any) -> Outcome:
     """
     if isinstance(value, Outcome):
         return value
-    answer = read_answer(value)
-    facts = {"checkpoint": answer.checkpoint, "info": answer.info, "dropped": answer.dropped}
-    if isinstance(answer.outcome, Failure):
-        return Outcome(error=answer.outcome.text, **facts)
-    return Outcome(loss=answer.outcome, **facts)
+    outcome, checkpoint, info, dropped = read_answer(value)
+    kept = Outcome(checkpoint=checkpoint, info=info, dropped=dropped)
+    return replace(kept, error=outcome.text) if isinstance(outcome, Failure) else replace(kept, loss=outcome)
 
 
 def _failed(error: BaseException, *, is_loaded: bool = True) -> Outcome:
