@@ -9,6 +9,7 @@ import json
 import math
 import numbers
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +17,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, cast
 
-from bohb.errors import BudgetError
+from bohb.errors import BohbWarning, BudgetError
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ def geometric(min: int | float, max: int | float, *, eta: int | float = 3) -> La
 def ladder(budgets: Iterable[Any], *, costs: Iterable[int | float] | None = None) -> Ladder:
     """Return the ladder with exactly these budgets.
 
+    A tuple of two numbers gets a warning if `geometric` makes more than two budgets of it.
+
     Args:
         budgets: Strictly increasing positive numbers. With `costs`, any values that JSON can represent, such as dicts.
         costs: The cost of each budget: strictly increasing positive numbers. By default the budgets themselves.
@@ -127,7 +130,22 @@ def ladder(budgets: Iterable[Any], *, costs: Iterable[int | float] | None = None
             raise BudgetError(f"expected no costs with a Ladder, which has its own, got costs={costs!r}; omit them")
         return budgets
     values = _values(budgets)
-    return Ladder(values, _increasing(values, "budget") if costs is None else _costs(costs, len(values)))
+    made = Ladder(values, _increasing(values, "budget") if costs is None else _costs(costs, len(values)))
+    if isinstance(budgets, tuple) and len(values) == 2 and costs is None:
+        _warn_of_pair(*made.costs)
+    return made
+
+
+def _warn_of_pair(low: int | float, high: int | float) -> None:
+    """Warn that a pair, which is a range elsewhere, is two rungs here, if a range would have more."""
+    num = len(geometric(low, high))
+    if num > 2:
+        pair = f"({low!r}, {high!r})"
+        warnings.warn(
+            f"the budgets {pair} are two rungs; did you mean the {num} rungs of geometric{pair}? If not, write a list",
+            BohbWarning,
+            stacklevel=4,
+        )
 
 
 def _values(budgets: Any) -> tuple[Any, ...]:

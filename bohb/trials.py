@@ -116,6 +116,16 @@ class Result:
     info: Mapping[str, Any]
 
     @property
+    def config(self) -> Mapping[str, Any]:
+        """The configuration of the trial."""
+        return self.trial.config
+
+    @property
+    def budget(self) -> Any:
+        """The budget of the trial."""
+        return self.trial.budget
+
+    @property
     def is_failure(self) -> bool:
         """Whether the trial failed, so that there is no loss to show; a late result may have one."""
         return self.status not in (Status.OK, Status.LATE)

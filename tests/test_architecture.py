@@ -45,6 +45,7 @@ HARMLESS = {
     # Names that touch nothing, from modules that otherwise do.
     ("bohb.budgets", "sys"): {"float_info"},
     ("bohb.surrogates.threads", "threading"): {"Lock"},  # the limit on BLAS threads is one for the whole process
+    ("bohb.budgets", "warnings"): {"warn"},
     ("bohb.optimizer.outcomes", "os"): {"PathLike", "fsdecode"},
     ("bohb.optimizer.outcomes", "warnings"): {"warn"},
     ("bohb.optimizer.optimizer", "secrets"): {"randbits"},  # a seed is drawn where none is given

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import bohb
 from bohb.budgets import Ladder, geometric, ladder
-from bohb.errors import BudgetError
+from bohb.errors import BohbWarning, BudgetError
 from bohb.schedules.bracket_sizes import hpbandster_bracket, paper_bracket
 
 GOLDEN = Path(__file__).parent / "golden" / "bracket_sizes.json"
@@ -357,3 +358,14 @@ def test_brackets_cost_about_the_same(num_levels, eta):
         plan = paper_bracket(rungs, start)
         spent = sum(size * rungs[level] for size, level in zip(plan.sizes, plan.levels, strict=True))
         assert spent <= (num_levels + 1) * rungs[-1]
+
+
+def test_a_pair_that_may_be_a_range_is_asked_about_once(tmp_path):
+    """A list is meant as it is, and so is a pair without a rung between."""
+    space = {"x": (0.0, 1.0)}
+    for make in (lambda: bohb.Optimizer(space, (1, 9)), lambda: bohb.Study.open(tmp_path / "s.db", space, (1, 9))):
+        with pytest.warns(BohbWarning, match=r"two rungs; did you mean the 3 rungs of geometric\(1, 9\)") as caught:
+            assert list(make().ladder) == [1, 9]
+        assert (len(caught), caught[0].filename) == (1, __file__)
+    for budgets in ([1, 9], (1, 3), (1, 3, 9), (1,)):
+        bohb.Optimizer(space, budgets)

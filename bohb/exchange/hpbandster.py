@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bohb.budgets import Ladder
 from bohb.errors import BudgetError, ConfigError, SettingError, StateError, TellConflict
+from bohb.space.values import untagged
 from bohb.study.snapshot import Snapshot, TrialTimes, snapshot_of
 from bohb.trials import Failure, Origin, Result
 
@@ -183,7 +184,8 @@ def write_hpbandster(study: "Study | Optimizer | Snapshot", folder: str | os.Pat
         configs.setdefault(config_id, [keys[config_id], dict(result.trial.config), _facts(result)])
     _write_lines(directory / "configs.json", configs.values())
     _write_lines(directory / "results.json", _result_lines(snapshot, keys))
-    (directory / SPACE_FILE).write_text(json.dumps(snapshot.space.to_json()), encoding="utf-8")
+    # Untagged, a tuple is written as a list: only we read our tags.
+    (directory / SPACE_FILE).write_text(json.dumps(untagged(snapshot.space.to_json())), encoding="utf-8")
     return len(snapshot.results)
 
 

@@ -5,11 +5,12 @@ pruned, and one that only failed is failed. Optuna's best trial is therefore our
 largest budget.
 """
 
+import json
 import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bohb.budgets import Ladder
 from bohb.errors import SettingError
@@ -77,18 +78,23 @@ def _distribution(parameter: Parameter) -> "BaseDistribution":
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if parameter.range is None:
-        return CategoricalDistribution(parameter.values)
+        return CategoricalDistribution([_choice(value) for value in parameter.values])
     lower, upper, is_log = parameter.range
     if isinstance(lower, int) and isinstance(upper, int):
         return IntDistribution(lower, upper, log=is_log)
     return FloatDistribution(lower, upper, log=is_log)
 
 
+def _choice(value: Any) -> Any:
+    """Return a value as Optuna accepts it: lists, tuples and dicts as the text of their JSON."""
+    return json.dumps(value) if isinstance(value, list | tuple | dict) else value
+
+
 def _trial(group: Sequence[Result], ladder: Ladder, distributions: "Mapping[str, BaseDistribution]") -> "FrozenTrial":
     """Return the trial of Optuna that stands for one configuration."""
     from optuna.trial import TrialState, create_trial
 
-    config = dict(group[0].trial.config)
+    config = {name: _choice(value) for name, value in group[0].trial.config.items()}
     steps = {_step(result, ladder): result.loss for result in group if math.isfinite(result.loss)}
     top = [result.loss for result in group if ladder.level(result.trial.budget) == len(ladder) - 1]
     is_complete = bool(top) and math.isfinite(top[0])

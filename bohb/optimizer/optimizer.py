@@ -72,7 +72,7 @@ class Optimizer:
         model: Model | None = None,
         preset: str = "default",
     ) -> None:
-        self._space = space if isinstance(space, Space) else Space(space)
+        self._space = Space.read(space)
         self._ladder = ladder(budgets)
         self._seed = secrets.randbits(63) if seed is None else _check_seed(seed)
         self._preset = preset
@@ -420,11 +420,7 @@ class Optimizer:
         return known
 
     def _plain(self, config: Mapping[str, Any]) -> ReadOnlyDict:
-        """Return a valid configuration in plain Python values, with floats exactly as given."""
-        canonical = self._space.decode(self._space.encode(config))
-        return ReadOnlyDict(
-            (name, float(config[name]) if isinstance(value, float) else value) for name, value in canonical.items()
-        )
+        return ReadOnlyDict(self._space.canonical(config))
 
     def _check_not_known(self, config_id: int, level: int | None) -> None:
         """Raise `ConfigError` if the enqueued configuration would be evaluated twice at a budget."""

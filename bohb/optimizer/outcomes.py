@@ -14,7 +14,7 @@ from bohb.trials import Failure, Result, Status, Trial
 
 Kept = TypeVar("Kept", Result, Told)
 
-EXPECTED = "expected a loss that float() accepts, a mapping with 'loss', a Failure or an exception"
+EXPECTED_LOSS = "expected a loss that float() accepts, a mapping with 'loss', a Failure or an exception"
 OWN_NAMES = ("loss", "checkpoint", "info")
 """The names in a mapping that have a meaning of their own; every other one goes to the info."""
 MAX_INFO = 2**23
@@ -87,7 +87,7 @@ def read_answer(outcome: Any, checkpoint: Any = None, info: Any = None) -> Answe
         more = {name: value for name, value in outcome.items() if name not in OWN_NAMES}
         facts = _read_info(more, dropped) | _read_info(outcome.get("info"), dropped) | _read_info(info, dropped)
     else:
-        raise OutcomeError(f"{EXPECTED}, got the names {list(outcome)}; add the loss under 'loss'")
+        raise OutcomeError(f"{EXPECTED_LOSS}, got the names {list(outcome)}; add the loss under 'loss'")
     path = _read_checkpoint(checkpoint, dropped)
     return Answer(loss, path, _fitting(facts, dropped), tuple(dropped))
 
@@ -115,18 +115,18 @@ def read_loss(outcome: Any) -> float:
         OutcomeError: If it is not a number.
     """
     if outcome is None:
-        raise OutcomeError(f"{EXPECTED}, got None; return the loss from the objective")
+        raise OutcomeError(f"{EXPECTED_LOSS}, got None; return the loss from the objective")
     try:
         loss = scalar(outcome)
         if isinstance(loss, str | bytes | bytearray):
-            raise OutcomeError(f"{EXPECTED}, got the text {loss!r:.100}; convert it first")
+            raise OutcomeError(f"{EXPECTED_LOSS}, got the text {loss!r:.100}; convert it first")
         if getattr(loss, "shape", ()) != ():
-            raise OutcomeError(f"{EXPECTED}, got an array of shape {tuple(loss.shape)}; reduce it to one number")
+            raise OutcomeError(f"{EXPECTED_LOSS}, got an array of shape {tuple(loss.shape)}; reduce it to one number")
         return float(loss)
     except OutcomeError:
         raise
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # RuntimeError: torch's
-        raise OutcomeError(f"{EXPECTED}, got {type(outcome).__name__} {outcome!r:.100}: {error}") from error
+        raise OutcomeError(f"{EXPECTED_LOSS}, got {type(outcome).__name__} {outcome!r:.100}: {error}") from error
 
 
 def _read_info(info: Any, dropped: list[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bohb.errors import SpaceError
+from bohb.space.short_form import read_short
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -56,10 +57,7 @@ def _read_space(space: "ConfigurationSpace | Mapping[str, Any]") -> "Configurati
     if not isinstance(space, Mapping):
         raise SpaceError(f"expected a ConfigurationSpace, or a mapping of names to ranges and choices, got {space!r}.")
     if not isinstance(space, ConfigurationSpace):
-        try:
-            space = ConfigurationSpace(space=dict(space))
-        except (TypeError, ValueError) as error:
-            raise SpaceError(f"expected what ConfigurationSpace(space=...) accepts, got {space!r}: {error}") from error
+        space = read_short(space)
     if not len(space):
         raise SpaceError("expected a space with at least one parameter, got an empty one; add what to search.")
     return space

@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from bohb.space.values import as_json
+
 
 class Lookup:
     """A callable that returns the index of a value in a list, or None if no element is equal.
 
-    An element of the same type wins over one that is merely equal, because `1 == True == 1.0`.
+    An element of the same type wins over one that is merely equal, because `1 == True == 1.0`. A tuple may be given as
+    a list, because JSON has no tuples.
 
     Args:
         values: The list; its elements need not be hashable.
@@ -35,12 +38,15 @@ class Lookup:
                 index = self._equal.get(value)
         except TypeError:
             index = None
-        return self._scan(value) if index is None and not self._all_hashable else index
+        if index is None and (not self._all_hashable or isinstance(value, list | tuple)):
+            return self._scan(value, as_json(value))
+        return index
 
-    def _scan(self, value: Any) -> int | None:
+    def _scan(self, value: Any, written: Any) -> int | None:
         equal = [index for index, one in enumerate(self._values) if one is value or _is_equal(one, value)]
         same_type = [index for index in equal if type(self._values[index]) is type(value)]
-        return next(iter(same_type or equal), None)
+        same_json = [index for index, one in enumerate(self._values) if _is_equal(as_json(one), written)]
+        return next(iter(same_type or equal or same_json), None)
 
 
 def _is_equal(one: Any, other: Any) -> bool:

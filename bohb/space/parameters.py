@@ -9,6 +9,7 @@ prior distribution, nor its conditions, nor ConfigSpace.
 """
 # ruff: noqa: D102  - the methods are documented once, in `Parameter`
 
+import copy
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ import numpy as np
 from bohb.arrays import Floats
 from bohb.errors import SpaceError
 from bohb.space.lookup import Lookup
+from bohb.space.tolerance import is_near, nearest
+from bohb.space.values import own
 
 MAX_EDGES = 128
 """Above this many values an ordered parameter has no `edges`: models treat it as continuous."""
@@ -96,6 +99,11 @@ class Parameter(ABC):
         return np.array([u if u != u else self.encode(self.decode(u)) for u in column.tolist()], dtype=float)
 
 
+def _given(value: Any) -> Any:
+    """Return a value to hand out: of one that can be changed, a copy."""
+    return copy.deepcopy(value) if type(value) in (list, dict, tuple) else value
+
+
 def _describe(values: Sequence[Any]) -> str:
     shown = ", ".join(repr(value) for value in values[:20])
     return f"one of {shown}" + (f", ... ({len(values)} choices)" if len(values) > 20 else "")
@@ -109,13 +117,13 @@ class Categorical(Parameter):
     """
 
     def __init__(self, values: Sequence[Any]) -> None:
-        self.values = tuple(values)
+        self.values = tuple(map(own, values))
         self.num_values = self.num_choices = len(self.values)
         self.legal = _describe(self.values)
         self.index_of = Lookup(self.values)
 
     def decode(self, u: float) -> Any:
-        return self.values[round(min(max(u, 0.0), self.num_choices - 1.0))]
+        return _given(self.values[round(min(max(u, 0.0), self.num_choices - 1.0))])
 
     def encode(self, value: Any) -> float:
         return float(self.index_of(value) or 0)
@@ -162,18 +170,20 @@ class Ordinal(_Binned):
 
     def __init__(self, values: Sequence[Any]) -> None:
         super().__init__(len(values))
-        self.values = tuple(values)
+        self.values = tuple(map(own, values))
         self.legal = _describe(self.values)
         self.index_of = Lookup(self.values)
 
     def decode(self, u: float) -> Any:
-        return self.values[self._bin(u)]
+        return _given(self.values[self._bin(u)])
 
     def encode(self, value: Any) -> float:
         return self._centre(self.index_of(value) or 0)
 
     def locate(self, value: Any) -> float | None:
         index = self.index_of(value)
+        if index is None:
+            index = nearest(value, self.values)
         return None if index is None else self._centre(index)
 
 
@@ -314,9 +324,14 @@ class Float(Parameter):
         return min(max(u, 0.0), 1.0)
 
     def locate(self, value: Any) -> float | None:
-        if not isinstance(value, int | float | np.integer | np.floating) or not self._lower <= value <= self._upper:
+        if not isinstance(value, int | float | np.integer | np.floating):
             return None
-        return self.encode(self._round(float(value)))
+        bounded = min(max(value, self._lower), self._upper)
+        # On a linear scale, what should be 0 is off by a unit of the largest number in the range.
+        scale = 0.0 if self._is_log else max(abs(self._lower), abs(self._upper))
+        if bounded != value and not is_near(value, bounded, scale):
+            return None
+        return self.encode(self._round(float(bounded)))
 
     def positions(self) -> Floats:
         raise SpaceError(f"expected a finite set of values, got {self.legal}.")

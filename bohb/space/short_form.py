@@ -1,36 +1,59 @@
-"""The short form of a search space: one line per parameter.
+"""A search space as a mapping of names to what each parameter may be: one reading for Python, YAML and JSON.
 
-    lr: {range: [1e-5, 1e-1], log: true}       # a float: at least one bound has a point or an exponent
-    units: {range: [16, 512], log: true}       # an integer: both bounds are whole numbers
-    optimizer: [sgd, adam]                     # a categorical
-    depth: {ordered: [1, 2, 4, 8]}             # an ordinal: the order of the values matters
-    batch: 128                                 # a constant
+    {
+        "lr": (1e-5, 1e-1, "log"),          # floats, because an end has a point or an exponent
+        "units": (16, 512),                 # integers, because both ends are whole numbers
+        "batch": range(32, 257, 32),        # 32, 64, ..., 256
+        "optimizer": ["sgd", "adam"],       # choices
+        "epsilon": 1e-8,                    # a constant
+    }
+
+A mapping in the place of such a value says the same in words, and more:
+
+    lr: {range: [1e-5, 1e-1], log: true}
+    batch: {int: [32, 256], step: 32}
+    dropout: {float: [0, 1]}                # floats, whatever the ends look like
+    activation: {choices: [relu, tanh], weights: [3, 1]}
+    depth: {ordered: [1, 2, 4, 8]}          # the order of the values matters
     momentum: {range: [0.0, 0.99], when: {optimizer: sgd}}
     forbid:
       - {optimizer: adam, depth: 8}
 
-For other distributions and other comparisons, define the space in Python.
+What is none of these is refused, and so is what reads like a range but is not one. The objects of ConfigSpace may stand
+in the place of a value, for other distributions; whole spaces of ConfigSpace have other comparisons.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bohb._plain import scalar
 from bohb.errors import SpaceError
+from bohb.space.ranges import is_number, read_range, refusal
+from bohb.space.tolerance import is_near
+from bohb.space.values import check, own
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
+_RANGE = {"log", "step", "default", "when"}
 KINDS = {
-    "range": {"range", "log", "default", "when"},
-    "choices": {"choices", "weights", "default", "when"},
-    "ordered": {"ordered", "default", "when"},
-    "constant": {"constant", "when"},
+    "range": _RANGE,
+    "int": _RANGE,
+    "float": _RANGE,
+    "choices": {"weights", "default", "when"},
+    "ordered": {"default", "when"},
+    "constant": {"when"},
 }
-"""The key that names the kind of a parameter, and all keys that this kind allows."""
+"""The key that names the kind of a parameter, and the keys that may stand beside it."""
+RANGES = {"range", "int", "float"}
+
+_CALL = re.compile(r"\s*[\w.]*\s*[(\[{].*[)\]}]\s*", re.DOTALL)
+"""A text such as loguniform(1e-5, 1e-1), which looks as if it were to be executed."""
 
 
 def read_short(data: Mapping[Any, Any]) -> "ConfigurationSpace":
-    """Return the space that a mapping in the short form defines.
+    """Return the space that a mapping defines.
 
     Raises:
         SpaceError: If a parameter or a rule is not valid. The message names it.
@@ -43,7 +66,7 @@ def read_short(data: Mapping[Any, Any]) -> "ConfigurationSpace":
     try:
         space.add(*(_parameter(name, entry) for name, entry in entries.items()))
         for name, entry in entries.items():
-            if "when" in entry:
+            if isinstance(entry, Mapping) and "when" in entry:
                 space.add(_condition(space, name, entry["when"]))
         for rule in rules or ():
             space.add(_forbidden(space, rule))
@@ -58,56 +81,117 @@ def _is_rules(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(rule, Mapping) for rule in value)
 
 
-def _entry(name: Any, value: Any) -> Mapping[str, Any]:
-    """Return the definition of one parameter as a mapping with one of `KINDS`."""
+# One parameter.
+
+
+def _entry(name: Any, value: Any) -> Any:
+    """Return the definition of a parameter as a mapping with one of `KINDS`, or as an object of ConfigSpace."""
+    from ConfigSpace.hyperparameters import Hyperparameter
+
     if not isinstance(name, str):
         raise SpaceError(f"expected a string as the name of a parameter, got {name!r}; quote it")
-    entry = value if isinstance(value, Mapping) else {"choices" if isinstance(value, list) else "constant": value}
-    kinds = [kind for kind in KINDS if kind in entry]
-    if len(kinds) != 1 or not set(entry) <= KINDS[kinds[0]]:
-        forms = "; ".join(f"{kind} with {', '.join(sorted(keys - {kind}))}" for kind, keys in KINDS.items())
-        raise SpaceError(f"expected one kind of parameter ({forms}) for {name!r}, got {dict(entry)!r}")
-    return entry
+    if isinstance(value, Hyperparameter):
+        if value.name != name:
+            raise refusal(name, value, f"give it the same name: it is called {value.name!r}")
+        return value
+    if isinstance(value, Mapping):
+        return _checked_mapping(name, value)
+    if isinstance(value, list):
+        return {"choices": value}
+    if isinstance(value, tuple):
+        return _pair(name, value)
+    return _steps(name, value) if isinstance(value, range) else {"constant": _constant(name, value)}
 
 
-def _parameter(name: str, entry: Mapping[str, Any]) -> Any:
-    import ConfigSpace
-
-    default = entry.get("default")
-    if "range" in entry:
-        low, high, log = *_bounds(name, entry["range"]), _flag(name, entry.get("log", False))
-        if isinstance(low, int) and isinstance(high, int):
-            return ConfigSpace.Integer(name, (low, high), log=log, default=default)
-        return ConfigSpace.Float(name, (low, high), log=log, default=default)
-    if "choices" in entry:
-        items = _items(name, entry["choices"])
-        return ConfigSpace.Categorical(name, items, weights=entry.get("weights"), default=_or_first(default, items))
-    if "ordered" in entry:
-        items = _items(name, entry["ordered"])
-        return ConfigSpace.OrdinalHyperparameter(name, items, default_value=_or_first(default, items))
-    return ConfigSpace.Constant(name, entry["constant"])
-
-
-def _bounds(name: str, bounds: Any) -> tuple[int | float, int | float]:
-    if not isinstance(bounds, list) or len(bounds) != 2 or not all(type(end) in (int, float) for end in bounds):
-        raise SpaceError(f"expected two numbers as the range of {name!r}, got {bounds!r}")
-    return bounds[0], bounds[1]
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise SpaceError(f"expected true or false as log of {name!r}, got {value!r}")
+def _checked_mapping(name: str, value: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    kinds = [kind for kind in KINDS if kind in value]
+    if len(kinds) != 1 or not set(value) <= {kinds[0], *KINDS[kinds[0]]}:
+        forms = "; ".join(f"{kind} with {', '.join(sorted(more))}" for kind, more in KINDS.items())
+        raise refusal(name, dict(value), f"a mapping has one of these kinds: {forms}")
     return value
 
 
+def _pair(name: str, value: tuple[Any, ...]) -> Mapping[str, Any]:
+    is_log = len(value) == 3 and isinstance(value[2], str) and value[2] == "log"
+    if len(value) == 2 + is_log and all(is_number(scalar(end)) for end in value[:2]):
+        return {"range": value[:2], "log": is_log}
+    raise refusal(name, value, f"a tuple is a range of two numbers; for choices write the list {list(value)!r:.200}")
+
+
+def _steps(name: str, value: range) -> Mapping[str, Any]:
+    if len(value) < 2:
+        raise refusal(name, value, f"it has {len(value)} values, and the stop is not one of them")
+    low, high = sorted((value[0], value[-1]))
+    return {"int": (low, high), "step": abs(value.step)}
+
+
+def _constant(name: str, value: Any) -> Any:
+    plain = scalar(value)
+    if not isinstance(plain, str | int | float | None):
+        is_collection = hasattr(value, "__iter__") or hasattr(value, "__array__")
+        why = "choices are a list" if is_collection else "name it by a text, and look up the text in the objective"
+        raise refusal(name, value, why)
+    if isinstance(plain, str) and _CALL.fullmatch(plain):
+        raise refusal(name, value, f"it is not executed; if the text itself is meant, write the list {[plain]}")
+    return plain
+
+
+def _parameter(name: str, entry: Any) -> Any:
+    """Return ConfigSpace's parameter for the definition of one."""
+    if not isinstance(entry, Mapping):
+        return entry
+    try:
+        return _ranged(name, entry) if RANGES & entry.keys() else _listed(name, entry)
+    except SpaceError:
+        raise
+    except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise refusal(name, dict(entry), f"ConfigSpace says: {error}") from error
+
+
+def _ranged(name: str, entry: Mapping[str, Any]) -> Any:
+    import ConfigSpace
+
+    kind = next(kind for kind in RANGES if kind in entry)
+    low, high, grid = read_range(name, kind, entry)
+    default, log = entry.get("default"), entry.get("log", False)
+    if grid is not None:
+        return ConfigSpace.OrdinalHyperparameter(name, grid, default_value=_or_first(default, grid))
+    if isinstance(low, int) and isinstance(high, int):
+        return ConfigSpace.Integer(name, (low, high), log=log, default=default)
+    made = ConfigSpace.Float(name, (low, high), log=log, default=default)
+    if not (is_near(low, made.lower) and is_near(high, made.upper)):
+        raise refusal(name, entry[kind], f"ConfigSpace rounds to 13 decimals, {made.lower} to {made.upper}; rescale it")
+    return made
+
+
+def _listed(name: str, entry: Mapping[str, Any]) -> Any:
+    import ConfigSpace
+
+    if "constant" in entry:
+        constant = own(entry["constant"])
+        check(name, constant)
+        return ConfigSpace.Constant(name, constant)
+    items = _items(name, entry["choices"] if "choices" in entry else entry["ordered"])
+    default = _or_first(entry.get("default"), items)
+    if "ordered" in entry:
+        return ConfigSpace.OrdinalHyperparameter(name, items, default_value=default)
+    return ConfigSpace.Categorical(name, items, weights=entry.get("weights"), default=default)
+
+
 def _items(name: str, items: Any) -> Sequence[Any]:
-    if not isinstance(items, list) or not items or any(isinstance(item, list | Mapping) for item in items):
-        raise SpaceError(f"expected a list of plain values for {name!r}, got {items!r}")
-    return items
+    if not isinstance(items, list | tuple) or not items:
+        raise refusal(name, items, "choices are a list of at least one value")
+    values = list(map(own, items))
+    for value in values:
+        check(name, value)
+    return values
 
 
 def _or_first(default: Any, items: Sequence[Any]) -> Any:
     return items[0] if default is None else default
+
+
+# Conditions and rules.
 
 
 def _condition(space: "ConfigurationSpace", name: str, when: Any) -> Any:

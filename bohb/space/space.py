@@ -9,6 +9,7 @@ parameter (see `parameters.py`), and NaN where the parameter is inactive. Equal 
 equal to the last bit, so `vector.tobytes()` identifies a configuration.
 """
 
+import copy
 import json
 from collections.abc import Mapping
 from functools import cached_property
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from bohb._plain import scalar
 from bohb.arrays import Floats, Mask
 from bohb.errors import ConfigError, SpaceError
 from bohb.space import configspace, serialised
@@ -24,7 +26,8 @@ from bohb.space.columns import Columns
 from bohb.space.constraints import Constraint, compile_constraint
 from bohb.space.parameters import Categorical, Ordinal, Parameter
 from bohb.space.priors import read_quantile
-from bohb.space.stored import read_json
+from bohb.space.stored import read_json, renewed
+from bohb.space.values import check, tagged
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -49,8 +52,8 @@ class Space:
     """A search space, read from ConfigSpace.
 
     Args:
-        space: A `ConfigurationSpace`, or the mapping that `ConfigurationSpace(space=...)` accepts. It is not modified,
-            and later changes to it have no effect.
+        space: A `ConfigurationSpace`, its JSON, or a mapping as in `short_form.py`. It is not modified, and later
+            changes to it have no effect.
 
     Attributes:
         names: The names of all d parameters, each after the parameters that its conditions depend on.
@@ -65,7 +68,8 @@ class Space:
     """
 
     def __init__(self, space: "ConfigurationSpace | Mapping[str, Any]") -> None:
-        self._read(configspace.describe(space))
+        is_json = isinstance(space, Mapping) and serialised.is_serialised(space)
+        self._read(read_json(space) if is_json else configspace.describe(space))
 
     def _read(self, data: Mapping[str, Any]) -> None:
         """Read ConfigSpace's serialised form."""
@@ -84,7 +88,10 @@ class Space:
         self._finite = [(i, each) for i, each in enumerate(self._parameters) if each.num_values is not None]
         self._decoders = [(name, parameter.decode) for name, parameter in self.parameters.items()]
         self._locators = [(name, parameter.locate) for name, parameter in self.parameters.items()]
-        self._serialised = data
+        for name, parameter in self.parameters.items():
+            for value in parameter.values:
+                check(name, value)
+        self._serialised = tagged(data)
 
     def _compile(self, source: serialised.Part) -> Constraint:
         return compile_constraint(source, self._columns, self._parameters)
@@ -133,6 +140,8 @@ class Space:
             found += 1
             position = locate(value)
             if position is None:
+                position = locate(scalar(value))
+            if position is None:
                 raise ConfigError(f"expected {self._legal(name)} for {name!r}, got {value!r} ({type(value).__name__}).")
             row.append(position)
         if found != len(config):
@@ -144,6 +153,24 @@ class Space:
         if self._forbidden:
             self._check_forbidden(vector)
         return vector
+
+    def canonical(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a valid configuration in plain Python values, in the order of `names`.
+
+        Floats stay exactly as given. One that is out of range by rounding alone is set on the bound.
+
+        Raises:
+            ConfigError: As in `encode`.
+        """
+        return {
+            name: self._bounded(name, config[name], value) for name, value in self.decode(self.encode(config)).items()
+        }
+
+    def _bounded(self, name: str, given: Any, decoded: Any) -> Any:
+        bounds = self._parameters[self._columns[name]].range
+        if bounds is None or not isinstance(decoded, float):
+            return decoded
+        return min(max(float(scalar(given)), bounds.lower), bounds.upper)
 
     def _legal(self, name: str) -> str:
         return self._parameters[self._columns[name]].legal
@@ -324,22 +351,12 @@ class Space:
         """Return ConfigSpace's own serialised form, from which `from_json` restores the space.
 
         Raises:
-            SpaceError: If the space has values that JSON cannot represent exactly, for example tuples.
+            SpaceError: If JSON cannot represent the space, for example what a user noted in `meta`.
         """
-        for name, parameter in self.parameters.items():
-            for value in parameter.values:
-                if not _is_json(value):
-                    raise SpaceError(
-                        "expected values that JSON can represent exactly (str, int, float, bool, None), "
-                        f"got {value!r} for {name!r}; list a name for each such value, and look the value up by its "
-                        "name in the objective."
-                    )
         try:
             data: dict[str, Any] = json.loads(json.dumps(self._serialised, default=serialised.plain, allow_nan=False))
         except (TypeError, ValueError) as error:
-            raise SpaceError(
-                f"expected a space that JSON can represent, got: {error}; list names instead of values that it cannot."
-            ) from error
+            raise SpaceError(f"expected a space that JSON can represent, got: {error}.") from error
         return data
 
     @classmethod
@@ -353,6 +370,28 @@ class Space:
         space._read(read_json(data))  # noqa: SLF001  (its own)
         return space
 
+    @classmethod
+    def read(cls, space: "ConfigurationSpace | Mapping[str, Any] | Space") -> "Space":
+        """Return the space that a user hands over, after saving and restoring it: what is accepted can be saved.
+
+        Raises:
+            SpaceError: If it does not define a space, or one that cannot be saved.
+        """
+        if isinstance(space, Space):
+            return space
+        made = cls(space)
+        saved = made.to_json()
+        try:
+            restored = renewed(cls.from_json(saved).to_json())
+        except SpaceError as error:
+            raise SpaceError(
+                f"expected a space that can be restored once it is saved, but: {error.__cause__ or error}; if "
+                "ConfigSpace refused a condition or a clause, it kept it all the same: build the space anew without it"
+            ) from error
+        if restored != saved:
+            raise SpaceError(f"expected a space that is the same once it is saved and restored, got {space!r}.")
+        return made
+
     def pack(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return a configuration for JSON: a value that JSON cannot represent becomes `{"choice": index}`.
 
@@ -362,7 +401,7 @@ class Space:
         return {
             # Nearly all values are such; a call for each would take most of the time to save a large search.
             name: value
-            if type(value) in _SCALARS or (type(value) is float and isfinite(value))
+            if type(value) in _SAME_IN_JSON or (type(value) is float and isfinite(value))
             else self._pack_value(name, value)
             for name, value in config.items()
         }
@@ -392,7 +431,7 @@ class Space:
         values, index = self._parameter(name).values, value.get("choice")
         if not isinstance(index, int) or not 0 <= index < len(values):
             raise ConfigError(f"expected {{'choice': index}} below {len(values)} for {name!r}, got {dict(value)}.")
-        return values[index]
+        return copy.deepcopy(values[index])
 
     def _parameter(self, name: str) -> Parameter:
         if name not in self._columns:
@@ -400,8 +439,8 @@ class Space:
         return self._parameters[self._columns[name]]
 
 
-_SCALARS = {str, int, bool, type(None)}
+_SAME_IN_JSON = {str, int, bool, type(None)}
 
 
 def _is_json(value: Any) -> bool:
-    return type(value) in _SCALARS or (type(value) is float and isfinite(value))
+    return type(value) in _SAME_IN_JSON or (type(value) is float and isfinite(value))

@@ -8,6 +8,7 @@ from typing import Any
 from bohb.errors import SpaceError
 from bohb.space.configspace import rewrite
 from bohb.space.serialised import Part, comparisons, components, plain
+from bohb.space.values import tagged, untagged
 
 _KNOWN_FORMAT = 0.4
 """ConfigSpace's number of the form that is known here."""
@@ -22,7 +23,7 @@ def read_json(data: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         SpaceError: If the data are not a serialised space.
     """
-    copied = _copied(data)
+    copied = untagged(_copied(data))
     return copied if is_known(copied) else rewrite(copied)
 
 
@@ -32,7 +33,7 @@ def renewed(data: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         SpaceError: If the data are not a serialised space.
     """
-    return _copied(rewrite(_copied(data)))
+    return _copied(tagged(rewrite(untagged(_copied(data)))))
 
 
 def _copied(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,8 @@ class Study:
         """Create the study, or resume it; to resume, the target alone is enough.
 
         Args:
-            target: A file, a `postgresql://` URL, or a URL of a registered store (see `bohb.study.stores.register`).
+            target: A file (also as `sqlite:///file.db`), a `postgresql://` URL, or a URL of a registered store (see
+                `bohb.study.stores.register`).
             space: As for `Optimizer`.
             budgets: As for `Optimizer`.
             seed: As for `Optimizer`.
@@ -98,8 +99,10 @@ class Study:
             StudyBusy: If another process kept the lock for too long; try again.
         """
         name = canonical(target)
-        if space is not None and not isinstance(space, Space):
-            space = Space(space)
+        if space is not None:
+            space = Space.read(space)
+        if budgets is not None:
+            budgets = ladder(budgets)
         log = open_log(name)
         if log is None and space is not None and budgets is not None:
             optimizer = Optimizer(
@@ -121,7 +124,7 @@ class Study:
         study = cls(name, log, schedule=schedule, model=model, lease=lease)
         given: dict[str, Any] = {"preset": preset, "seed": None if seed is None else seed.__index__()}
         given["space"] = None if space is None else space.to_json()
-        given["ladder"] = None if budgets is None else ladder(budgets).to_json()
+        given["ladder"] = None if budgets is None else budgets.to_json()
         try:
             study._transactions.check_same({name: value for name, value in given.items() if value is not None})
         except BaseException:

@@ -152,12 +152,13 @@ def test_a_listed_value_is_found_by_its_type_first() -> None:
     parameter = Categorical([1, "1", 2.5, (1, 2), marker, None])
     for index, value in enumerate(parameter.values):
         assert parameter.locate(value) == index
-        assert parameter.decode(float(index)) is value
-    assert parameter.locate([1]) == 4
+        assert parameter.decode(float(index)) == value
+    assert parameter.locate(marker) == parameter.locate([1]) == parameter.locate((1,)) == 4
+    assert parameter.locate([1, 2]) == 3  # JSON has no tuples
     assert parameter.locate(np.float64(2.5)) == 2
     assert parameter.locate(np.str_("1")) == 1
     assert Ordinal([True, 1.0, 1]).index_of(1) == 2
-    for illegal in ["2", (2, 1), [2], {}, np.zeros(2), 2.25]:
+    for illegal in ["2", (2, 1), [2], [2, 1], {}, np.zeros(2), 2.25]:
         assert parameter.locate(illegal) is None
 
 

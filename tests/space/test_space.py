@@ -256,12 +256,8 @@ def test_parents_come_before_their_children(source: CS.ConfigurationSpace) -> No
 
 @laws
 @given(spaces(), st.integers(0, 2**32))
-def test_a_space_survives_json_or_is_refused(source: CS.ConfigurationSpace, seed: int) -> None:
+def test_a_space_survives_json(source: CS.ConfigurationSpace, seed: int) -> None:
     space = Space(source)
-    if any(isinstance(value, tuple) for one in source.values() for value in example_values(one)):
-        with pytest.raises(SpaceError, match="list a name"):
-            space.to_json()
-        return
     data = json.loads(json.dumps(space.to_json(), allow_nan=False))
     text = json.dumps(data)
     restored = Space.from_json(data)
@@ -423,12 +419,15 @@ def test_attributes_describe_the_columns() -> None:
 # Values
 
 
-def test_decode_returns_plain_values_and_listed_objects() -> None:
+def test_decode_returns_plain_values_and_copies_of_lists() -> None:
+    """What a user does with a value, before or after, changes no other configuration."""
     marker = ("a", [1, 2])
     space = Space({"c": [marker, None, 1], "i": (1, 3), "f": (0.0, 1.0), "k": "x"})
     config = space.decode(np.array([0.0, 0.5, 0.5, 0.5]))
     assert config == {"c": marker, "f": 0.5, "i": 2, "k": "x"}
-    assert config["c"] is marker
+    marker[1].append(3)
+    config["c"][1].append(4)
+    assert space.decode(np.array([0.0, 0.5, 0.5, 0.5]))["c"] == ("a", [1, 2])
     assert [type(config[name]) for name in ("f", "i", "k")] == [float, int, str]
 
 
@@ -514,13 +513,13 @@ def test_later_changes_to_the_argument_have_no_effect() -> None:
 
 
 def test_unpack_is_the_inverse_of_pack_through_json() -> None:
-    values = [(1, 2), None, math.inf, frozenset({1}), "x"]
+    values = [(1, 2), None, [1, [2]], {"a": (1,)}, "x"]
     space = Space({"c": values, "f": (0.0, 1.0)})
     for value in values:
         config = {"c": value, "f": 0.25}
         packed = json.loads(json.dumps(space.pack(config), allow_nan=False))
         assert space.unpack(packed) == config
-        assert space.unpack(packed)["c"] is value or value == "x"
+        assert type(space.unpack(packed)["c"]) is type(value)
     for broken in ({"c": {"choice": 5}}, {"c": {"choice": -1}}, {"c": {}}, {"f": {"choice": 0}}, {"z": {"choice": 0}}):
         with pytest.raises(ConfigError, match="expected"):
             space.unpack(broken)

@@ -4,7 +4,7 @@ import importlib
 import os
 import re
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from bohb.errors import SettingError, StudyMismatch
 from bohb.study.stores.protocol import Log, Store
@@ -54,16 +54,22 @@ def canonical(target: str | os.PathLike[str]) -> str:
     Raises:
         StudyMismatch: If it is not a path, or the scheme of the URL is not registered.
     """
-    text = os.fspath(target)
+    text = _without_sqlite(os.fspath(target))
     if not isinstance(text, str) or not text or "\0" in text or scheme_of(text) not in _stores:
         schemes = ", ".join(f"{scheme}://" for scheme in sorted(_stores) if scheme != PATH)
         raise StudyMismatch(
-            f"expected a path, or a URL of {schemes} as target, got {target!r}; "
+            f"expected a path, sqlite:///path, or a URL of {schemes} as target, got {target!r}; "
             "a store of your own needs bohb.study.stores.register first"
         )
     if scheme_of(text) != PATH:
         return text
     return os.path.abspath(text)  # noqa: PTH100 - `resolve` would follow a link, which the store refuses
+
+
+def _without_sqlite(target: Any) -> Any:
+    """Return the path in `sqlite:///path`, as SQLAlchemy and Optuna write the URL of a file; else the target itself."""
+    scheme, separator, path = target.partition(":///") if isinstance(target, str) else ("", "", "")
+    return path if scheme == "sqlite" and separator and "sqlite" not in _stores else target
 
 
 def shown(target: str) -> str:

@@ -89,3 +89,17 @@ def test_a_store_is_loaded_when_a_target_needs_it():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "sqlite" in done.stdout
     assert "postgres" not in done.stdout
+
+
+def test_the_url_of_a_file_is_the_file(tmp_path, monkeypatch):
+    """As SQLAlchemy and Optuna write it: three slashes before a relative path, four before an absolute one."""
+    monkeypatch.chdir(tmp_path)
+    with bohb.Study.open("sqlite:///s.db", {"x": (0.0, 1.0)}, [1, 3], seed=0) as study:
+        trial = study.ask()
+    assert (tmp_path / "s.db").exists()
+    assert quick_tell.tell(f"sqlite:///{tmp_path}/s.db", trial.id, 0.5).loss == 0.5
+    with bohb.Study.open(tmp_path / "s.db") as study:
+        assert len(study.results) == 1
+    for nothing in ("sqlite:///", "sqlite://", "sqlite://host/s.db"):
+        with pytest.raises(StudyMismatch, match="expected a path"):
+            canonical(nothing)

@@ -1,0 +1,127 @@
+"""The values of choices, ordinals and constants: what can be kept as JSON, and how.
+
+A value is a number, a text, a truth value, None, or a list, tuple or dict of these. JSON has no tuples: a tuple is
+written as `{"__tuple__": [...]}`, so that it comes back as one.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from math import isfinite
+from typing import Any
+
+from bohb._plain import MAX_BITS, MAX_DEPTH, scalar
+from bohb.errors import SpaceError
+
+TUPLE = "__tuple__"
+
+Change = Callable[[Any], Any]
+
+
+def own(value: Any) -> Any:
+    """Return a private copy in plain Python values. What cannot be kept stays as it is."""
+    if type(value) in (list, tuple):
+        return type(value)(map(own, value))
+    return {name: own(one) for name, one in value.items()} if type(value) is dict else scalar(value)
+
+
+def check(name: str, value: Any) -> None:
+    """Check that a value can be kept as JSON, before any work is spent on it.
+
+    Args:
+        name: The name of the parameter.
+        value: The value.
+
+    Raises:
+        SpaceError: If it cannot, with advice.
+    """
+    found = _first_refused(value, 0)
+    if found is not None:
+        raise SpaceError(
+            "expected values that JSON can represent exactly (numbers, text, true, false, null, and lists, tuples and "
+            f"dicts of these), got {found[0]!r:.100} for {name!r}; {found[1]}"
+        )
+
+
+def _first_refused(value: Any, depth: int) -> tuple[Any, str] | None:
+    """Return the first part of a value that cannot be kept, and what to do about it; or None."""
+    if type(value) not in (list, tuple, dict):
+        return None if _is_scalar(value) else (value, _advice(value))
+    if depth >= MAX_DEPTH:
+        return value, f"nest at most {MAX_DEPTH} levels"
+    if type(value) is dict and (TUPLE in value or not all(type(key) is str for key in value)):
+        return value, f"use texts as the names in a dict, and not {TUPLE!r}"
+    parts = value.values() if type(value) is dict else value
+    return next((found for part in parts if (found := _first_refused(part, depth + 1)) is not None), None)
+
+
+def _is_scalar(value: Any) -> bool:
+    if type(value) is int:
+        return value.bit_length() <= MAX_BITS
+    return type(value) in (str, bool, type(None)) or (type(value) is float and isfinite(value))
+
+
+def _advice(value: Any) -> str:
+    if isinstance(value, Enum):
+        return f"list the names of its members, and look up {type(value).__name__}[name] in the objective"
+    if isinstance(value, type) or callable(value):
+        return "list its name, and look up the name in a dict in the objective"
+    if hasattr(value, "tolist"):
+        return "list its values: .tolist()"
+    if isinstance(value, float):
+        return "list a text or None for it, and replace that in the objective"
+    return "list a name for each such value, and look up the name in the objective"
+
+
+def as_json(value: Any) -> Any:
+    """Return a value as JSON writes it: tuples become lists."""
+    if type(value) in (list, tuple):
+        return [as_json(one) for one in value]
+    return {name: as_json(one) for name, one in value.items()} if type(value) is dict else value
+
+
+def tagged(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a private copy of a serialised space for JSON, with its tuples marked."""
+    return _changed(data, lambda value: _tag(own(value)))
+
+
+def untagged(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a private copy of a serialised space from JSON, with its tuples as they were."""
+    return _changed(data, _untag)
+
+
+def _tag(value: Any) -> Any:
+    if type(value) is tuple:
+        return {TUPLE: [_tag(one) for one in value]}
+    if type(value) is list:
+        return [_tag(one) for one in value]
+    return {name: _tag(one) for name, one in value.items()} if type(value) is dict else value
+
+
+def _untag(value: Any) -> Any:
+    if type(value) is list:
+        return [_untag(one) for one in value]
+    if type(value) is not dict:
+        return value
+    if value.keys() == {TUPLE} and type(value[TUPLE]) is list:
+        return tuple(map(_untag, value[TUPLE]))
+    return {name: _untag(one) for name, one in value.items()}
+
+
+_VALUE = ("value", "default_value")
+_VALUES = ("values", "choices", "sequence")
+_NESTED = ("hyperparameters", "conditions", "forbiddens", "clauses")
+
+
+def _changed(part: Mapping[str, Any], change: Change) -> dict[str, Any]:
+    """Return a copy of a serialised space, or of a part of it, with the values of its parameters changed."""
+    return {name: _field(name, value, change) for name, value in part.items()}
+
+
+def _field(name: str, value: Any, change: Change) -> Any:
+    if name in _VALUE:
+        return change(value)
+    if name in _VALUES and isinstance(value, list | tuple):
+        return [change(one) for one in value]
+    if name in _NESTED and isinstance(value, list):
+        return [_changed(one, change) if isinstance(one, Mapping) else one for one in value]
+    return value
