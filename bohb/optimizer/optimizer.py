@@ -18,6 +18,7 @@ from bohb.errors import BohbError, ConfigError, SettingError, SpaceExhausted, St
 from bohb.facts import Facts
 from bohb.models import Model
 from bohb.optimizer import events, plan
+from bohb.optimizer.completion import complete
 from bohb.optimizer.decision import Advice, Decider
 from bohb.optimizer.events import Asked, Enqueued, Event, Forgotten, Joined, Observed, Told
 from bohb.optimizer.explanation import Explanation, explain
@@ -25,8 +26,9 @@ from bohb.optimizer.health import Health, health
 from bohb.optimizer.history import History
 from bohb.optimizer.outcomes import read_answer, read_outcome, read_told, read_trial_id, same_or_conflict, unknown_trial
 from bohb.optimizer.presets import check_model, choose_schedule, from_preset, own_parts
+from bohb.optimizer.selection import Vector
 from bohb.schedules import MoveOffer, Schedule
-from bohb.space import Space
+from bohb.space import Space, checked_space
 from bohb.trials import ReadOnlyDict, Result, Trial
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class Optimizer:
     """BOHB as one object with `ask` and `tell`.
 
     >>> import bohb
-    >>> space = {"lr": (1e-5, 1e-1)}
+    >>> space = {"lr": (1e-5, 1e-1, "log")}
     >>> opt = bohb.Optimizer(space, budgets=bohb.geometric(1, 9, eta=3), seed=0)
     >>> for _ in range(30):
     ...     trial = opt.ask()
@@ -49,7 +51,8 @@ class Optimizer:
     9
 
     Args:
-        space: The search space, or the dict that `ConfigSpace.ConfigurationSpace` accepts as `space`.
+        space: A dict of names to ranges, steps, choices and constants (see the page on spaces in the documentation), or
+            a `ConfigSpace.ConfigurationSpace`.
         budgets: A strictly increasing sequence of numbers, or what `geometric` or `ladder` returned.
         seed: An integer in [0, 2**64) that makes the search repeatable. None draws one; read it from `seed`.
         schedule: Replaces the preset's schedule.
@@ -72,7 +75,7 @@ class Optimizer:
         model: Model | None = None,
         preset: str = "default",
     ) -> None:
-        self._space = Space.read(space)
+        self._space = checked_space(space)
         self._ladder = ladder(budgets)
         self._seed = secrets.randbits(63) if seed is None else _check_seed(seed)
         self._preset = preset
@@ -212,7 +215,8 @@ class Optimizer:
         """Enqueue a configuration, to be asked before any proposal of the model.
 
         Args:
-            config: The configuration; it must lie in the space.
+            config: The configuration; it must lie in the space. Values that are missing are chosen now, as those of a
+                new configuration are: by the model, given the others, or at random.
             budget: A budget of the ladder, to evaluate it there outside the brackets. None starts it where the schedule
                 starts the next new configuration, and it may be promoted like any other.
 
@@ -221,10 +225,14 @@ class Optimizer:
             BudgetError: If the budget is not on the ladder.
         """
         level = None if budget is None else self._ladder.level(budget)
-        plain = self._plain(config)
+        plain = self._completed(config, level)
         config_id = self._history.configs.find(self._space.encode(plain))
-        if config_id is not None:
-            self._check_not_known(config_id, level)
+        where = None if config_id is None else self._where_known(config_id, level)
+        if where is not None:
+            raise ConfigError(
+                f"expected a configuration that is new there, got {plain}, already {where}; "
+                "read its result, or give a budget at which it was not tried"
+            )
         self._history.apply(Enqueued(plain, None if level is None else self._ladder[level]))
 
     def observe(self, config: Mapping[str, Any], budget: Any, loss: Any) -> Result:
@@ -422,20 +430,35 @@ class Optimizer:
     def _plain(self, config: Mapping[str, Any]) -> ReadOnlyDict:
         return ReadOnlyDict(self._space.canonical(config))
 
-    def _check_not_known(self, config_id: int, level: int | None) -> None:
-        """Raise `ConfigError` if the enqueued configuration would be evaluated twice at a budget."""
+    def _completed(self, config: Mapping[str, Any], level: int | None) -> ReadOnlyDict:
+        """Return a valid configuration in plain Python values; choose those that are missing."""
+        try:
+            return self._plain(config)
+        except ConfigError:
+            if not isinstance(config, Mapping) or not 0 < len(config) < len(self._space.names):
+                raise
+
+        def is_new(vector: Vector) -> bool:
+            config_id = self._history.configs.find(vector)
+            return config_id is None or self._where_known(config_id, level) is None
+
+        # The keys of asks are the numbers of trials, so these differ from them.
+        key = np.array([self._seed, 2**63 + len(self._history.events)], dtype=np.uint64)
+        rng = np.random.Generator(np.random.Philox(key=key))
+        model, seen, num_levels = self._decider.model, self._history.observations, len(self._ladder)
+        return self._plain(complete(config, self._space, model, seen, num_levels, is_new, rng))
+
+    def _where_known(self, config_id: int, level: int | None) -> str | None:
+        """Return where an enqueued configuration would be evaluated twice at a budget, or None."""
         levels = range(len(self._ladder)) if level is None else (level,)
         taken = [self._ladder[i] for i in levels if self._history.brackets.is_taken(i, config_id)]
-        queued = any(
+        if taken:
+            return f"evaluated or pending at {taken}"
+        is_queued = any(
             item.config_id == config_id and (level is None or item.level in (None, level))
             for item in self._history.queue
         )
-        if taken or queued:
-            where = f"evaluated or pending at {taken}" if taken else "enqueued"
-            raise ConfigError(
-                f"expected a configuration that is new there, got {self._history.configs[config_id]}, already {where}; "
-                "read its result, or give a budget at which it was not tried"
-            )
+        return "enqueued" if is_queued else None
 
 
 def _check_seed(seed: Any) -> int:

@@ -3,6 +3,7 @@
 `Space` converts configurations to vectors and back. Its `columns` describe these vectors to the surrogates.
 """
 
+from bohb.space.checked import checked_space
 from bohb.space.space import Space
 
-__all__ = ["Space"]
+__all__ = ["Space", "checked_space"]

@@ -12,7 +12,7 @@ equal to the last bit, so `vector.tobytes()` identifies a configuration.
 import copy
 import json
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from math import isfinite, prod
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,8 +25,9 @@ from bohb.space import configspace, serialised
 from bohb.space.columns import Columns
 from bohb.space.constraints import Constraint, compile_constraint
 from bohb.space.parameters import Categorical, Ordinal, Parameter
+from bohb.space.pinned import Pinned
 from bohb.space.priors import read_quantile
-from bohb.space.stored import read_json, renewed
+from bohb.space.stored import read_json
 from bohb.space.values import check, tagged
 
 if TYPE_CHECKING:
@@ -85,7 +86,6 @@ class Space:
         self.choices = np.array([parameter.num_choices for parameter in self._parameters], dtype=np.intp)
         self.edges = tuple(parameter.edges for parameter in self._parameters)
         self.num_searched = sum(parameter.num_values != 1 for parameter in self._parameters)
-        self._finite = [(i, each) for i, each in enumerate(self._parameters) if each.num_values is not None]
         self._decoders = [(name, parameter.decode) for name, parameter in self.parameters.items()]
         self._locators = [(name, parameter.locate) for name, parameter in self.parameters.items()]
         for name, parameter in self.parameters.items():
@@ -100,6 +100,11 @@ class Space:
     def parameters(self) -> dict[str, Parameter]:
         """The parameter of each name, in the order of `names`."""
         return dict(zip(self.names, self._parameters, strict=True))
+
+    @cached_property
+    def _finite(self) -> list[tuple[int, Parameter]]:
+        """The parameters of finitely many values, with their columns."""
+        return [(i, each) for i, each in enumerate(self._parameters) if each.num_values is not None]
 
     @cached_property
     def columns(self) -> Columns:
@@ -128,6 +133,16 @@ class Space:
             ConfigError: If a name is unknown, a value is not legal, an active parameter is missing, an inactive one is
                 set, or the combination is forbidden.
         """
+        row = self._positions(config)
+        vector = np.array(row)
+        if self._conditions or len(config) != len(row):
+            self._check_activity(vector)
+        if self._forbidden:
+            self._check_forbidden(vector)
+        return vector
+
+    def _positions(self, config: Mapping[str, Any]) -> list[float]:
+        """Return the position of every value in a configuration that may lack some; NaN for those."""
         if not isinstance(config, Mapping):
             raise ConfigError(f"expected a configuration as a mapping of names to values, got {config!r}.")
         row = []
@@ -147,12 +162,30 @@ class Space:
         if found != len(config):
             unknown = [name for name in config if name not in self._columns]
             raise ConfigError(f"expected only names from {list(self.names)}, got {unknown}; remove the unknown ones.")
-        vector = np.array(row)
-        if self._conditions or found != len(row):
-            self._check_activity(vector)
-        if self._forbidden:
-            self._check_forbidden(vector)
-        return vector
+        return row
+
+    def pinned(self, config: Mapping[str, Any]) -> "Space":
+        """Return this space with some values fixed: whatever is drawn or snapped has these values.
+
+        Args:
+            config: At least one value; whether its parameters are active then depends on what is drawn, and a
+                configuration in which one is inactive is not allowed.
+
+        Raises:
+            ConfigError: If a name is unknown, or a value is not legal.
+        """
+        row = self._positions(config)
+        columns = [column for column, position in enumerate(row) if position == position]
+        part = copy.copy(self)
+        for of_parameters in ("_everything", "_finite"):
+            part.__dict__.pop(of_parameters, None)
+        part._parameters = [  # noqa: SLF001
+            Pinned(parameter, position) if column in columns else parameter
+            for column, (parameter, position) in enumerate(zip(self._parameters, row, strict=True))
+        ]
+        absent = Constraint(f"one of {list(config)} is inactive", partial(_lacks_any, columns), max(columns))
+        part._forbidden = [*self._forbidden, absent]  # noqa: SLF001
+        return part
 
     def canonical(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return a valid configuration in plain Python values, in the order of `names`.
@@ -370,28 +403,6 @@ class Space:
         space._read(read_json(data))  # noqa: SLF001  (its own)
         return space
 
-    @classmethod
-    def read(cls, space: "ConfigurationSpace | Mapping[str, Any] | Space") -> "Space":
-        """Return the space that a user hands over, after saving and restoring it: what is accepted can be saved.
-
-        Raises:
-            SpaceError: If it does not define a space, or one that cannot be saved.
-        """
-        if isinstance(space, Space):
-            return space
-        made = cls(space)
-        saved = made.to_json()
-        try:
-            restored = renewed(cls.from_json(saved).to_json())
-        except SpaceError as error:
-            raise SpaceError(
-                f"expected a space that can be restored once it is saved, but: {error.__cause__ or error}; if "
-                "ConfigSpace refused a condition or a clause, it kept it all the same: build the space anew without it"
-            ) from error
-        if restored != saved:
-            raise SpaceError(f"expected a space that is the same once it is saved and restored, got {space!r}.")
-        return made
-
     def pack(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return a configuration for JSON: a value that JSON cannot represent becomes `{"choice": index}`.
 
@@ -437,6 +448,10 @@ class Space:
         if name not in self._columns:
             raise ConfigError(f"expected a name from {list(self.names)}, got {name!r}.")
         return self._parameters[self._columns[name]]
+
+
+def _lacks_any(columns: list[int], vectors: Floats) -> Mask:
+    return np.asarray(np.isnan(vectors[:, columns]).any(axis=1))
 
 
 _SAME_IN_JSON = {str, int, bool, type(None)}

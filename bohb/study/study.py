@@ -12,7 +12,7 @@ from bohb.budgets import Ladder, ladder
 from bohb.errors import StudyUnavailable
 from bohb.optimizer import Optimizer
 from bohb.optimizer.events import Event
-from bohb.space import Space
+from bohb.space import Space, checked_space
 from bohb.study import leases
 from bohb.study.replica import Replica
 from bohb.study.seats import seat
@@ -100,7 +100,7 @@ class Study:
         """
         name = canonical(target)
         if space is not None:
-            space = Space.read(space)
+            space = checked_space(space)
         if budgets is not None:
             budgets = ladder(budgets)
         log = open_log(name)
@@ -205,6 +205,8 @@ class Study:
 
     def enqueue(self, config: Mapping[str, Any], budget: Any = None) -> None:
         """Enqueue a configuration to be tried before the model's choices, as `Optimizer.enqueue` does.
+
+        Values that are missing are chosen.
 
         Raises:
             ConfigError: If the configuration does not lie in the space, or is known at this budget already.

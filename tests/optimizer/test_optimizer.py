@@ -70,7 +70,7 @@ REFUSED: dict[str, tuple[Callable[[bohb.Optimizer], Any], type[bohb.BohbError], 
     "forgetting what was told": (lambda o: o.forget(o.results[0].trial), bohb.TellConflict, "was told"),
     "forgetting the unknown": (lambda o: o.forget(10**6), bohb.UnknownTrial, "ask first"),
     "an unknown parameter": (lambda o: o.enqueue(GOOD | {"lr": 1}), bohb.ConfigError, "lr"),
-    "a missing parameter": (lambda o: o.enqueue({"rate": 0.01}), bohb.ConfigError, "act"),
+    "a missing parameter": (lambda o: o.observe({"rate": 0.01}, 1, 0.1), bohb.ConfigError, "act"),
     "a value out of range": (lambda o: o.enqueue(GOOD | {"units": 1000}), bohb.ConfigError, "1000"),
     "an inactive parameter": (lambda o: o.observe(GOOD | {"act": None}, 1, 0.1), bohb.ConfigError, "dropout"),
     "a forbidden pair": (

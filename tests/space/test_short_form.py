@@ -16,7 +16,7 @@ from scipy import stats
 
 import bohb
 from bohb.cli import plain_yaml
-from bohb.space import Space
+from bohb.space import checked_space
 
 FOUR = r"range \(low, high\) or .*log.*, steps range\(.*\), choices \[.*\] or one constant value for 'h'"
 
@@ -25,11 +25,11 @@ floats = st.floats(-1e6, 1e6).map(lambda number: round(number, 3))
 
 
 def parameter(declaration: Any) -> Any:
-    return Space.read({"h": declaration}).parameters["h"]
+    return checked_space({"h": declaration}).parameters["h"]
 
 
 def values(declaration: Any, num: int = 20) -> list[Any]:
-    space = Space.read({"h": declaration})
+    space = checked_space({"h": declaration})
     vectors, _ = space.sample(np.random.default_rng(0), num)
     return [space.decode(vector)["h"] for vector in vectors]
 
@@ -44,7 +44,7 @@ def test_two_integers_are_integers_and_any_other_numbers_floats(low: Any, high: 
     if high - low < 1e-3:
         return
     kind = int if type(low) is type(high) is int else float
-    space = Space.read({"h": (low, high)})
+    space = checked_space({"h": (low, high)})
     found = space.parameters["h"].range
     assert [type(end) for end in found[:2]] == [kind, kind]
     assert found[:2] == ((low, high) if kind is int else pytest.approx((low, high), rel=1e-14, abs=1e-13))
@@ -58,7 +58,7 @@ def test_a_range_of_python_is_its_numbers(low: int, num: int, step: int) -> None
     """Also backwards: a parameter has no direction."""
     declared = range(low, low + num * step, step)
     for steps in (declared, declared[::-1], {"int": [low, declared[-1]], "step": step}):
-        space = Space.read({"h": steps})
+        space = checked_space({"h": steps})
         assert [space.decode(vector)["h"] for vector in space.enumerate()] == list(declared)
 
 
@@ -195,21 +195,21 @@ def test_python_yaml_and_json_say_the_same(python: Any, words: Any) -> None:
     spaces = [{"c": ["a", "b"], "h": one} for one in (python, words)]
     spaces.append(json.loads(json.dumps(spaces[1])))
     spaces.append(plain_yaml.read(yaml.safe_dump(spaces[1]), "s.yaml"))
-    assert len({json.dumps(Space.read(space).to_json()) for space in spaces}) == 1
+    assert len({json.dumps(checked_space(space).to_json()) for space in spaces}) == 1
 
 
 def test_what_was_read_as_it_says_is_read_as_before() -> None:
     """A study that was created with such a dict opens with it."""
     same = {"f": (0.0, 1.0), "i": (1, 5), "c": ["a", "b"], "one": ["x"], "k": "x", "n": 3, "t": True}
-    assert Space.read(same).to_json() == Space.read(ConfigurationSpace(space=same)).to_json()
+    assert checked_space(same).to_json() == checked_space(ConfigurationSpace(space=same)).to_json()
 
 
 def test_objects_of_configspace_stay_as_they_are() -> None:
-    space = Space.read({"lr": Float("lr", (1e-5, 1e-1), log=True), "c": ["a", "b"]})
+    space = checked_space({"lr": Float("lr", (1e-5, 1e-1), log=True), "c": ["a", "b"]})
     assert space.parameters["lr"].range == (1e-5, 1e-1, True)
-    again = Space.read(space.to_json())
+    again = checked_space(space.to_json())
     assert again.to_json() == space.to_json(), "the JSON of ConfigSpace is a space too"
 
 
 def test_a_choice_may_be_named_forbid() -> None:
-    assert Space.read({"forbid": ["a", "b"]}).names == ("forbid",)
+    assert checked_space({"forbid": ["a", "b"]}).names == ("forbid",)

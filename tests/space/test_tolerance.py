@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import bohb
 from bohb.exchange.hpbandster import import_hpbandster
-from bohb.space import Space
+from bohb.space import checked_space
 
 ranges = st.sampled_from(
     [(1e-5, 1e-1, "log"), (0.0, 1.0), (-1.0, 1.0), (0.1, 0.3), (1e3, 1e9, "log"), (-922338.125, 3.5)]
@@ -22,7 +22,7 @@ ranges = st.sampled_from(
 @given(declared=ranges, end=st.sampled_from([0, 1]), units=st.integers(0, 4))
 def test_a_few_units_in_the_last_place_are_rounding(declared: Any, end: int, units: int) -> None:
     """The value is set on the bound."""
-    space = Space.read({"x": declared})
+    space = checked_space({"x": declared})
     bound = space.parameters["x"].range[end]
     size = abs(bound) if "log" in declared else max(abs(declared[0]), abs(declared[1]))
     value = bound + (units if end else -units) * math.ulp(size)
@@ -35,7 +35,7 @@ def test_a_few_units_in_the_last_place_are_rounding(declared: Any, end: int, uni
 @settings(deadline=None)
 @given(declared=ranges, share=st.floats(0, 1))
 def test_a_value_inside_stays_exactly_as_given(declared: Any, share: float) -> None:
-    space = Space.read({"x": declared})
+    space = checked_space({"x": declared})
     lower, upper, _ = space.parameters["x"].range
     value = min(max(lower + share * (upper - lower), lower), upper)
     assert space.canonical({"x": value}) == {"x": value}
@@ -52,7 +52,7 @@ def test_the_value_of_a_grid_is_the_bound(value: Any) -> None:
 
 
 def test_a_float_of_a_grid_of_steps_is_found() -> None:
-    space = Space.read({"x": {"float": [0, 1], "step": 0.1}})
+    space = checked_space({"x": {"float": [0, 1], "step": 0.1}})
     assert [space.canonical({"x": value})["x"] for value in np.arange(0, 1.05, 0.1)] == [k / 10 for k in range(11)]
     with pytest.raises(bohb.ConfigError):
         space.encode({"x": 0.3001})
