@@ -9,10 +9,10 @@ import numbers
 from collections.abc import Mapping
 from typing import Any
 
-MAX_DEPTH = 64
+MAX_DEPTH = 32
 """How deeply kept values may be nested, far below what exhausts a reader."""
-MAX_BITS = 3_300
-"""The bits of the largest kept integer, about 1,000 digits. Python refuses to read more than 4,300 digits."""
+MAX_BITS = 1_992
+"""The bits of the largest kept integer, about 600 digits. No process can be told to read fewer than 640."""
 
 _SCALARS = (str, int, float, bool, type(None))
 _DROPPED = object()

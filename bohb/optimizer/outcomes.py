@@ -17,7 +17,7 @@ Kept = TypeVar("Kept", Result, Told)
 EXPECTED_LOSS = "expected a loss that float() accepts, a mapping with 'loss', a Failure or an exception"
 OWN_NAMES = ("loss", "checkpoint", "info")
 """The names in a mapping that have a meaning of their own; every other one goes to the info."""
-MAX_INFO = 2**23
+MAX_INFO = 2**22
 """The most characters of JSON that the info of one trial may have."""
 
 
