@@ -85,8 +85,17 @@ def tagged(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def untagged(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a private copy of a serialised space from JSON, with its tuples as they were."""
-    return _changed(data, _untag)
+    """Return a private copy of a serialised space from JSON, with its tuples as they were.
+
+    Raises:
+        SpaceError: If the data are not a mapping, or are nested too deeply.
+    """
+    if not isinstance(data, Mapping):
+        raise SpaceError(f"expected what to_json() returned, got {data!r:.200}.")
+    try:
+        return _changed(data, _untag)
+    except RecursionError as error:
+        raise SpaceError("expected what to_json() returned, got values that are nested too deeply.") from error
 
 
 def _tag(value: Any) -> Any:
