@@ -27,7 +27,7 @@ def export(options: Namespace) -> int:
     )
     write, path = next((write, path) for write, path in writers if path is not None)
     with open_study(options.study) as study:
-        num_written = write(study, path)
+        num_written = write(study, path, force=options.force)
     print_remark(f"{num_written} results written")
     return exits.OK
 

@@ -180,6 +180,7 @@ def _add_exchange(commands: Any) -> None:
     where.add_argument("--json", dest="json_file", metavar="FILE", help="one object with all results")
     where.add_argument("--hpbandster", metavar="DIR", help="for HpBandSter and DeepCAVE")
     where.add_argument("--optuna", metavar="FILE", help="an SQLite file (.db) or a journal (.log)")
+    parser.add_argument("--force", action="store_true", help="replace existing files, except databases and links")
 
 
 def _add_verify(commands: Any) -> None:

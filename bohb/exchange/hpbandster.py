@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bohb.budgets import Ladder
 from bohb.errors import BudgetError, ConfigError, SettingError, StateError, TellConflict
+from bohb.exchange.files import write_folder
 from bohb.space.values import untagged
 from bohb.study.snapshot import Snapshot, TrialTimes, snapshot_of
 from bohb.trials import Failure, Origin, Result
@@ -154,7 +155,9 @@ def _budget(budget: Any, ladder: Ladder, source: str) -> Any:
 # Writing.
 
 
-def write_hpbandster(study: "Study | Optimizer | Snapshot", folder: str | os.PathLike[str]) -> int:
+def write_hpbandster(
+    study: "Study | Optimizer | Snapshot", folder: str | os.PathLike[str], *, force: bool = False
+) -> int:
     """Write the results so that HpBandSter's and DeepCAVE's readers load them.
 
     A configuration gets the id (bracket, 0, number), as HpBandSter numbers them. Configurations without a bracket are
@@ -163,6 +166,7 @@ def write_hpbandster(study: "Study | Optimizer | Snapshot", folder: str | os.Pat
     Args:
         study: A study, a snapshot of one, or an optimizer. An optimizer has no clock: all its times are 0.
         folder: Where to write `configs.json`, `results.json` and `configspace.json`; it is made if need be.
+        force: Whether to replace such files. A study and a link are never replaced.
 
     Returns:
         The number of results.
@@ -170,11 +174,7 @@ def write_hpbandster(study: "Study | Optimizer | Snapshot", folder: str | os.Pat
     Raises:
         SettingError: If the folder has such files already, or there is no result yet.
     """
-    snapshot, directory = snapshot_of(study), Path(folder)
-    directory.mkdir(parents=True, exist_ok=True)
-    present = [name for name in (*FILES, SPACE_FILE) if (directory / name).exists()]
-    if present:
-        raise SettingError(f"expected a folder without {', '.join(present)}, got {directory}; choose another")
+    snapshot = snapshot_of(study)
     if not snapshot.results:
         raise SettingError("expected at least one result to write, got none; HpBandSter's reader needs one")
     keys = _keys(snapshot.results)
@@ -182,10 +182,11 @@ def write_hpbandster(study: "Study | Optimizer | Snapshot", folder: str | os.Pat
     for result in snapshot.results:
         config_id = result.trial.config_id
         configs.setdefault(config_id, [keys[config_id], dict(result.trial.config), _facts(result)])
-    _write_lines(directory / "configs.json", configs.values())
-    _write_lines(directory / "results.json", _result_lines(snapshot, keys))
     # Untagged, a tuple is written as a list: only we read our tags.
-    (directory / SPACE_FILE).write_text(json.dumps(untagged(snapshot.space.to_json())), encoding="utf-8")
+    space = json.dumps(untagged(snapshot.space.to_json())).encode()
+    results = _lines_of(_result_lines(snapshot, keys))
+    files = {SPACE_FILE: space, "configs.json": _lines_of(configs.values()), "results.json": results}
+    write_folder(folder, files, force=force)
     return len(snapshot.results)
 
 
@@ -220,6 +221,6 @@ def _result_lines(snapshot: Snapshot, keys: Mapping[int, list[int]]) -> Iterator
         yield [keys[trial.config_id], budget, stamps, answer, error]
 
 
-def _write_lines(path: Path, lines: Iterable[Any]) -> None:
-    with path.open("x", encoding="utf-8") as file:
-        file.writelines(json.dumps(line, allow_nan=False) + "\n" for line in lines)
+def _lines_of(values: Iterable[Any]) -> bytes:
+    """Return values as JSON, one a line."""
+    return "".join(json.dumps(value, allow_nan=False) + "\n" for value in values).encode()

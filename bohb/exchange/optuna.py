@@ -8,17 +8,21 @@ largest budget.
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bohb.budgets import Ladder
 from bohb.errors import SettingError
+from bohb.exchange.files import draft_of
 from bohb.space.parameters import Parameter
 from bohb.study.snapshot import Snapshot, snapshot_of
 from bohb.trials import Result
 
 if TYPE_CHECKING:
+    import optuna
     from optuna.distributions import BaseDistribution
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
@@ -31,7 +35,7 @@ STUDY_NAME = "bohb"
 SQLITE_SUFFIXES = (".db", ".sqlite", ".sqlite3")
 
 
-def write_optuna(study: "Study | Optimizer | Snapshot", path: str | os.PathLike[str]) -> int:
+def write_optuna(study: "Study | Optimizer | Snapshot", path: str | os.PathLike[str], *, force: bool = False) -> int:
     """Write the results to a file that `optuna.load_study(study_name="bohb", ...)` and optuna-dashboard open.
 
     The step of an intermediate value is its budget if all budgets are integers, and its index on the ladder if not.
@@ -39,6 +43,7 @@ def write_optuna(study: "Study | Optimizer | Snapshot", path: str | os.PathLike[
     Args:
         study: A study, a snapshot of one, or an optimizer.
         path: A new file: an SQLite file if it ends in .db, .sqlite or .sqlite3, a journal otherwise.
+        force: Whether to replace an existing journal. A database and a link are never replaced.
 
     Returns:
         The number of results.
@@ -46,31 +51,42 @@ def write_optuna(study: "Study | Optimizer | Snapshot", path: str | os.PathLike[
     Raises:
         SettingError: If the file exists, or Optuna is not installed.
     """
-    snapshot, file = snapshot_of(study), Path(path)
-    if file.exists():
-        raise SettingError(f"expected a new file, but {file} exists; choose another")
     try:
         import optuna
     except ImportError as error:
         raise SettingError('expected Optuna, but it is not installed: pip install "bohb[optuna]"') from error
+    snapshot = snapshot_of(study)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    written = optuna.create_study(study_name=STUDY_NAME, storage=_storage(file), direction="minimize")
+    with draft_of(path, force=force) as draft, _storage(draft) as storage:
+        _write(snapshot, optuna.create_study(study_name=STUDY_NAME, storage=storage, direction="minimize"))
+    return len(snapshot.results)
+
+
+def _write(snapshot: Snapshot, written: "optuna.Study") -> None:
+    """Add all results to an empty study of Optuna."""
     written.set_user_attr("budgets", list(snapshot.ladder))
     distributions = {name: _distribution(parameter) for name, parameter in snapshot.space.parameters.items()}
     by_config: dict[int, list[Result]] = {}
     for result in snapshot.results:
         by_config.setdefault(result.trial.config_id, []).append(result)
     written.add_trials([_trial(group, snapshot.ladder, distributions) for group in by_config.values()])
-    return len(snapshot.results)
 
 
-def _storage(path: Path) -> "str | BaseStorage":
+@contextmanager
+def _storage(path: Path) -> "Iterator[BaseStorage]":
+    """Yield the storage of a new file; nothing holds the file open afterwards."""
     if path.suffix in SQLITE_SUFFIXES:
-        return f"sqlite:///{path.absolute()}"
+        from optuna.storages import RDBStorage
+
+        # A path in a URL would need escapes.
+        database = RDBStorage("sqlite://", engine_kwargs={"creator": lambda: sqlite3.connect(path)})
+        yield database
+        database.engine.dispose()
+        return
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    return JournalStorage(JournalFileBackend(str(path)))
+    yield JournalStorage(JournalFileBackend(str(path)))
 
 
 def _distribution(parameter: Parameter) -> "BaseDistribution":

@@ -5,9 +5,9 @@ import io
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from bohb.exchange.files import write_file
 from bohb.exchange.records import finite, result_facts
 from bohb.trials import Result
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 CSV_COLUMNS = ("trial", "config_id", "budget", "loss", "status", "bracket", "rung", "previous", "origin", "checkpoint")
 
 
-def write_csv(study: "Study | Optimizer | Snapshot", file: str | os.PathLike[str] | TextIO) -> int:
+def write_csv(
+    study: "Study | Optimizer | Snapshot", file: str | os.PathLike[str] | TextIO, *, force: bool = False
+) -> int:
     """Write a table with a line for each result that counts, and a column `config.NAME` for each parameter.
 
     A missing value (the loss of a failure, an inactive parameter) is an empty cell. Text that a spreadsheet would take
@@ -27,37 +29,48 @@ def write_csv(study: "Study | Optimizer | Snapshot", file: str | os.PathLike[str
 
     Args:
         study: A study, a snapshot of one, or an optimizer.
-        file: A path, which is overwritten, or a text file that is open for writing.
+        file: A path, or a text file that is open for writing.
+        force: Whether to replace an existing file. A study and a link are never replaced.
 
     Returns:
         The number of results.
+
+    Raises:
+        SettingError: If something is there that may not be replaced.
     """
     results = study.results
-    _write(_csv_text(results), file)
+    _write(_csv_text(results), file, force=force)
     return len(results)
 
 
-def write_json(study: "Study | Optimizer | Snapshot", file: str | os.PathLike[str] | TextIO) -> int:
+def write_json(
+    study: "Study | Optimizer | Snapshot", file: str | os.PathLike[str] | TextIO, *, force: bool = False
+) -> int:
     """Write one object with all results, each as `bohb trials --json` prints it.
 
     Args:
         study: A study, a snapshot of one, or an optimizer.
-        file: A path, which is overwritten, or a text file that is open for writing.
+        file: A path, or a text file that is open for writing.
+        force: Whether to replace an existing file. A study and a link are never replaced.
 
     Returns:
         The number of results.
+
+    Raises:
+        SettingError: If something is there that may not be replaced.
     """
     results = study.results
     facts = {"results": [result_facts(result) for result in results]}
-    _write(json.dumps(facts, allow_nan=False, indent=1) + "\n", file)
+    _write(json.dumps(facts, allow_nan=False, indent=1) + "\n", file, force=force)
     return len(results)
 
 
-def _write(text: str, file: str | os.PathLike[str] | TextIO) -> None:
+def _write(text: str, file: str | os.PathLike[str] | TextIO, *, force: bool) -> None:
+    data = text.encode(errors="backslashreplace")  # the path of a checkpoint may have bytes that are no text
     if isinstance(file, str | os.PathLike):
-        Path(file).write_text(text, encoding="utf-8")
+        write_file(file, data, force=force)
     else:
-        file.write(text)
+        file.write(data.decode())
 
 
 def _csv_text(results: Sequence[Result]) -> str:
