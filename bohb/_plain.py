@@ -9,10 +9,7 @@ import numbers
 from collections.abc import Mapping
 from typing import Any
 
-MAX_DEPTH = 32
-"""How deeply kept values may be nested, far below what exhausts a reader."""
-MAX_BITS = 1_992
-"""The bits of the largest kept integer, about 600 digits. No process can be told to read fewer than 640."""
+from bohb._json import MAX_BITS, MAX_CHARACTERS, MAX_DEPTH
 
 _SCALARS = (str, int, float, bool, type(None))
 _DROPPED = object()
@@ -33,8 +30,14 @@ def _has_elements(value: Any, num: int | None = None) -> bool:
     return isinstance(shape, tuple) and num in (None, math.prod(shape))
 
 
+class _TooLargeError(ValueError):
+    """A member has more parts than can be kept."""
+
+
 class Keeper:
     """Converts values to what JSON can keep: nan and infinities to None, arrays and tuples to lists.
+
+    The limits are those of `bohb._json`.
 
     Attributes:
         dropped: What could not be kept, one text each: the place of the value, and its type.
@@ -43,6 +46,7 @@ class Keeper:
     def __init__(self) -> None:
         self.dropped: list[str] = []
         self._path: list[int] = []
+        self._num_values = 0
 
     def mapping(self, source: Mapping[Any, Any], place: str) -> dict[str, Any]:
         """Return a private copy of a mapping, without the members that cannot be kept.
@@ -51,6 +55,10 @@ class Keeper:
             source: The mapping.
             place: Its name in `dropped`.
         """
+        self._path = [id(source)]
+        return self._members(source, place)
+
+    def _members(self, source: Mapping[Any, Any], place: str) -> dict[str, Any]:
         kept = {}
         for name in source:
             key, where = _name(name), f"{place}[{name!r:.60}]"
@@ -61,13 +69,21 @@ class Keeper:
         return kept
 
     def _keep(self, value: Any, where: str) -> Any:
+        num_before = self._num_values
         try:
             return self._value(value, where)
-        except Exception:  # whatever the value's own conversion raises
+        except Exception as error:  # whatever the value's own conversion raises
+            if isinstance(error, _TooLargeError):
+                if len(self._path) > 1:
+                    raise
+                self._num_values = num_before
             self.dropped.append(f"{where} of type {type(value).__name__}")
             return _DROPPED
 
     def _value(self, value: Any, where: str) -> Any:
+        self._num_values += 1
+        if self._num_values > MAX_CHARACTERS:
+            raise _TooLargeError
         if not isinstance(value, Mapping | list | tuple):
             is_array = _has_elements(value) and not _has_elements(value, 1) and hasattr(value, "tolist")
             return self._value(value.tolist(), where) if is_array else _leaf(value)
@@ -75,7 +91,7 @@ class Keeper:
             raise ValueError("nested too deeply")
         self._path.append(id(value))
         try:
-            return self.mapping(value, where) if isinstance(value, Mapping) else self._list(value, where)
+            return self._members(value, where) if isinstance(value, Mapping) else self._list(value, where)
         finally:
             self._path.pop()
 

@@ -1,4 +1,45 @@
-"""Text for a terminal."""
+"""Text for people, and numbers that people write."""
+
+import re
+
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+_INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
+
+
+def read_number(text: str) -> float:
+    """Return a number that a person or another program wrote; unlike `float`, refuse 1_000 and digits of other scripts.
+
+    Raises:
+        ValueError: If it is not a number.
+    """
+    if _NUMBER.fullmatch(text.strip()) is None:
+        raise ValueError(f"expected a number such as 0.5 or 1e-3, got {text!r:.100}")
+    return float(text)
+
+
+def read_integer(text: str) -> int:
+    """Return an integer that a person wrote; unlike `int`, refuse 1_000 and digits of other scripts.
+
+    Raises:
+        ValueError: If it is not an integer.
+    """
+    if _INTEGER.fullmatch(text.strip()) is None:
+        raise ValueError(f"expected an integer such as 7, got {text!r:.100}")
+    return int(text)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return a text of at most about `limit` characters: its beginning and its end."""
+    half = limit // 2
+    return text if len(text) <= limit else f"{text[:half]} ... {text[-half:]}"
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the type and the message of an exception; only its type if its message cannot be had."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # a user's own `__str__` may raise anything
+        return type(error).__name__
 
 
 def visible(text: str, *, keep_lines: bool = False) -> str:

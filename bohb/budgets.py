@@ -5,7 +5,6 @@ arithmetic does not.
 """
 
 import copy
-import json
 import math
 import numbers
 import sys
@@ -17,6 +16,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, cast
 
+from bohb._json import keep
 from bohb.errors import BohbWarning, BudgetError
 
 
@@ -226,9 +226,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         return float(value)
     try:
-        kept = json.loads(json.dumps(value, allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise BudgetError(f"expected a number or a JSON value as budget, got {value!r}: {error}") from None
+        kept = keep(value)
+    except TypeError as error:
+        raise BudgetError(f"expected a number or a JSON value as budget, got {value!r:.200}: {error}") from None
+    except ValueError as error:  # it may be too large to be shown
+        raise BudgetError(f"expected a number or a JSON value as budget, but {error}") from None
     if kept != value or isinstance(value, bool):
         raise BudgetError(
             f"expected a number or a value that JSON keeps as it is, got {value!r}, which becomes {kept!r}"

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NoReturn
 
+from bohb._text import describe_error
+
 
 class Status(StrEnum):
     """How a trial ended. Every status except `OK` and `LATE` is a failure, and the loss is then infinite."""
@@ -94,7 +96,7 @@ class Failure:
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
         """Return the failure with the name and the message of an exception."""
-        return cls(f"{type(error).__name__}: {error}")
+        return cls(describe_error(error))
 
 
 @dataclass(frozen=True, slots=True)

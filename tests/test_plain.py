@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb._plain import MAX_DEPTH, Keeper, scalar
+from bohb._json import MAX_DEPTH, keep
+from bohb._plain import Keeper, scalar
 
 json_values = st.recursive(
     st.none()
@@ -137,8 +138,18 @@ def test_values_that_never_end_are_cut():
     keeper = Keeper()
     kept = keeper.mapping({"circle": circle, "deep": deep, "x": 1}, "info")
     assert (kept["circle"], kept["x"]) == ({}, 1)
-    assert str(kept["deep"]).count("[") == MAX_DEPTH
+    assert str(kept["deep"]).count("[") == MAX_DEPTH - 1, "the info itself is one level"
+    assert keep(kept) == kept
     assert len(keeper.dropped) == 2
+
+
+def test_a_value_of_more_parts_than_fit_is_dropped_at_once():
+    wide = [1] * 1000
+    for _ in range(20):
+        wide = [wide] * 1000
+    keeper = Keeper()
+    assert keeper.mapping({"wide": wide, "array": np.zeros(2**22), "x": [1]}, "info") == {"x": [1]}
+    assert keeper.dropped == ["info['wide'] of type list", "info['array'] of type ndarray"]
 
 
 def test_tensors_become_numbers():

@@ -1,8 +1,8 @@
 """What several commands need: the study, and configurations and budgets given as words."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from bohb._json import parse
 from bohb.budgets import Ladder
 from bohb.cli.parser import number
 from bohb.errors import BudgetError, ConfigError
@@ -25,11 +25,11 @@ def read_config(text: str) -> dict[str, Any]:
         ConfigError: If it is not a JSON object.
     """
     try:
-        config = json.loads(text)
+        config = parse(text)
     except ValueError as error:
-        raise ConfigError(f"expected a configuration as a JSON object, got {text!r}: {error}") from error
+        raise ConfigError(f"expected a configuration as a JSON object, got {text!r:.200}: {error}") from error
     if not isinstance(config, dict):
-        raise ConfigError(f"expected a configuration as a JSON object, got {text!r}")
+        raise ConfigError(f"expected a configuration as a JSON object, got {text!r:.200}")
     return config
 
 
@@ -43,7 +43,7 @@ def read_budget(text: str, ladder: Ladder) -> Any:
         value = number(text)
     except ValueError:
         try:
-            value = json.loads(text)
+            value = parse(text)
         except ValueError as error:
-            raise BudgetError(f"expected a budget of {list(ladder)}, got {text!r}: {error}") from error
+            raise BudgetError(f"expected a budget of {list(ladder)}, got {text!r:.200}: {error}") from error
     return ladder[ladder.level(value)]

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from bohb._json import parse
+from bohb._text import read_number
 from bohb.cli.templates import fill_in
 from bohb.errors import WorkerLost
 from bohb.exchange.records import trial_facts
@@ -66,11 +68,13 @@ def read_output(out: str, err: str) -> Outcome:
     last = lines[-1].strip() if lines else ""
     try:
         if not last.startswith("{"):
-            return read_returned(float(last))
-        facts: dict[str, Any] = json.loads(last)
+            return read_returned(read_number(last))
+        facts: dict[str, Any] = parse(last)
+        if isinstance(facts.get("loss"), bool):
+            raise ValueError("a loss is a number, neither true nor false")
         has_no_loss = "loss" in facts and facts["loss"] is None  # JSON has no nan
         return read_returned(facts | {"loss": float("nan")} if has_no_loss else facts)
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         expected = "expected the loss, or a JSON object with it, on the last line of stdout"
         return Outcome(error=f"{expected}, got {last[:200]!r}: {error}", info={"exit_status": 0, "stderr": err})
 

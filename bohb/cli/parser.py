@@ -2,8 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
+
+from bohb._text import read_integer, read_number
 
 TARGET = "a file, or a postgresql:// URL"
 FREE = {"--loss", "--error", "--checkpoint", "--info", "--config"}
@@ -88,16 +90,16 @@ def _add_create(commands: Any) -> None:
     parser = _add(commands, "create", "create:create", "create a study; the same call again changes nothing")
     parser.add_argument("--space", required=True, help="space.py:space, package.module:space, or a .json or .yaml file")
     parser.add_argument("--budgets", help="all budgets, ascending: 1,4,10,50")
-    parser.add_argument("--min-budget", type=number, help="the smallest budget")
-    parser.add_argument("--max-budget", type=number, help="the largest budget")
-    parser.add_argument("--eta", type=number, help="the factor between budgets (3)")
-    parser.add_argument("--seed", type=int, help="makes the search repeatable")
+    parser.add_argument("--min-budget", type=NUMBER, help="the smallest budget")
+    parser.add_argument("--max-budget", type=NUMBER, help="the largest budget")
+    parser.add_argument("--eta", type=NUMBER, help="the factor between budgets (3)")
+    parser.add_argument("--seed", type=INTEGER, help="makes the search repeatable")
     parser.add_argument("--preset", help="default, fast, paper, hpbandster, hyperband, asha or random")
 
 
 def _add_asking(commands: Any) -> None:
     parser = _add(commands, "ask", "ask:ask", "print the next trial to evaluate, as one JSON line")
-    parser.add_argument("--lease", type=float, metavar="SECONDS", help="how long the trial is held")
+    parser.add_argument("--lease", type=REAL, metavar="SECONDS", help="how long the trial is held")
     parser = _add(commands, "heartbeat", "ask:heartbeat", "restart the lease of a trial; code 1 if it is lost")
     _add_trial(parser)
     parser = _add(commands, "release", "ask:release", "give back a trial: it is asked again")
@@ -124,12 +126,12 @@ def _add_telling(commands: Any) -> None:
 
 
 def _add_trial(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("trial", metavar="TRIAL", type=int, help="the number of the trial")
+    parser.add_argument("trial", metavar="TRIAL", type=INTEGER, help="the number of the trial")
 
 
 def _add_outcome(parser: argparse.ArgumentParser) -> None:
     outcome = parser.add_mutually_exclusive_group(required=True)
-    outcome.add_argument("--loss", type=float, help="the loss to minimise; nan and inf are failures")
+    outcome.add_argument("--loss", type=REAL, help="the loss to minimise; nan and inf are failures")
     outcome.add_argument("--error", metavar="TEXT", help="the reason of a failure")
 
 
@@ -146,8 +148,8 @@ def _add_facts(commands: Any) -> None:
     parser = _add(commands, "explain", "inspect:explain", "print why a trial was chosen")
     _add_trial(parser)
     parser = _add(commands, "plan", "inspect:plan", "print what a search will take, before anything is spent")
-    parser.add_argument("--workers", type=int, default=1, metavar="N")
-    parser.add_argument("--cycles", type=int, default=1, metavar="N")
+    parser.add_argument("--workers", type=INTEGER, default=1, metavar="N")
+    parser.add_argument("--cycles", type=INTEGER, default=1, metavar="N")
     parser = _add(commands, "report", "exchange:report", "print all results as a table")
     parser.add_argument("--format", choices=["csv", "json"], default="csv")
 
@@ -156,18 +158,18 @@ def _add_run(commands: Any) -> None:
     parser = _add(commands, "run", "run:run", "a worker: ask, evaluate, tell, until a limit is reached")
     parser.usage = "bohb run [options] STUDY (script.py:objective | -- COMMAND ...)"
     parser.add_argument("objective", nargs="?", help="script.py:objective or package.module:objective")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="trials at the same time")
-    parser.add_argument("--max-trials", type=int, metavar="N", help="trials of this worker")
-    parser.add_argument("--total-trials", type=int, metavar="N", help="results in the study, of all workers")
-    parser.add_argument("--max-seconds", type=float, metavar="S", help="start no trial after S seconds")
-    parser.add_argument("--max-budget", type=float, metavar="B", help="the budget of all trials together")
-    parser.add_argument("--trial-seconds", type=float, metavar="S", help="end a trial after S seconds as a failure")
+    parser.add_argument("--workers", type=INTEGER, default=1, metavar="N", help="trials at the same time")
+    parser.add_argument("--max-trials", type=INTEGER, metavar="N", help="trials of this worker")
+    parser.add_argument("--total-trials", type=INTEGER, metavar="N", help="results in the study, of all workers")
+    parser.add_argument("--max-seconds", type=REAL, metavar="S", help="start no trial after S seconds")
+    parser.add_argument("--max-budget", type=REAL, metavar="B", help="the budget of all trials together")
+    parser.add_argument("--trial-seconds", type=REAL, metavar="S", help="end a trial after S seconds as a failure")
     parser.add_argument(
-        "--lease", type=float, default=60.0, metavar="S", help="a trial is lost S seconds after the last heartbeat (60)"
+        "--lease", type=REAL, default=60.0, metavar="S", help="a trial is lost S seconds after the last heartbeat (60)"
     )
-    parser.add_argument("--grace", type=float, default=5.0, metavar="S", help="seconds between SIGTERM and SIGKILL (5)")
-    parser.add_argument("--retries", type=int, default=1, metavar="N", help="ask a killed trial again N times (1)")
-    parser.add_argument("--gpus-per-trial", type=int, default=0, metavar="N", help="sets CUDA_VISIBLE_DEVICES")
+    parser.add_argument("--grace", type=REAL, default=5.0, metavar="S", help="seconds between SIGTERM and SIGKILL (5)")
+    parser.add_argument("--retries", type=INTEGER, default=1, metavar="N", help="ask a killed trial again N times (1)")
+    parser.add_argument("--gpus-per-trial", type=INTEGER, default=0, metavar="N", help="sets CUDA_VISIBLE_DEVICES")
     parser.add_argument("--directory", metavar="DIR", help="keep what trials print in DIR/output")
 
 
@@ -188,8 +190,28 @@ def _add_verify(commands: Any) -> None:
 
 
 def number(text: str) -> int | float:
-    """Return a number as it is written: 9 is an integer, 9.0 is not."""
+    """Return a number as it is written: 9 is an integer, 9.0 is not.
+
+    Raises:
+        ValueError: If it is not a number.
+    """
     try:
-        return int(text)
+        return read_integer(text)
     except ValueError:
-        return float(text)
+        return read_number(text)
+
+
+class _Of:
+    """Reads the value of an option; argparse shows the whole message of this error only."""
+
+    def __init__(self, read: Callable[[str], float]) -> None:
+        self._read = read
+
+    def __call__(self, text: str) -> float:
+        try:
+            return self._read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+
+INTEGER, REAL, NUMBER = _Of(read_integer), _Of(read_number), _Of(number)

@@ -3,10 +3,10 @@
 A JSON or YAML file is data, and nothing in it is executed. A Python file is imported, because the user asked for it.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
+from bohb._json import parse
 from bohb.cli import plain_yaml
 from bohb.cli.loading import load
 from bohb.errors import SettingError, SpaceError
@@ -42,6 +42,6 @@ def read_space(source: str) -> Any:
 
 def _read_json(text: str, source: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return parse(text)
+    except ValueError as error:
         raise SpaceError(f"expected JSON in {source}, got {error}") from error

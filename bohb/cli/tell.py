@@ -1,9 +1,9 @@
 """`tell` and `fail`: commands that have to start fast, and so load neither the optimizer nor its space."""
 
-import json
 from argparse import Namespace
 from typing import Any
 
+from bohb._json import parse
 from bohb.cli import exits
 from bohb.cli.output import print_json, print_text
 from bohb.exchange.records import finite
@@ -29,8 +29,8 @@ def tell(options: Namespace) -> int:
 def read_info(text: str | None) -> Any:
     """Return the info given as JSON, or the text itself if it is not JSON. What is not an object is dropped later."""
     try:
-        return None if text is None else json.loads(text)
-    except (ValueError, RecursionError):
+        return None if text is None else parse(text)
+    except ValueError:
         return text
 
 

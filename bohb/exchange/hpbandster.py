@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bohb._json import parse
 from bohb.budgets import Ladder
 from bohb.errors import BudgetError, ConfigError, SettingError, StateError, TellConflict
 from bohb.exchange.files import write_folder
@@ -123,8 +124,8 @@ def _lines(path: Path, left_out: list[str]) -> Iterator[tuple[str, Any]]:
         if not line.strip():
             continue
         try:
-            yield source, json.loads(line)
-        except (ValueError, RecursionError) as error:
+            yield source, parse(line.decode("utf-8-sig"))
+        except ValueError as error:
             if number < len(lines):
                 raise StateError(f"expected one JSON array a line, got damaged text in {source}: {error}") from error
             left_out.append(f"{source}, the last one, was cut off and is left out")

@@ -176,8 +176,9 @@ class Optimizer:
                 wanted, `"checkpoint"`, `"info"` and more names, which go to the info. A `Failure`, an exception, nan
                 and infinities are failures.
             checkpoint: Where training may resume if the configuration is promoted, a string or a path.
-            info: Anything else to keep, as JSON values by name. Numbers and arrays of numpy and torch are converted,
-                and nan and infinities become None. What JSON cannot keep is dropped with a warning; the loss counts.
+            info: Anything else to keep, as JSON values by name: nested at most 32 deep, with integers of at most 600
+                digits, in at most 4,194,304 characters. Numbers and arrays of numpy and torch are converted, and nan
+                and infinities become None. What cannot be kept is dropped with a warning; the loss counts.
 
         Returns:
             The result. If the trial was forgotten and its configuration already has another result at this budget, the

@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+from bohb._json import MAX_CHARACTERS, check_limits
 from bohb._plain import Keeper, scalar
+from bohb._text import describe_error, shortened
 from bohb.errors import BohbWarning, OutcomeError, TellConflict, UnknownTrial
 from bohb.optimizer.events import Told
 from bohb.trials import Failure, Result, Status, Trial
@@ -17,8 +19,10 @@ Kept = TypeVar("Kept", Result, Told)
 EXPECTED_LOSS = "expected a loss that float() accepts, a mapping with 'loss', a Failure or an exception"
 OWN_NAMES = ("loss", "checkpoint", "info")
 """The names in a mapping that have a meaning of their own; every other one goes to the info."""
-MAX_INFO = 2**22
-"""The most characters of JSON that the info of one trial may have."""
+MAX_CHECKPOINT = 2**16
+"""How many characters a checkpoint may have."""
+MAX_ERROR = 20_000
+"""How many characters of the text of a failure are kept: its beginning and its end."""
 
 
 def read_trial_id(trial: Any) -> int:
@@ -80,8 +84,11 @@ def read_answer(outcome: Any, checkpoint: Any = None, info: Any = None) -> Answe
     if isinstance(outcome, BaseException):
         outcome = Failure.of(outcome)
     dropped: list[str] = []
-    if not isinstance(outcome, Mapping):
-        loss, facts = outcome if isinstance(outcome, Failure) else read_loss(outcome), _read_info(info, dropped)
+    loss: float | Failure
+    if isinstance(outcome, Failure):
+        loss, facts = _read_failure(outcome, dropped), _read_info(info, dropped)
+    elif not isinstance(outcome, Mapping):
+        loss, facts = read_loss(outcome), _read_info(info, dropped)
     elif "loss" in outcome:
         loss, checkpoint = read_loss(outcome["loss"]), outcome.get("checkpoint") if checkpoint is None else checkpoint
         more = {name: value for name, value in outcome.items() if name not in OWN_NAMES}
@@ -102,7 +109,7 @@ def read_outcome(answer: Answer) -> tuple[float, Status, dict[str, Any]]:
     """Return the (loss, status, info) of an answer; warn of what cannot be kept. The loss of a failure is infinite."""
     warn_of(answer.dropped)
     if isinstance(answer.outcome, Failure):
-        return math.inf, Status.ERROR, {"error": str(answer.outcome.text)} | answer.info
+        return math.inf, Status.ERROR, {"error": answer.outcome.text} | answer.info
     if math.isfinite(answer.outcome):
         return answer.outcome, Status.OK, answer.info
     return math.inf, Status.NAN if math.isnan(answer.outcome) else Status.INFINITE, answer.info
@@ -144,29 +151,51 @@ def _read_info(info: Any, dropped: list[str]) -> dict[str, Any]:
 
 def _fitting(info: dict[str, Any], dropped: list[str]) -> dict[str, Any]:
     """Return the members of the info that fit into an event of a study; append the names of the others to `dropped`."""
-    kept, room = {}, MAX_INFO
+    kept, room = {}, MAX_CHARACTERS
     for name, value in info.items():
-        room -= (size := len(json.dumps({name: value})))
-        if room >= 0:
+        size = _size({name: value})
+        if size <= room:
             kept[name] = value
+            room -= size
         else:
-            room += size
-            dropped.append(f"info[{name!r:.60}] of {size} characters, more than there is room for")
+            dropped.append(f"info[{name!r:.60}], for which there is no room in {MAX_CHARACTERS} characters")
     return kept
 
 
+def _size(value: Any) -> int:
+    """Return how many characters of JSON a value takes, or a number that exceeds every limit."""
+    try:
+        check_limits(value)
+    except ValueError:
+        return MAX_CHARACTERS + 1
+    return len(json.dumps(value))
+
+
 def _read_checkpoint(checkpoint: Any, dropped: list[str]) -> str | None:
-    """Return a checkpoint as a string, or None if it is neither a string nor a path; append that to `dropped`."""
+    """Return a checkpoint as a string, or None if it cannot be kept; append that to `dropped`."""
     if checkpoint is None:
         return None
+    what = f"a checkpoint of type {type(checkpoint).__name__}"
     try:
         if isinstance(checkpoint, str | os.PathLike):
-            return str(os.fsdecode(checkpoint))
+            path = str(os.fsdecode(checkpoint))
+            if len(path) <= MAX_CHECKPOINT:
+                return path
+            dropped.append(f"a checkpoint of {len(path)} characters, more than {MAX_CHECKPOINT}")
+            return None
     except Exception as error:  # whatever the path's own conversion raises
-        dropped.append(f"a checkpoint of type {type(checkpoint).__name__}, whose path is not readable: {error!r}")
+        dropped.append(f"{what}, whose path is not readable: {describe_error(error)}")
         return None
-    dropped.append(f"a checkpoint of type {type(checkpoint).__name__}, which is neither a string nor a path")
+    dropped.append(f"{what}, which is neither a string nor a path")
     return None
+
+
+def _read_failure(failure: Failure, dropped: list[str]) -> Failure:
+    """Return a failure whose text can be kept: a plain string that is not too long; append any other to `dropped`."""
+    if isinstance(failure.text, str):
+        return Failure(shortened(str.__str__(failure.text), MAX_ERROR))
+    dropped.append(f"the text of a Failure of type {type(failure.text).__name__}, which is not a string")
+    return Failure(f"a failure of type {type(failure.text).__name__}")
 
 
 def same_or_conflict(before: Kept, again: Told) -> Kept:

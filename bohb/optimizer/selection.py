@@ -1,6 +1,5 @@
 """Select a new configuration: the model's best valid candidate, else a random one; never a repeat."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bohb._json import keep
 from bohb.errors import SettingError, SpaceError, SpaceExhausted
 from bohb.facts import Facts
 from bohb.models import Proposal
@@ -70,9 +70,9 @@ def _checked_facts(facts: Any, num_levels: int) -> Facts:
     if not facts.more:
         return facts
     try:
-        more = json.loads(json.dumps(dict(facts.more), allow_nan=False))
+        more = keep(dict(facts.more))
     except (TypeError, ValueError) as error:
-        raise SettingError(f"expected JSON-able facts from the model, got {facts.more!r:.200}: {error}") from error
+        raise SettingError(f"expected JSON-able facts from the model, but {error}") from error
     return replace(facts, more=more)
 
 

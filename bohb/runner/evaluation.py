@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bohb._text import describe_error
 from bohb.errors import WorkerLost
 from bohb.optimizer.outcomes import read_answer
 from bohb.runner.workers import pickling, worker_main
@@ -195,11 +196,4 @@ def _failed(error: BaseException, *, is_loaded: bool = True) -> Outcome:
     frames = error.__traceback__.tb_next if error.__traceback__ is not None else None  # without the frame of this file
     lines = traceback.format_exception(type(error), error, frames)
     text = "".join(lines)[-MAX_TRACEBACK:]
-    return Outcome(error=_describe(error), traceback=text, is_loaded=is_loaded)
-
-
-def _describe(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # `str(error)` itself raised; the type is left
-        return type(error).__name__
+    return Outcome(error=describe_error(error), traceback=text, is_loaded=is_loaded)

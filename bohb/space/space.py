@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from bohb._json import MAX_DEPTH, check_limits
 from bohb._plain import scalar
 from bohb.arrays import Floats, Mask
 from bohb.errors import ConfigError, SpaceError
@@ -46,6 +47,8 @@ MAX_DRAWS = 10_000
 FEW_ROWS = 4
 """Up to this many rows, a loop over Python floats is faster than numpy, and gives the same bits."""
 
+_DEPTH_OF_JSON = 2 * MAX_DEPTH + 16
+"""How deep the JSON of a space may be nested: a tuple takes two levels, and nested clauses some more."""
 _MISSING = object()
 
 
@@ -387,6 +390,7 @@ class Space:
             SpaceError: If JSON cannot represent the space, for example what a user noted in `meta`.
         """
         try:
+            check_limits(self._serialised, max_depth=_DEPTH_OF_JSON)
             data: dict[str, Any] = json.loads(json.dumps(self._serialised, default=serialised.plain, allow_nan=False))
         except (TypeError, ValueError) as error:
             raise SpaceError(f"expected a space that JSON can represent, got: {error}.") from error

@@ -9,7 +9,8 @@ from enum import Enum
 from math import isfinite
 from typing import Any
 
-from bohb._plain import MAX_BITS, MAX_DEPTH, scalar
+from bohb._json import MAX_BITS, MAX_DEPTH
+from bohb._plain import scalar
 from bohb.errors import SpaceError
 
 TUPLE = "__tuple__"

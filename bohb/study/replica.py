@@ -27,7 +27,6 @@ _DAMAGE = (
     ValueError,
     ArithmeticError,
     AttributeError,
-    RecursionError,
     StopIteration,
 )
 

@@ -13,6 +13,15 @@ def test_the_last_line_is_the_loss(out, loss):
     assert read_output(out, "").loss == loss
 
 
+AMBIGUOUS = ["1_000", "٣", "0.٣", "true", '{"loss": true}', '{"loss": 1, "loss": 2}', '{"loss": "1"}']
+
+
+@pytest.mark.parametrize("out", AMBIGUOUS)
+def test_a_loss_that_somebody_else_would_read_differently_is_a_failure(out):
+    """Or would not read at all: the training is not judged by a number that nobody meant."""
+    assert "expected the loss" in read_output(out, "").error
+
+
 @pytest.mark.parametrize("out", ["", "\n", "loss 3", "1,5", "{", "{}", '{"loss": "x"}', "[1]", '{"loss":' * 5000])
 def test_other_output_is_a_failure(out):
     outcome = read_output(out, "the end of stderr")

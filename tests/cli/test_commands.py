@@ -222,6 +222,41 @@ def test_wrong_usage_ends_with_2(words, capsys):
     assert "--help" in printed.err
 
 
+@pytest.mark.parametrize("text", ["1_000", "٣", "true", "", "0x10", "1,5"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tell", "s.db", "0", "--loss"),
+        ("observe", "s.db", "--config", "{}", "--budget", "1", "--loss"),
+        ("ask", "s.db", "--lease"),
+        ("release", "s.db"),
+        ("plan", "s.db", "--cycles"),
+        ("run", "s.db", "a.py:f", "--max-seconds"),
+        ("create", "s.db", "--space", "x.yaml", "--max-budget"),
+        ("create", "s.db", "--space", "x.yaml", "--seed"),
+    ],
+    ids=" ".join,
+)
+def test_every_number_is_plain(words, text, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([*words, text])
+    assert caught.value.code == exits.USAGE
+    assert f"such as {'7' if 'such as 7' in (printed := capsys.readouterr().err) else '0.5'}" in printed
+
+
+def test_no_name_occurs_twice_in_json(study, call, tmp_path):
+    twice = '{"x": 0.5, "x": 0.25}'
+    space = tmp_path / "twice.json"
+    space.write_text('{"x": {"range": [0, 1]}, "x": {"range": [0, 2]}}')
+    call("ask", study)
+    (told,) = call("tell", study, 0, "--loss", "1", "--info", twice, "--json")
+    assert (told["info"], "it is dropped" in call.err) == ({}, True)
+    call("enqueue", study, "--config", twice, code=exits.USAGE)
+    call("observe", study, "--config", twice, "--budget", "1", "--loss", "1", code=exits.USAGE)
+    call("create", tmp_path / "new.db", "--space", space, "--budgets", "1", code=exits.USAGE)
+    call("create", tmp_path / "new.db", "--space", space, "--budgets", "1_000", code=exits.USAGE)
+
+
 def test_errors_have_their_codes(study, call, tmp_path):
     space = str(tmp_path / "space.json")
     damaged = tmp_path / "damaged.db"

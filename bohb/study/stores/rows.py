@@ -13,10 +13,13 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple, NoReturn
 
+from bohb._json import depth_of, unique
 from bohb.errors import OutcomeError, StudyCorrupt
 
 MAX_PAYLOAD = 2**24
 """The largest payload of a row, in characters."""
+MAX_DEPTH_OF_ROW = 100
+"""A payload that is nested deeper is damaged. What can be told is far below, and any process can read this much."""
 
 FIRST_CHECKSUM = "0" * 16
 """The checksum before the first row."""
@@ -113,24 +116,21 @@ def read_facts(row: Row) -> dict[str, Any]:
         StudyCorrupt: If it is not a plain JSON object, has a number that is not finite or a name twice, or is nested
             too deeply.
     """
+    if type(row.payload) is not str:
+        raise StudyCorrupt(f"expected text in event {row.seq}, got {str(row)[:200]}; restore the study from a copy")
+    if depth_of(row.payload) > MAX_DEPTH_OF_ROW:
+        raise StudyCorrupt(f"expected plain JSON in event {row.seq}, got one nested too deeply: {row.payload[:200]!r}")
     try:
         facts, end = _decode(row.payload)
         if end != len(row.payload):
             raise ValueError("something follows the object")
         if type(facts) is dict and row.payload.count(":") != _num_names(facts):
             facts = _decode_unique(row.payload)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise StudyCorrupt(f"expected plain JSON in event {row.seq}, got {row.payload[:200]!r}: {error}") from error
     if type(facts) is not dict:
         raise StudyCorrupt(f"expected a JSON object in event {row.seq}, got {row.payload[:200]!r}")
     return facts
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return members
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -150,4 +150,4 @@ def _num_names(facts: dict[str, Any]) -> int:
 
 
 _decode = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).raw_decode
-_decode_unique = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite).decode
+_decode_unique = json.JSONDecoder(object_pairs_hook=unique, parse_constant=_refuse, parse_float=_finite).decode
