@@ -4,6 +4,7 @@ import math
 import operator
 from typing import Any
 
+from bohb._text import brief
 from bohb.errors import SettingError
 
 
@@ -14,7 +15,7 @@ def positive_integer(name: str, value: Any) -> int:
         SettingError: If it is not an integer from 1.
     """
     if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(value) < 1:
-        raise SettingError(f"expected a positive integer as {name}, got {value!r}")
+        raise SettingError(f"expected a positive integer as {name}, got {brief(value)}")
     return operator.index(value)
 
 
@@ -25,4 +26,4 @@ def check_positive(name: str, value: object) -> None:
         SettingError: If it is not.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0 or math.isnan(value):
-        raise SettingError(f"expected a positive number as {name}, got {value!r}")
+        raise SettingError(f"expected a positive number as {name}, got {brief(value)}")

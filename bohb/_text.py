@@ -28,6 +28,14 @@ def read_integer(text: str) -> int:
     return int(text)
 
 
+def brief(value: object) -> str:
+    """Return what a message shows of a value of any kind; only its type if it cannot be shown."""
+    try:
+        return shortened(repr(value), 200)
+    except Exception:  # an integer of thousands of digits, a user's own `__repr__`
+        return f"a value of type {type(value).__name__} that cannot be shown"
+
+
 def shortened(text: str, limit: int) -> str:
     """Return a text of at most about `limit` characters: its beginning and its end."""
     half = limit // 2

@@ -13,11 +13,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, islice, pairwise
+from operator import mul
 from typing import Any, cast
 
 from bohb._json import keep
+from bohb._text import brief
 from bohb.errors import BohbWarning, BudgetError
+
+MAX_LEVELS = 1000
+"""How many budgets a ladder may have."""
+MIN_COST, MAX_COST = 1e-100, 1e100
+"""The smallest and the largest cost of a trial. Sums and ratios of costs are then numbers that a float can hold."""
+MAX_REDUCTION = 1000
+"""Among at most so many configurations the best one is promoted, however far apart two budgets are."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +56,15 @@ class Ladder(Sequence[Any]):
         return iter(self.budgets)
 
     def reduction(self, start: int, stop: int) -> int | Fraction:
-        """Return the factor by which the number of configurations shrinks from level `start` to level `stop`."""
+        """Return the factor by which the number of configurations shrinks from level `start` to level `stop`.
+
+        Between neighbouring levels it is at most `MAX_REDUCTION`.
+        """
         return math.prod(self._reductions[start:stop])
+
+    def reductions(self, start: int) -> Sequence[int | Fraction]:
+        """Return the factors from level `start` to itself and to each level above."""
+        return list(accumulate(self._reductions[start:], mul, initial=1))
 
     @cached_property
     def _reductions(self) -> tuple[int | Fraction, ...]:
@@ -57,7 +73,8 @@ class Ladder(Sequence[Any]):
             factors = [_exact(self.eta)] * (len(self) - 1)
         else:
             factors = [_exact(upper) / _exact(lower) for lower, upper in pairwise(self.costs)]
-        return tuple(factor.numerator if factor.denominator == 1 else factor for factor in factors)
+        capped = [min(factor, Fraction(MAX_REDUCTION)) for factor in factors]
+        return tuple(factor.numerator if factor.denominator == 1 else factor for factor in capped)
 
     def level(self, budget: Any) -> int:
         """Return the level of a budget: its index on the ladder.
@@ -69,7 +86,7 @@ class Ladder(Sequence[Any]):
             return self.budgets.index(_plain(budget))
         except ValueError:
             raise BudgetError(
-                f"expected a budget of the ladder {list(self.budgets)}, got {budget!r}; pass one of them exactly"
+                f"expected a budget of the ladder {list(self.budgets)}, got {brief(budget)}; pass one of them exactly"
             ) from None
 
     def to_json(self) -> dict[str, Any]:
@@ -100,13 +117,19 @@ def geometric(min: int | float, max: int | float, *, eta: int | float = 3) -> La
         eta: The reduction factor, greater than 1.
 
     Raises:
-        BudgetError: If an argument is not a positive finite number, `eta` is at most 1, or `min` exceeds `max`.
+        BudgetError: If a budget is not a number from 1e-100 to 1e100, `eta` is not a number above 1, `min` exceeds
+            `max`, or there would be more than 1000 budgets.
     """
-    low, high, factor = _number(min, "min"), _number(max, "max"), _number(eta, "eta")
+    low, high, factor = _cost(min, "min"), _cost(max, "max"), _number(eta, "eta")
     if factor <= 1:
-        raise BudgetError(f"expected a reduction factor eta > 1, got {eta!r}; 3 is the usual choice")
+        raise BudgetError(f"expected a reduction factor eta > 1, got {brief(eta)}; 3 is the usual choice")
     if high < low:
-        raise BudgetError(f"expected min <= max, got min={min!r}, max={max!r}; swap them")
+        raise BudgetError(f"expected min <= max, got min={brief(min)}, max={brief(max)}; swap them")
+    if math.log(high / low) > MAX_LEVELS * math.log(factor):
+        raise BudgetError(
+            f"expected at most {MAX_LEVELS} budgets, but from {brief(min)} to {brief(max)} there are more steps of a "
+            f"factor of {brief(eta)}; use a larger eta, 3 is the usual choice"
+        )
     steps = _num_steps(_exact(low), _exact(high), _exact(factor))
     budgets = tuple(sorted({low, high, *_between(low, high, factor, steps)}))
     return Ladder(budgets, budgets, factor)
@@ -122,12 +145,12 @@ def ladder(budgets: Iterable[Any], *, costs: Iterable[int | float] | None = None
         costs: The cost of each budget: strictly increasing positive numbers. By default the budgets themselves.
 
     Raises:
-        BudgetError: If there is no budget, a budget is repeated, the number of costs differs from that of the budgets,
-            or the costs are not strictly increasing positive numbers.
+        BudgetError: If there is no budget or more than 1000, a budget is repeated, the number of costs differs from
+            that of the budgets, or the costs are not strictly increasing numbers from 1e-100 to 1e100.
     """
     if isinstance(budgets, Ladder):
         if costs is not None:
-            raise BudgetError(f"expected no costs with a Ladder, which has its own, got costs={costs!r}; omit them")
+            raise BudgetError(f"expected no costs with a Ladder, which has its own, got costs={brief(costs)}")
         return budgets
     values = _values(budgets)
     made = Ladder(values, _increasing(values, "budget") if costs is None else _costs(costs, len(values)))
@@ -151,8 +174,8 @@ def _warn_of_pair(low: int | float, high: int | float) -> None:
 def _values(budgets: Any) -> tuple[Any, ...]:
     """Return budgets as Python values, each once."""
     if not _is_sequence(budgets):
-        raise BudgetError(f"expected a sequence of budgets such as [1, 3, 9], got {budgets!r}")
-    values = tuple(_plain(budget) for budget in budgets)
+        raise BudgetError(f"expected a sequence of budgets such as [1, 3, 9], got {brief(budgets)}")
+    values = tuple(_plain(budget) for budget in _not_too_many(budgets))
     if not values:
         raise BudgetError("expected at least one budget, got an empty ladder")
     if any(budget in values[:i] for i, budget in enumerate(values)):
@@ -163,11 +186,23 @@ def _values(budgets: Any) -> tuple[Any, ...]:
 def _costs(costs: Any, num: int) -> tuple[int | float, ...]:
     """Return the costs of `num` budgets as Python numbers."""
     if not _is_sequence(costs):
-        raise BudgetError(f"expected a sequence of costs, one for each budget, got {costs!r}")
-    given = tuple(costs)
+        raise BudgetError(f"expected a sequence of costs, one for each budget, got {brief(costs)}")
+    given = tuple(_not_too_many(costs))
     if len(given) != num:
         raise BudgetError(f"expected one cost for each of the {num} budgets, got {len(given)} costs")
     return _increasing(given, "cost")
+
+
+def _not_too_many(values: Iterable[Any]) -> Sequence[Any]:
+    """Return the values, which may have no end.
+
+    Raises:
+        BudgetError: If there are more than `MAX_LEVELS`.
+    """
+    taken = list(islice(values, MAX_LEVELS + 1))
+    if len(taken) > MAX_LEVELS:
+        raise BudgetError(f"expected at most {MAX_LEVELS} budgets, got more; leave some out, or see bohb.geometric")
+    return taken
 
 
 def _is_sequence(value: Any) -> bool:
@@ -176,7 +211,7 @@ def _is_sequence(value: Any) -> bool:
 
 def _increasing(values: Iterable[Any], kind: str) -> tuple[int | float, ...]:
     """Return strictly increasing positive values as Python numbers."""
-    amounts = tuple(_number(value, kind) for value in values)
+    amounts = tuple(_cost(value, kind) for value in values)
     for lower, upper in pairwise(amounts):
         if not lower < upper:
             raise BudgetError(f"expected strictly increasing {kind}s, got {upper!r} after {lower!r}; sort them")
@@ -209,11 +244,18 @@ def _exact(value: int | float) -> Fraction:
     return Fraction(repr(value))
 
 
+def _cost(value: Any, what: str) -> int | float:
+    cost = _number(value, what)
+    if not MIN_COST <= cost <= MAX_COST:
+        raise BudgetError(f"expected a {what} from {MIN_COST:g} to {MAX_COST:g}, got {brief(value)}; use another unit")
+    return cost
+
+
 def _number(value: Any, what: str) -> int | float:
     plain: Any = _plain(value)
     is_number = isinstance(plain, int | float) and not isinstance(plain, bool)
     if not is_number or not 0 < plain <= sys.float_info.max:  # some integers exceed every float
-        raise BudgetError(f"expected a positive finite number as {what}, got {value!r}")
+        raise BudgetError(f"expected a positive finite number as {what}, got {brief(value)}")
     return cast("int | float", plain)
 
 
@@ -228,11 +270,11 @@ def _plain(value: Any) -> Any:
     try:
         kept = keep(value)
     except TypeError as error:
-        raise BudgetError(f"expected a number or a JSON value as budget, got {value!r:.200}: {error}") from None
+        raise BudgetError(f"expected a number or a JSON value as budget, got {brief(value)}: {error}") from None
     except ValueError as error:  # it may be too large to be shown
         raise BudgetError(f"expected a number or a JSON value as budget, but {error}") from None
     if kept != value or isinstance(value, bool):
         raise BudgetError(
-            f"expected a number or a value that JSON keeps as it is, got {value!r}, which becomes {kept!r}"
+            f"expected a number or a value that JSON keeps as it is, got {brief(value)}, which becomes {kept!r}"
         )
     return kept

@@ -1,15 +1,23 @@
-"""Predict what a search costs, by a simulation of its schedule."""
+"""Predict what a search costs: by a simulation of its schedule, and if that would take long, by the planned sizes."""
 
 import heapq
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from bohb._checks import positive_integer
 from bohb.budgets import Ladder
+from bohb.errors import SettingError
 from bohb.record import Record
-from bohb.schedules import Bracket, Brackets, Promote, Schedule, Start
+from bohb.schedules import Bracket, BracketPlan, Brackets, Promote, Schedule, Start
 from bohb.schedules.bracket_log import BracketLog
 from bohb.trials import Origin, Result, Status, Trial
+
+MAX_SIMULATED = 10_000
+"""A search of more trials is not simulated."""
+MAX_NUMBER = 10**9
+"""The largest number of workers and of cycles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,9 @@ class Plan:
     An endless bracket counts up to one full training per cycle. Costs are in units of the ladder's costs, which are the
     budgets themselves unless the ladder says otherwise. "Resumed" means that a promotion resumes from its checkpoint
     and costs only the difference. "Afresh" means that it starts again.
+
+    A search of up to `MAX_SIMULATED` trials is simulated. Beyond, everything follows from the planned sizes of the
+    rungs, and the makespan is a lower bound: an even share of the cost, or one way to the top.
 
     Attributes:
         brackets: For each bracket of one cycle, its rungs, cheapest first.
@@ -74,14 +85,18 @@ def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, 
     Args:
         schedule: The schedule.
         ladder: The ladder.
-        num_workers: At least 1.
-        num_cycles: At least 1.
+        num_workers: From 1 to 10^9.
+        num_cycles: From 1 to 10^9.
         capacity: The number of configurations in the space, or None if it is infinite. No budget gets more.
 
     Raises:
-        SettingError: If a number is not a positive integer.
+        SettingError: If a number is not a positive integer, or is too large.
     """
-    num_workers, num_cycles = positive_integer("num_workers", num_workers), positive_integer("cycles", num_cycles)
+    num_workers, num_cycles = _count("num_workers", num_workers), _count("cycles", num_cycles)
+    plans = BracketLog(schedule, ladder, Record(ladder.costs), capacity).view.cycle
+    num_planned = [num_cycles * num for num in _sizes_by_level(plans, len(ladder))]
+    if sum(num if capacity is None else min(num, capacity) for num in num_planned) > MAX_SIMULATED:
+        return _by_sizes(plans, ladder, num_workers, num_cycles, capacity)
     cycle = _simulate(schedule, ladder, capacity, 1, 1, resumed=False)
     resumed, afresh = (
         _simulate(schedule, ladder, capacity, num_workers, num_cycles, resumed=resumed) for resumed in (True, False)
@@ -101,6 +116,62 @@ def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, 
 
 def _rungs(bracket: Bracket, ladder: Ladder) -> tuple[PlannedRung, ...]:
     return tuple(PlannedRung(ladder[rung.level], len(rung.entered)) for rung in bracket.rungs)
+
+
+def _count(name: str, value: int) -> int:
+    number = positive_integer(name, value)
+    if number > MAX_NUMBER:
+        raise SettingError(f"expected at most {MAX_NUMBER} as {name}, got more")
+    return number
+
+
+def _sizes_by_level(plans: Sequence[BracketPlan], num_levels: int) -> list[int]:
+    """Return how many configurations one cycle plans at each level."""
+    sizes = [0] * num_levels
+    for plan in plans:
+        for level, size in zip(plan.levels, plan.sizes, strict=True):
+            sizes[level] += size
+    return sizes
+
+
+def _by_sizes(
+    plans: Sequence[BracketPlan], ladder: Ladder, num_workers: int, num_cycles: int, capacity: int | None
+) -> Plan:
+    """Return what the planned sizes of the rungs say. The cycles end when a finite space is exhausted at one level."""
+    per_cycle = _sizes_by_level(plans, len(ladder))
+    cycles = Fraction(num_cycles)
+    if capacity is not None:
+        cycles = min(cycles, Fraction(capacity, max(per_cycle)))
+    resumed, afresh = (
+        float(cycles) * math.fsum(_cost_of(plan, ladder, resumed=resumed) for plan in plans)
+        for resumed in (True, False)
+    )
+    way_resumed = max(ladder.costs[plan.levels[-1]] for plan in plans)
+    way_afresh = max(math.fsum(ladder.costs[level] for level in plan.levels) for plan in plans)
+    return Plan(
+        brackets=tuple(
+            tuple(
+                PlannedRung(ladder[level], size if capacity is None else min(size, capacity))
+                for level, size in zip(plan.levels, plan.sizes, strict=True)
+            )
+            for plan in plans
+        ),
+        num_cycles=num_cycles,
+        num_workers=num_workers,
+        num_configs=math.floor(cycles * sum(plan.sizes[0] for plan in plans)),
+        num_trials=math.floor(cycles * sum(per_cycle)),
+        cost_resumed=resumed,
+        cost_afresh=afresh,
+        makespan_resumed=max(resumed / num_workers, way_resumed),
+        makespan_afresh=max(afresh / num_workers, way_afresh),
+    )
+
+
+def _cost_of(plan: BracketPlan, ladder: Ladder, *, resumed: bool) -> float:
+    """Return the cost of one bracket."""
+    costs = [ladder.costs[level] for level in plan.levels]
+    paid = [0, *costs[:-1]] if resumed else [0] * len(costs)
+    return math.fsum(size * (cost - less) for size, cost, less in zip(plan.sizes, costs, paid, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

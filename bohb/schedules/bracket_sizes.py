@@ -1,6 +1,7 @@
 """The sizes of the rungs of a bracket, in exact arithmetic."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -27,9 +28,8 @@ def paper_bracket(ladder: Ladder, start: int) -> BracketPlan:
 
     Li et al. 2018 (Hyperband), Algorithm 1: n = ceil((s_max + 1) / (s + 1) * eta^s); rung i takes floor(n * eta^-i).
     """
-    top = len(ladder) - 1
-    first = math.ceil(Fraction(len(ladder), top - start + 1) * ladder.reduction(start, top))
-    return _bracket(ladder, start, first)
+    factors = ladder.reductions(start)
+    return _bracket(factors, start, math.ceil(Fraction(len(ladder), len(factors)) * factors[-1]))
 
 
 def hpbandster_bracket(ladder: Ladder, start: int) -> BracketPlan:
@@ -37,12 +37,11 @@ def hpbandster_bracket(ladder: Ladder, start: int) -> BracketPlan:
 
     hpbandster/optimizers/bohb.py, get_next_iteration: n0 = floor((s_max + 1) / (s + 1)) * eta^s.
     """
-    top = len(ladder) - 1
-    first = math.floor(len(ladder) // (top - start + 1) * ladder.reduction(start, top))
-    return _bracket(ladder, start, first)
+    factors = ladder.reductions(start)
+    return _bracket(factors, start, math.floor(len(ladder) // len(factors) * factors[-1]))
 
 
-def _bracket(ladder: Ladder, start: int, first: int) -> BracketPlan:
-    levels = tuple(range(start, len(ladder)))
-    sizes = tuple(max(first // ladder.reduction(start, level), 1) for level in levels)
-    return BracketPlan(levels, sizes)
+def _bracket(factors: Sequence[int | Fraction], start: int, first: int) -> BracketPlan:
+    """Return the bracket with `first` configurations at level `start`, which shrink by the factors."""
+    levels = tuple(range(start, start + len(factors)))
+    return BracketPlan(levels, tuple(max(first // factor, 1) for factor in factors))
