@@ -18,7 +18,7 @@ ROOT = Path(bohb.__file__).parent
 
 LAYERS = [
     # Each unit is a package, or a file at the top. A unit imports from lower layers only.
-    ["bohb.errors", "bohb.arrays", "bohb._text", "bohb._json"],
+    ["bohb.errors", "bohb.arrays", "bohb._text", "bohb._json", "bohb._secrets"],
     ["bohb._checks", "bohb._plain"],
     ["bohb.trials", "bohb.facts", "bohb.budgets", "bohb.space"],
     ["bohb.surrogates", "bohb.record"],

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 
+from bohb._secrets import shown
 from bohb.budgets import Ladder, geometric, ladder
 from bohb.cli import exits
 from bohb.cli.output import print_json, print_text
@@ -16,7 +17,7 @@ def create(options: Namespace) -> int:
 
     budgets, space = read_ladder(options), read_space(options.space)
     with Study.open(options.study, space, budgets, seed=options.seed, preset=options.preset) as study:
-        facts = {"study": study.target, "budgets": list(study.ladder), "seed": study.seed}
+        facts = {"study": shown(study.target), "budgets": list(study.ladder), "seed": study.seed}
     if options.json:
         print_json(facts)
     else:

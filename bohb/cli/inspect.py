@@ -5,11 +5,11 @@ from argparse import Namespace
 from collections import Counter
 from typing import Any
 
+from bohb._secrets import shown
 from bohb.cli import exits
 from bohb.cli.arguments import open_study
 from bohb.cli.output import print_json, print_remark, print_text, result_text
 from bohb.exchange.records import result_facts
-from bohb.study.stores.registry import shown
 
 
 def status(options: Namespace) -> int:

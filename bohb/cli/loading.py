@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from bohb._secrets import looks_like_address, refused, scheme_of
 from bohb.errors import SettingError
 
 
@@ -23,8 +24,10 @@ def load(reference: str, what: str) -> Any:
         SettingError: If there is no such object. Errors of the user's own code are passed on.
     """
     source, colon, attribute = reference.rpartition(":")
-    if not colon or not source or not attribute:
-        raise SettingError(f"expected {what} as file.py:attribute or package.module:attribute, got {reference!r}")
+    if not colon or not source or not attribute or scheme_of(reference) or looks_like_address(reference):
+        raise SettingError(
+            f"expected {what} as file.py:attribute or package.module:attribute, got {refused(reference)!r}"
+        )
     module = _load_file(Path(source), what) if source.endswith(".py") else _load_module(source, what)
     found: Any = module
     for name in attribute.split("."):

@@ -62,7 +62,7 @@ def _run(options: Namespace) -> int:
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except Exception:  # Python would end with 1, which has another meaning here
-        traceback.print_exc()
+        print_remark(f"an unexpected error, which is a bug:\n{traceback.format_exc()}")
         return exits.BUG
     return code
 

@@ -6,11 +6,14 @@ JSON has no infinities: the loss of a failure is null, and its status says why.
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bohb._secrets import looks_like_address, redacted, refused, scheme_of
 from bohb._text import visible
 from bohb.trials import Result
+
+_addresses: list[str] = []
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -23,9 +26,23 @@ def print_text(text: str) -> None:
     print(visible(text, keep_lines=True), flush=True)
 
 
+def hide_addresses(words: Sequence[str]) -> None:
+    """Remember the addresses of databases among the arguments, so that no message shows one, wherever it was given."""
+    values = [word.partition("=")[2] if word.startswith("--") and "=" in word else word for word in words]
+    _addresses[:] = [value for value in values if scheme_of(value) or looks_like_address(value)]
+
+
+def without_addresses(text: str) -> str:
+    """Return a message without the secrets in the addresses of databases."""
+    for word in _addresses:
+        for form in (word, repr(word)[1:-1]):
+            text = text.replace(form, refused(word))
+    return redacted(text)
+
+
 def print_remark(text: str) -> None:
     """Write a remark to stderr."""
-    print(f"bohb: {visible(text, keep_lines=True)}", file=sys.stderr, flush=True)
+    print(f"bohb: {visible(without_addresses(text), keep_lines=True)}", file=sys.stderr, flush=True)
 
 
 def to_line(value: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from bohb._text import read_integer, read_number
+from bohb.cli.output import hide_addresses, without_addresses
 
 TARGET = "a file, or a postgresql:// URL"
 FREE = {"--loss", "--error", "--checkpoint", "--info", "--config"}
@@ -23,7 +24,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the usage to stderr and end with code 2."""
         self.print_usage(sys.stderr)
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {without_addresses(message)}; see {self.prog} --help\n")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -33,6 +34,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         SystemExit: With code 2 if the arguments are not valid, with 0 after `--help` and `--version`.
     """
     words = list(arguments)
+    hide_addresses(words)
     own, rest = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, None)
     parser = build()
     options = parser.parse_args(list(_joined(own)))

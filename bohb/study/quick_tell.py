@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from bohb._secrets import shown
 from bohb.errors import StudyCorrupt, StudyUnavailable
 from bohb.optimizer.events import Told, told_from_json, told_to_json
 from bohb.optimizer.outcomes import read_told, read_trial_id, same_or_conflict, unknown_trial
 from bohb.study.stores.header import read_header
 from bohb.study.stores.protocol import Log, Moment
-from bohb.study.stores.registry import canonical, open_log, shown
+from bohb.study.stores.registry import canonical, open_log
 from bohb.study.stores.rows import Row, checksum, may_hold, read_facts, seal, verify
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from bohb._secrets import shown
 from bohb.budgets import Ladder, ladder
 from bohb.errors import StudyUnavailable
 from bohb.optimizer import Optimizer
@@ -19,7 +20,7 @@ from bohb.study.seats import seat
 from bohb.study.snapshot import Snapshot, TrialTimes
 from bohb.study.stores import header
 from bohb.study.stores.protocol import Log
-from bohb.study.stores.registry import canonical, create, open_log, shown
+from bohb.study.stores.registry import canonical, create, open_log, open_part, recalled
 from bohb.study.stores.rows import seal
 from bohb.study.transaction import Transactions
 from bohb.trials import Result, Trial
@@ -49,7 +50,7 @@ class Study:
     Several threads may use a study. So may a forked process, and a process to which it was pickled.
 
     Attributes:
-        target: The absolute path, or the URL.
+        target: The absolute path, or the URL without its secrets, such as a password.
     """
 
     def __init__(
@@ -61,9 +62,9 @@ class Study:
         model: "Model | None" = None,
         lease: float | None = None,
     ) -> None:
-        self.target = target
+        self.target = open_part(target)
         self._schedule, self._model, self._lease = schedule, model, leases.check_seconds(lease)
-        self._transactions = Transactions(target, log, schedule, model)
+        self._transactions = Transactions(shown(target), log, schedule, model)
 
     @classmethod
     def open(
@@ -143,7 +144,10 @@ class Study:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the target and the options; a copy in another process reads the rest from the log."""
+        """Pickle the target and the options; a copy in another process reads the rest from the log.
+
+        A pickle has no secrets. Another process takes the password from where PostgreSQL's client reads one.
+        """
         return _again, (self.target, self._schedule, self._model, self._lease)
 
     def __repr__(self) -> str:
@@ -374,7 +378,7 @@ class Study:
 
 def _again(target: str, schedule: Any, model: Any, lease: float | None) -> Study:
     """Open the study that was pickled."""
-    return Study.open(target, schedule=schedule, model=model, lease=lease)
+    return Study.open(recalled(target), schedule=schedule, model=model, lease=lease)
 
 
 def _id(trial: Trial | int) -> int:

@@ -9,7 +9,6 @@ The process has a group of its own but not a session: Linux divides the processo
 machine a worker in its own session would wait for its turn between any two trials.
 """
 
-import json
 import math
 import os
 import pickle
@@ -34,10 +33,14 @@ GRACE_SECONDS = 3.0
 SECONDS_TO_VANISH = 5.0
 """How long to wait for killed processes to disappear; the kernel may be busy freeing a device."""
 BOOTSTRAP = (
-    "import json, sys; pipe, output, ours = sys.argv[1:]; sys.path[:], sys.argv[:] = json.loads(ours); "
-    "from bohb.runner.workers.worker_main import main; main(int(pipe), output or None)"
+    "import sys; from multiprocessing.connection import Connection; pipe, output = sys.argv[1:]; "
+    "pipe = Connection(int(pipe)); sys.path[:], sys.argv[:] = pipe.recv(); "
+    "from bohb.runner.workers.worker_main import main; main(pipe, output or None)"
 )
-"""What a worker runs first: it takes over this program's import path and arguments, as `multiprocessing` does."""
+"""What a worker runs first: it takes over this program's import path and arguments, as `multiprocessing` does.
+
+They come through the pipe. Everybody can see the arguments of a process, and ours may hold a password.
+"""
 
 
 class WorkerProcess:
@@ -63,8 +66,7 @@ class WorkerProcess:
                 "concurrent.futures.ProcessPoolExecutor, without trial_seconds"
             )
         self._pipe, theirs = Pipe()
-        ours = json.dumps([sys.path, sys.argv])
-        arguments = [str(theirs.fileno()), "" if output is None else str(output), ours]
+        arguments = [str(theirs.fileno()), "" if output is None else str(output)]
         self._process = subprocess.Popen(  # noqa: S603  (this interpreter and our own code)
             [sys.executable, "-c", BOOTSTRAP, *arguments],
             pass_fds=[theirs.fileno()],
@@ -73,6 +75,8 @@ class WorkerProcess:
             process_group=0,
         )
         theirs.close()
+        with suppress(OSError):  # it ended already, which the first call will see
+            self._pipe.send([sys.path, sys.argv])
         self._ended = os.pidfd_open(self._process.pid) if hasattr(os, "pidfd_open") else None
         self._poll = select.poll()
         for descriptor in (self._pipe.fileno(), self._ended):

@@ -27,14 +27,13 @@ _is_worker = False
 _default_output: Path | None = None
 
 
-def main(descriptor: int, output: str | None) -> None:
+def main(pipe: Connection, output: str | None) -> None:
     """Serve calls until the parent sends None or is gone."""
     global _is_worker, _default_output
     _is_worker, _default_output = True, None if output is None else Path(output)
     for number in (signal.SIGTTIN, signal.SIGTTOU):  # a prompt at the terminal is an error, not a halt
         signal.signal(number, signal.SIG_IGN)
-    pipe = Connection(descriptor)
-    call_when_closed(descriptor, lambda: os.killpg(0, signal.SIGKILL), is_silent=False)
+    call_when_closed(pipe.fileno(), lambda: os.killpg(0, signal.SIGKILL), is_silent=False)
     # A fork must not hold our end open: the parent would not see that this process is gone.
     os.register_at_fork(after_in_child=pipe.close)
     loaded: tuple[int, Any] = (-1, None)

@@ -7,10 +7,13 @@ The lock on the table admits one writer at a time, first come, first served, and
 server's; the clocks of the workers do not matter.
 """
 
+import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from bohb._secrets import is_plain_url, redacted, secrets_of, shown
 from bohb.errors import BohbError, StudyBusy, StudyCorrupt, StudyError, StudyMismatch, StudyUnavailable
 from bohb.study.stores.protocol import LOCK_SECONDS, Moment
 from bohb.study.stores.rows import Row
@@ -162,10 +165,20 @@ def _connect(target: str) -> "psycopg.Connection":
         raise StudyUnavailable(
             'expected psycopg to reach a PostgreSQL database, but it is not installed: pip install "bohb[postgres]"'
         ) from error
-    connection = psycopg.connect(target, autocommit=True, connect_timeout=LOCK_SECONDS)
-    connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
-    if connection.execute("SHOW synchronous_commit").fetchone() == ("off",):
-        connection.execute("SET synchronous_commit = on")  # a call that returned is on disk
+    if not is_plain_url(target):  # the client would take a part of the password for something else, and show it
+        raise StudyMismatch(
+            f"expected a URL such as postgresql://user@host:5432/database, got {shown(target)}; write special "
+            "characters of each part as %XX: @ is %40, / is %2F, ? is %3F, % is %25"
+        )
+    with _secrets_kept_from_log(target):
+        connection = psycopg.connect(target, autocommit=True, connect_timeout=LOCK_SECONDS)
+    try:
+        connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        if connection.execute("SHOW synchronous_commit").fetchone() == ("off",):
+            connection.execute("SET synchronous_commit = on")  # a call that returned is on disk
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -191,13 +204,57 @@ def _translated(target: str) -> Iterator[None]:
     except BohbError:
         raise
     except psycopg.Error as error:
+        _hide_secrets(error, target)
         raise _translate(error, target) from error
+
+
+def _hide_secrets(error: BaseException, target: str) -> None:
+    """Remove the secrets from an error and from all that it came from: each is shown with the error of ours."""
+    import psycopg
+
+    secrets = _secrets(target)
+    following: list[BaseException | None] = [error]
+    while following:
+        one = following.pop()
+        if isinstance(one, psycopg.Error):
+            one.args = tuple(redacted(str(part), *secrets) for part in one.args)
+            one._pgconn = None  # noqa: SLF001  (it holds the password, and has no public way to forget it)
+        if one is not None:
+            following += [one.__cause__, one.__context__]
+
+
+class _Redacting(logging.Filter):
+    """A filter for the log of psycopg, which shows what a server said."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__()
+        self._target = target
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the message of a record."""
+        record.msg, record.args = redacted(record.getMessage(), *_secrets(self._target)), ()
+        return True
+
+
+@contextmanager
+def _secrets_kept_from_log(target: str) -> Iterator[None]:
+    log, redacting = logging.getLogger("psycopg"), _Redacting(target)
+    log.addFilter(redacting)
+    try:
+        yield
+    finally:
+        log.removeFilter(redacting)
+
+
+def _secrets(target: str) -> list[str]:
+    """Return the user and the secrets that a connection to a target uses, as far as its messages may show them."""
+    return [*secrets_of(target), os.environ.get("PGPASSWORD", "")]
 
 
 def _translate(error: "psycopg.Error", target: str) -> StudyError:
     from psycopg import errors
 
-    name = target.rpartition("@")[2]  # without the password
+    name = shown(target)
     if isinstance(error, errors.LockNotAvailable | errors.DeadlockDetected):
         return StudyBusy(
             f"expected the lock of {name} within {LOCK_SECONDS} s, but another process holds it; try again"

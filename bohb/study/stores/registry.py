@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, cast
 
+from bohb._secrets import looks_like_address, refused, scheme_of, without_secrets
 from bohb.errors import SettingError, StudyMismatch
 from bohb.study.stores.protocol import Log, Store
 from bohb.study.stores.rows import Row
@@ -19,6 +20,8 @@ _stores: dict[str, Store | str] = {
     "postgres": "bohb.study.stores.postgres",
 }
 """The stores by scheme; those of bohb by the names of their modules, which are loaded on first use."""
+_with_secrets: dict[str, str] = {}
+"""The targets with secrets that this process used, by what is left of them without."""
 
 
 def register(scheme: str, store: Store) -> None:
@@ -42,12 +45,6 @@ def register(scheme: str, store: Store) -> None:
     _stores[scheme] = store
 
 
-def scheme_of(target: str) -> str:
-    """Return the scheme of a target, empty for a path."""
-    scheme, separator, _ = target.partition("://")
-    return scheme if separator else PATH
-
-
 def canonical(target: str | os.PathLike[str]) -> str:
     """Return a target in the form that means the same in every process: a URL, or an absolute path.
 
@@ -55,11 +52,13 @@ def canonical(target: str | os.PathLike[str]) -> str:
         StudyMismatch: If it is not a path, or the scheme of the URL is not registered.
     """
     text = _without_sqlite(os.fspath(target))
-    if not isinstance(text, str) or not text or "\0" in text or scheme_of(text) not in _stores:
+    is_sound = isinstance(text, str) and bool(text) and "\0" not in text and scheme_of(text) in _stores
+    if not is_sound or (scheme_of(text) == PATH and looks_like_address(text)):
         schemes = ", ".join(f"{scheme}://" for scheme in sorted(_stores) if scheme != PATH)
         raise StudyMismatch(
-            f"expected a path, sqlite:///path, or a URL of {schemes} as target, got {target!r}; "
-            "a store of your own needs bohb.study.stores.register first"
+            f"expected a path, sqlite:///path, or a URL of {schemes} as target, "
+            f"got {refused(text) if isinstance(text, str) else text!r:.200}; "
+            "a store of your own needs bohb.study.stores.register first, and ./ before the name of a file makes it one"
         )
     if scheme_of(text) != PATH:
         return text
@@ -72,9 +71,17 @@ def _without_sqlite(target: Any) -> Any:
     return path if scheme == "sqlite" and separator and "sqlite" not in _stores else target
 
 
-def shown(target: str) -> str:
-    """Return a target as messages show it: a URL without its user and password."""
-    return target if scheme_of(target) == PATH else target.rpartition("@")[2]
+def open_part(target: str) -> str:
+    """Return a canonical target without its secrets; this process remembers them."""
+    clean = without_secrets(target)
+    if clean != target:
+        _with_secrets[clean] = target
+    return clean
+
+
+def recalled(clean: str) -> str:
+    """Return the target for which `open_part` returned this, if that was in this process or in one that forked it."""
+    return _with_secrets.get(clean, clean)
 
 
 def open_log(target: str) -> Log | None:

@@ -7,10 +7,11 @@ import sys
 import pytest
 
 import bohb
+from bohb._secrets import shown
 from bohb.errors import SettingError, StudyMismatch, StudyUnavailable
 from bohb.study import quick_tell
 from bohb.study.stores import register, registry, sqlite
-from bohb.study.stores.registry import canonical, shown
+from bohb.study.stores.registry import canonical
 
 
 class Renamed:
