@@ -7,7 +7,7 @@ address of another form is shown by its scheme alone.
 import re
 from urllib.parse import quote, unquote
 
-NAMES = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
+SECRET_OPTIONS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 """The options of PostgreSQL's client whose values are secret."""
 HIDDEN = "***"
 
@@ -18,7 +18,7 @@ _URL = re.compile(
 )
 _OPTIONS = (
     "host|hostaddr|port|dbname|database|user|passfile|service|servicefile|options|application_name|connect_timeout|"
-    "sslmode|sslcert|sslkey|sslrootcert|target_session_attrs|" + "|".join(NAMES)
+    "sslmode|sslcert|sslkey|sslrootcert|target_session_attrs|" + "|".join(SECRET_OPTIONS)
 )
 _CONNECTION_STRING = re.compile(
     rf"\s*[a-z][a-z0-9+.-]+:/|\s*postgres\w*\W?:|(?:^|[^/]*\s)(?:{_OPTIONS})\s*=", re.I | re.S
@@ -26,7 +26,8 @@ _CONNECTION_STRING = re.compile(
 _SECRET_OPTION = re.compile(r"(?!passfile=|sslkey=)[^=]*(?:pas|pwd|secret|token|key)", re.I)
 _IN_TEXT = re.compile(r"([a-z][a-z0-9+.-]*:/{1,2})[^\s'\"]*[@?][^\s'\"]*", re.I)
 _VALUE_IN_TEXT = re.compile(
-    rf"((?:{'|'.join(NAMES)})['\"]?\s*(?:=|:|%3D)\s*)(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s&'\",;]+)", re.I
+    rf"((?:{'|'.join(SECRET_OPTIONS)})['\"]?\s*(?:=|:|%3D)\s*)(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s&'\",;]+)",
+    re.I,
 )
 
 
@@ -84,7 +85,10 @@ def secrets_of(target: str) -> list[str]:
     if match is None:
         return []
     options = [part.partition("=")[::2] for part in (match["query"] or "").split("&")]
-    given = [*(match["user"] or "").split(":", 1), *(value for name, value in options if name in ("user", *NAMES))]
+    given = [
+        *(match["user"] or "").split(":", 1),
+        *(value for name, value in options if name in ("user", *SECRET_OPTIONS)),
+    ]
     return [one for one in given if one]
 
 

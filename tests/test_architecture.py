@@ -46,6 +46,7 @@ HARMLESS = {
     ("bohb.budgets", "sys"): {"float_info"},
     ("bohb.surrogates.threads", "threading"): {"Lock"},  # the limit on BLAS threads is one for the whole process
     ("bohb.budgets", "warnings"): {"warn"},
+    ("bohb._secrets", "urllib"): {"quote", "unquote"},  # they change texts only
     ("bohb.optimizer.outcomes", "os"): {"PathLike", "fsdecode"},
     ("bohb.optimizer.outcomes", "warnings"): {"warn"},
     ("bohb.optimizer.optimizer", "secrets"): {"randbits"},  # a seed is drawn where none is given

@@ -5,19 +5,29 @@ from typing import Any
 
 from bohb.cli import exits
 from bohb.cli.arguments import open_study, read_budget, read_config
-from bohb.cli.output import print_json, print_text, result_text
+from bohb.cli.output import give_up_stdout, print_json, print_text, result_text, stdout
 from bohb.exchange.records import result_facts, trial_facts
 from bohb.trials import Failure
 
 
 def ask(options: Namespace) -> int:
-    """Print the next trial as one JSON line, always: its readers are programs."""
-    with open_study(options.study) as study:
+    """Print the next trial as one JSON line, always: its readers are programs.
+
+    Whatever keeps the trial from its reader, such as a full disk or a signal, gives the trial back.
+    """
+    from bohb.runner.signals import Interrupts
+
+    stdout()  # if it is closed, nothing is asked
+    with open_study(options.study) as study, Interrupts() as interrupts:
         trial = study.ask(lease=options.lease)
         try:
-            print_json(trial_facts(trial) | {"lease": options.lease})
-        except OSError:  # the reader is gone and will not evaluate the trial
+            with interrupts.allowed():
+                print_json(trial_facts(trial) | {"lease": options.lease})
+        except BaseException as error:
+            give_up_stdout()
             study.release(trial)
+            if isinstance(error, KeyboardInterrupt) and interrupts.reason is not None:
+                return exits.ENDS[interrupts.reason]
             raise
     return exits.OK
 

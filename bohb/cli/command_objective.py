@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -126,9 +127,10 @@ class _Tail:
 
     def _read(self) -> None:
         while chunk := os.read(self.stream.fileno(), 65_536):
-            os.write(self.copy_to, chunk)
             self.data += chunk
             del self.data[:-MAX_BYTES]
+            with suppress(OSError):  # a full disk costs the copy, not the result
+                os.write(self.copy_to, chunk)
 
     def text(self) -> str:
         self.thread.join(SECONDS_TO_DRAIN)

@@ -1,11 +1,10 @@
 """`import`, `export` and `report`: results from and for other programs. The formats are in `bohb.exchange`."""
 
-import sys
 from argparse import Namespace
 
 from bohb.cli import exits
 from bohb.cli.arguments import open_study
-from bohb.cli.output import print_json, print_remark, print_text
+from bohb.cli.output import print_json, print_remark, print_text, stdout
 from bohb.exchange import import_hpbandster, write_csv, write_hpbandster, write_json, write_optuna
 
 
@@ -13,7 +12,7 @@ def report(options: Namespace) -> int:
     """Print all results as a table."""
     write = write_json if options.json or options.format == "json" else write_csv
     with open_study(options.study) as study:
-        write(study, sys.stdout)
+        write(study, stdout())
     return exits.OK
 
 

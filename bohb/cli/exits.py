@@ -30,9 +30,12 @@ BUG = 70
 OUTPUT = 74
 """Output could not be printed or written (EX_IOERR)."""
 INTERRUPTED = 130
-"""Ended by Ctrl-C; `run` gave back what was running."""
+"""Ended by Ctrl-C; `run` gave back what was running, and `ask` what it had not printed."""
 TERMINATED = 143
-"""Ended by SIGTERM; `run` gave back what was running."""
+"""Ended by SIGTERM or SIGHUP; `run` gave back what was running, and `ask` what it had not printed."""
+
+ENDS = {"interrupted": INTERRUPTED, "terminated": TERMINATED}
+"""The codes by why a command was ended, in the words of a report."""
 
 _CODES: tuple[tuple[type[BohbError], int], ...] = (
     (SpaceExhausted, EXHAUSTED),

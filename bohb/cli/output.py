@@ -3,11 +3,14 @@
 JSON has no infinities: the loss of a failure is null, and its status says why.
 """
 
+import errno
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 from bohb._secrets import looks_like_address, redacted, refused, scheme_of
 from bohb._text import visible
@@ -16,14 +19,31 @@ from bohb.trials import Result
 _addresses: list[str] = []
 
 
+def stdout() -> TextIO:
+    """Return stdout.
+
+    Raises:
+        OSError: If it is closed.
+    """
+    if sys.stdout is None or sys.stdout.closed:
+        raise OSError(errno.EBADF, "stdout is closed")
+    return sys.stdout
+
+
+def give_up_stdout() -> None:
+    """Discard what could not be written, so that Python does not try again when it ends."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """Write one JSON object as one line to stdout and flush: a reader may wait for it."""
-    print(to_line(value), flush=True)
+    print(to_line(value), file=stdout(), flush=True)
 
 
 def print_text(text: str) -> None:
     """Write text for people to stdout."""
-    print(visible(text, keep_lines=True), flush=True)
+    print(visible(text, keep_lines=True), file=stdout(), flush=True)
 
 
 def hide_addresses(words: Sequence[str]) -> None:
@@ -42,7 +62,14 @@ def without_addresses(text: str) -> str:
 
 def print_remark(text: str) -> None:
     """Write a remark to stderr."""
-    print(f"bohb: {visible(without_addresses(text), keep_lines=True)}", file=sys.stderr, flush=True)
+    print_to_stderr(f"bohb: {visible(without_addresses(text), keep_lines=True)}")
+
+
+def print_to_stderr(text: str) -> None:
+    """Write a text to stderr, if that can be written; the exit code says the same."""
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            print(text, file=sys.stderr, flush=True)
 
 
 def to_line(value: Any) -> str:

@@ -1,12 +1,11 @@
 """The commands and their options. argparse parses them: it is in the standard library, and starts fast."""
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from bohb._text import read_integer, read_number
-from bohb.cli.output import hide_addresses, without_addresses
+from bohb.cli.output import hide_addresses, print_to_stderr, stdout, without_addresses
 
 TARGET = "a file, or a postgresql:// URL"
 FREE = {"--loss", "--error", "--checkpoint", "--info", "--config"}
@@ -23,8 +22,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the usage to stderr and end with code 2."""
-        self.print_usage(sys.stderr)
-        self.exit(2, f"{self.prog}: {without_addresses(message)}; see {self.prog} --help\n")
+        print_to_stderr(f"{self.format_usage()}{self.prog}: {without_addresses(message)}; see {self.prog} --help")
+        raise SystemExit(2)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print a text; argparse itself ignores that it cannot be written."""
+        (stdout() if file is None else file).write(message)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -73,7 +76,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        print(f"bohb {version('bohb')}")
+        print(f"bohb {version('bohb')}", file=stdout())
         parser.exit()
 
 

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import tempfile
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +13,7 @@ from bohb._checks import positive_integer
 from bohb.cli import exits
 from bohb.cli.command_objective import Command
 from bohb.cli.loading import load
-from bohb.cli.output import print_json, print_remark, print_text, result_text
+from bohb.cli.output import give_up_stdout, print_json, print_remark, print_text, result_text
 from bohb.cli.templates import check_words
 from bohb.errors import SettingError, SpaceExhausted
 from bohb.exchange.records import result_facts
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 FOREVER = 1e12
 """The seconds of a worker without limits: it ends by a signal, or when the space is exhausted."""
-ENDS = {"interrupted": exits.INTERRUPTED, "terminated": exits.TERMINATED}
 
 
 @dataclass(frozen=True)
@@ -66,12 +65,15 @@ def run(options: Namespace) -> int:
             if options.total_trials is None
             else Until(study, positive_integer("--total-trials", options.total_trials))
         )
-        report = _run(objective, cast("AskTell", search), options)
-        if isinstance(search, Until) and report.stopped_by not in ENDS and search.is_reached():
+        shown = _Shown(_show_json if options.json else _show_text)
+        report = _run(objective, cast("AskTell", search), options, shown)
+        if isinstance(search, Until) and report.stopped_by not in exits.ENDS and search.is_reached():
             report = replace(report, stopped_by="total_trials")
-    if not options.json:
+    if not options.json and not shown.has_failed:
         print_text(str(report))
-    return ENDS.get(report.stopped_by, exits.OK)
+    if shown.has_failed and report.stopped_by not in exits.ENDS:
+        return exits.OUTPUT
+    return exits.ENDS.get(report.stopped_by, exits.OK)
 
 
 def _objective(options: Namespace, names: Sequence[str]) -> "Objective":
@@ -86,7 +88,7 @@ def _objective(options: Namespace, names: Sequence[str]) -> "Objective":
     return Command(tuple(options.words))
 
 
-def _run(objective: "Objective", search: "AskTell", options: Namespace) -> Any:
+def _run(objective: "Objective", search: "AskTell", options: Namespace, shown: "_Shown") -> Any:
     from bohb.runner.executors.processes import ProcessExecutor
     from bohb.runner.launch import run as run_trials
 
@@ -108,10 +110,28 @@ def _run(objective: "Objective", search: "AskTell", options: Namespace) -> Any:
             trial_seconds=options.trial_seconds,
             retries=options.retries,
             directory=options.directory,
-            callbacks=[_show_json if options.json else _show_text],
+            callbacks=[shown],
             progress=False,
             **limits,
         )
+
+
+@dataclass
+class _Shown:
+    """Show records until that fails: the trials go on, and the command ends with the code for output."""
+
+    show: Callable[[Record], None]
+    has_failed: bool = False
+
+    def __call__(self, record: Record) -> None:
+        if self.has_failed:
+            return
+        try:
+            self.show(record)
+        except OSError as error:
+            self.has_failed = True
+            give_up_stdout()
+            print_remark(f"results cannot be printed any more, and the run goes on: {error}")
 
 
 def _show_json(record: Record) -> None:

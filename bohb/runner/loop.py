@@ -99,26 +99,27 @@ class Loop:
             trial = self.leases.ask()
         except SpaceExhausted:
             return "space exhausted"
-        notify(self.callbacks, TrialStarted(trial, self.seconds))
-        now = time.monotonic()
-        entry = Running(trial, cost(self.search, trial), now, now + (self.trial_seconds or math.inf))
-        future = self.submit(trial)
+        try:
+            notify(self.callbacks, TrialStarted(trial, self.seconds))
+            now = time.monotonic()
+            entry = Running(trial, cost(self.search, trial), now, now + (self.trial_seconds or math.inf))
+            future = self.submit(trial)
+        except BaseException:  # nobody runs it
+            self.leases.give_back(trial)
+            raise
         self.running[future] = entry
         future.add_done_callback(self.done.put)
         return None
 
     def submit(self, trial: Trial) -> Future[Outcome]:
-        """Submit a trial; if that fails, give the trial back."""
+        """Submit a trial."""
         try:
             if not self.features.is_blocking:
                 return self.executor.submit(self.evaluation, trial)
             with self.interrupts.allowed():
                 return self.executor.submit(self.evaluation, trial)
-        except BaseException as error:
-            self.leases.give_back(trial)
-            if isinstance(error, BrokenExecutor):
-                raise _broken(error) from error
-            raise
+        except BrokenExecutor as error:
+            raise _broken(error) from error
 
     def wait(self) -> Sequence[Future[Outcome]]:
         """Return the futures that are done: at least one, unless a deadline or a heartbeat is due first."""

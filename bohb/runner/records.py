@@ -6,6 +6,7 @@ the run goes on. Most callbacks are a `match` over the records that they need.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,4 +90,5 @@ def notify(callbacks: Iterable[Callback], record: Record) -> None:
         try:
             callback(record)
         except Exception:
-            log.exception("callback %r failed on %s; the run goes on", callback, type(record).__name__)
+            with suppress(ValueError):  # the objective closed stderr
+                log.exception("callback %r failed on %s; the run goes on", callback, type(record).__name__)

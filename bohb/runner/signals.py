@@ -1,4 +1,4 @@
-"""Delay Ctrl-C and SIGTERM until the loop waits.
+"""Delay Ctrl-C, SIGTERM and SIGHUP until the loop waits.
 
 An interrupt in the middle of a tell would leave it half done. So while the loop runs, a signal is only noted; it is
 raised as KeyboardInterrupt while the loop waits. Signals reach the main thread only; in others nothing changes.
@@ -12,10 +12,12 @@ from types import FrameType
 from typing import Any
 
 REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+if hasattr(signal, "SIGHUP"):
+    REASONS[signal.SIGHUP] = "terminated"  # the terminal was closed
 
 
 class Interrupts:
-    """A context in which SIGINT and SIGTERM wait for a safe point."""
+    """A context in which SIGINT, SIGTERM and SIGHUP wait for a safe point."""
 
     def __init__(self) -> None:
         self.reason: str | None = None

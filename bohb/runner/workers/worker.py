@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from bohb.errors import SettingError, WorkerLost
-from bohb.runner.workers import process_tree
+from bohb.runner.workers import process_tree, streams
 
 GRACE_SECONDS = 3.0
 """Between SIGTERM and SIGKILL."""
@@ -65,6 +65,7 @@ class WorkerProcess:
                 "expected a POSIX system, whose process groups end a trial with all it started; on this one pass a "
                 "concurrent.futures.ProcessPoolExecutor, without trial_seconds"
             )
+        streams.reserve()  # a pipe in place of a closed stdout would receive what trials print
         self._pipe, theirs = Pipe()
         arguments = [str(theirs.fileno()), "" if output is None else str(output)]
         self._process = subprocess.Popen(  # noqa: S603  (this interpreter and our own code)

@@ -14,12 +14,12 @@ import contextlib
 import os
 import pickle
 import signal
-import sys
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from bohb.runner.workers import streams
 from bohb.runner.workers.pickling import pack_reply
 from bohb.runner.workers.watchdog import call_when_closed
 
@@ -39,6 +39,7 @@ def main(pipe: Connection, output: str | None) -> None:
     loaded: tuple[int, Any] = (-1, None)
     while (message := _receive(pipe)) is not None:
         token, packed, arguments = message
+        streams.repair()  # the call before may have closed them
         try:
             if packed is not None:
                 loaded = (token, pickle.loads(packed))  # noqa: S301  (from our parent, by a pipe)
@@ -88,6 +89,7 @@ class OutputStream:
         self.ending = ending
         self._descriptor = descriptor
         self._empty: str | None = None
+        self._identity: tuple[int, int] | None = None
 
     def begin(self, path: str) -> None:
         """Redirect the stream to a new file."""
@@ -101,10 +103,20 @@ class OutputStream:
         self._empty = path
 
     def end(self) -> None:
-        """Flush what Python still holds; what is written later goes to the same file."""
-        (sys.stdout if self._descriptor == 1 else sys.stderr).flush()
-        if os.fstat(self._descriptor).st_size > 0:
+        """Flush what Python still holds; what is written later goes to the same file.
+
+        The call may have closed or redirected the stream; then the next one gets a new file.
+        """
+        streams.flush(self._descriptor)
+        if not self._is_ours() or os.fstat(self._descriptor).st_size > 0:
             self._empty = None
+
+    def _is_ours(self) -> bool:
+        """Whether the descriptor still is the file that was opened for it."""
+        if not streams.is_open(self._descriptor):
+            return False
+        found = os.fstat(self._descriptor)
+        return (found.st_dev, found.st_ino) == self._identity
 
     def clean(self) -> None:
         """Remove the file if it is empty."""
@@ -112,14 +124,18 @@ class OutputStream:
             Path(self._empty).unlink(missing_ok=True)
 
     def _open(self, path: str) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND  # no link is followed, no other file truncated
+        Path(path).unlink(missing_ok=True)
         try:
             file = os.open(path, flags, 0o666)
         except FileNotFoundError:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             file = os.open(path, flags, 0o666)
-        os.dup2(file, self._descriptor)
-        os.close(file)
+        if file != self._descriptor:
+            os.dup2(file, self._descriptor)
+            os.close(file)
+        found = os.fstat(self._descriptor)
+        self._identity = found.st_dev, found.st_ino
 
 
 _streams = (OutputStream(1, "out"), OutputStream(2, "err"))
