@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bohb._json import MAX_BITS, MAX_CHARACTERS, MAX_DEPTH
+from bohb._text import brief
 
 _SCALARS = (str, int, float, bool, type(None))
 _DROPPED = object()
@@ -61,7 +62,7 @@ class Keeper:
     def _members(self, source: Mapping[Any, Any], place: str) -> dict[str, Any]:
         kept = {}
         for name in source:
-            key, where = _name(name), f"{place}[{name!r:.60}]"
+            key, where = _name(name), f"{place}[{brief(name):.60}]"
             if key is None:
                 self.dropped.append(f"{where}, because of its name")
             elif (value := self._keep(source[name], where)) is not _DROPPED:
@@ -127,4 +128,6 @@ def _name(name: Any) -> str | None:
     plain = scalar(name)
     if isinstance(plain, str):
         return str.__str__(plain)
+    if isinstance(plain, int) and plain.bit_length() > MAX_BITS:
+        return None
     return json.dumps(plain) if isinstance(plain, int | float | None) else None

@@ -121,6 +121,7 @@ def test_numbers_arrays_and_paths_are_converted(value, kept):
         ({(1, 2): 3}, {}, "info[(1, 2)], because of its name"),
         ({"a": Hostile()}, {}, "info['a'] of type Hostile"),
         ({"a": 10**5000}, {}, "info['a'] of type int"),
+        ({10**5000: 1}, {}, "info[a value of type int that cannot be shown], because of its name"),
         ({"a": 1j}, {}, "info['a'] of type complex"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from bohb._json import MAX_CHARACTERS, check_limits
 from bohb._plain import Keeper, scalar
-from bohb._text import describe_error, shortened
+from bohb._text import brief, describe_error, shortened
 from bohb.errors import BohbWarning, OutcomeError, TellConflict, UnknownTrial
 from bohb.optimizer.events import Told
 from bohb.trials import Failure, Result, Status, Trial
@@ -33,7 +33,9 @@ def read_trial_id(trial: Any) -> int:
     """
     trial_id = trial.id if isinstance(trial, Trial) else trial
     if isinstance(trial_id, bool) or not hasattr(trial_id, "__index__"):
-        raise UnknownTrial(f"expected a trial or its id, got {type(trial).__name__} {trial!r}; pass what ask returned")
+        raise UnknownTrial(
+            f"expected a trial or its id, got {type(trial).__name__} {brief(trial)}; pass what ask returned"
+        )
     return int(trial_id.__index__())
 
 
@@ -94,7 +96,7 @@ def read_answer(outcome: Any, checkpoint: Any = None, info: Any = None) -> Answe
         more = {name: value for name, value in outcome.items() if name not in OWN_NAMES}
         facts = _read_info(more, dropped) | _read_info(outcome.get("info"), dropped) | _read_info(info, dropped)
     else:
-        raise OutcomeError(f"{EXPECTED_LOSS}, got the names {list(outcome)}; add the loss under 'loss'")
+        raise OutcomeError(f"{EXPECTED_LOSS}, got the names {brief(list(outcome))}; add the loss under 'loss'")
     path = _read_checkpoint(checkpoint, dropped)
     return Answer(loss, path, _fitting(facts, dropped), tuple(dropped))
 
@@ -133,7 +135,9 @@ def read_loss(outcome: Any) -> float:
     except OutcomeError:
         raise
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # RuntimeError: torch's
-        raise OutcomeError(f"{EXPECTED_LOSS}, got {type(outcome).__name__} {outcome!r:.100}: {error}") from error
+        raise OutcomeError(
+            f"{EXPECTED_LOSS}, got {type(outcome).__name__} {brief(outcome)}: {describe_error(error)}"
+        ) from error
 
 
 def _read_info(info: Any, dropped: list[str]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bohb._text import brief
 from bohb.arrays import Floats
 from bohb.errors import SpaceError
 from bohb.space.lookup import Lookup
@@ -105,7 +106,7 @@ def _given(value: Any) -> Any:
 
 
 def _describe(values: Sequence[Any]) -> str:
-    shown = ", ".join(repr(value) for value in values[:20])
+    shown = ", ".join(brief(value) for value in values[:20])
     return f"one of {shown}" + (f", ... ({len(values)} choices)" if len(values) > 20 else "")
 
 

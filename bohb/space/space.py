@@ -20,6 +20,7 @@ import numpy as np
 
 from bohb._json import MAX_DEPTH, check_limits
 from bohb._plain import scalar
+from bohb._text import brief
 from bohb.arrays import Floats, Mask
 from bohb.errors import ConfigError, SpaceError
 from bohb.space import configspace, serialised
@@ -160,7 +161,8 @@ class Space:
             if position is None:
                 position = locate(scalar(value))
             if position is None:
-                raise ConfigError(f"expected {self._legal(name)} for {name!r}, got {value!r} ({type(value).__name__}).")
+                kind = type(value).__name__
+                raise ConfigError(f"expected {self._legal(name)} for {name!r}, got {brief(value)} ({kind}).")
             row.append(position)
         if found != len(config):
             unknown = [name for name in config if name not in self._columns]

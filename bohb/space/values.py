@@ -11,6 +11,7 @@ from typing import Any
 
 from bohb._json import MAX_BITS, MAX_DEPTH
 from bohb._plain import scalar
+from bohb._text import brief
 from bohb.errors import SpaceError
 
 TUPLE = "__tuple__"
@@ -39,7 +40,7 @@ def check(name: str, value: Any) -> None:
     if found is not None:
         raise SpaceError(
             "expected values that JSON can represent exactly (numbers, text, true, false, null, and lists, tuples and "
-            f"dicts of these), got {found[0]!r:.100} for {name!r}; {found[1]}"
+            f"dicts of these), got {brief(found[0])} for {name!r}; {found[1]}"
         )
 
 

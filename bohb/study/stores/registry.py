@@ -52,8 +52,7 @@ def canonical(target: str | os.PathLike[str]) -> str:
         StudyMismatch: If it is not a path, or the scheme of the URL is not registered.
     """
     text = _without_sqlite(os.fspath(target))
-    is_sound = isinstance(text, str) and bool(text) and "\0" not in text and scheme_of(text) in _stores
-    if not is_sound or (scheme_of(text) == PATH and looks_like_address(text)):
+    if not isinstance(text, str) or not _is_target(text):
         schemes = ", ".join(f"{scheme}://" for scheme in sorted(_stores) if scheme != PATH)
         raise StudyMismatch(
             f"expected a path, sqlite:///path, or a URL of {schemes} as target, "
@@ -63,6 +62,13 @@ def canonical(target: str | os.PathLike[str]) -> str:
     if scheme_of(text) != PATH:
         return text
     return os.path.abspath(text)  # noqa: PTH100 - `resolve` would follow a link, which the store refuses
+
+
+def _is_target(text: str) -> bool:
+    """Whether a text is a path, or a URL of a store that is registered."""
+    if not text or "\0" in text or scheme_of(text) not in _stores:
+        return False
+    return scheme_of(text) != PATH or not looks_like_address(text)
 
 
 def _without_sqlite(target: Any) -> Any:
