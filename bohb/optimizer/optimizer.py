@@ -4,7 +4,6 @@ Every change is an event, which is applied to the history. The state of an optim
 events. It does not depend on files, clocks, threads or processes.
 """
 
-import copy
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -14,17 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bohb.budgets import Ladder, ladder
-from bohb.errors import BohbError, ConfigError, SettingError, SpaceExhausted, StateError, TellConflict, UnknownTrial
+from bohb.errors import BohbError, ConfigError, SpaceExhausted, StateError, TellConflict
 from bohb.facts import Facts
 from bohb.models import Model
 from bohb.optimizer import events, plan
+from bohb.optimizer.boundary import check_seed, find_trial, private_copy, where_known
 from bohb.optimizer.completion import complete
 from bohb.optimizer.decision import Advice, Decider
 from bohb.optimizer.events import Asked, Enqueued, Event, Forgotten, Joined, Observed, Told
 from bohb.optimizer.explanation import Explanation, explain
 from bohb.optimizer.health import Health, health
 from bohb.optimizer.history import History
-from bohb.optimizer.outcomes import read_answer, read_outcome, read_told, read_trial_id, same_or_conflict, unknown_trial
+from bohb.optimizer.outcomes import read_answer, read_outcome, read_told, same_or_conflict
 from bohb.optimizer.presets import check_model, choose_schedule, from_preset, own_parts
 from bohb.optimizer.selection import Vector
 from bohb.schedules import MoveOffer, Schedule
@@ -77,7 +77,7 @@ class Optimizer:
     ) -> None:
         self._space = checked_space(space)
         self._ladder = ladder(budgets)
-        self._seed = secrets.randbits(63) if seed is None else _check_seed(seed)
+        self._seed = secrets.randbits(63) if seed is None else check_seed(seed)
         self._preset = preset
         self._custom = own_parts(schedule, model)
         self._schedule = choose_schedule(preset, schedule)
@@ -145,7 +145,7 @@ class Optimizer:
         if step is None:
             return None
         self._history.apply(replace(step, learned=self._history.record.lessons.new, seen=seen))
-        return _private_copy(step.trial)
+        return private_copy(step.trial)
 
     def _check_has_work(self) -> None:
         if not self._decider.has_work(self._history):
@@ -189,7 +189,7 @@ class Optimizer:
             TellConflict: If the trial was told before with another outcome.
             OutcomeError: If there is no loss in the outcome.
         """
-        known = self._find(trial)
+        known = find_trial(self._history, trial)
         event = read_told(known.id, outcome, checkpoint, info)
         before = self._history.answers.get(known.id)
         if before is not None:
@@ -206,7 +206,7 @@ class Optimizer:
             UnknownTrial: If this optimizer never asked the trial.
             TellConflict: If the trial was told.
         """
-        known = self._find(trial)
+        known = find_trial(self._history, trial)
         if known.id in self._history.answers:
             raise TellConflict(f"expected a pending trial to forget, got trial {known.id}, which was told; keep it")
         if self._history.is_running(known):
@@ -228,7 +228,7 @@ class Optimizer:
         level = None if budget is None else self._ladder.level(budget)
         plain = self._completed(config, level)
         config_id = self._history.configs.find(self._space.encode(plain))
-        where = None if config_id is None else self._where_known(config_id, level)
+        where = None if config_id is None else where_known(self._history, self._ladder, config_id, level)
         if where is not None:
             raise ConfigError(
                 f"expected a configuration that is new there, got {plain}, already {where}; "
@@ -302,7 +302,7 @@ class Optimizer:
         Raises:
             UnknownTrial: If this optimizer has no trial with this id.
         """
-        return _private_copy(self._find(trial_id, observed=True))
+        return private_copy(find_trial(self._history, trial_id, observed=True))
 
     def trajectory(self) -> Sequence[Result]:
         """Return the results that were the incumbent, in order."""
@@ -330,7 +330,7 @@ class Optimizer:
         Raises:
             UnknownTrial: If this optimizer has no such trial.
         """
-        known = self._find(trial, observed=True)
+        known = find_trial(self._history, trial, observed=True)
         facts = self._history.facts[known.id] if known.id >= 0 else Facts()
         return explain(known, facts, self._ladder)
 
@@ -413,20 +413,7 @@ class Optimizer:
             raise StateError(f"expected a state as `to_state` returns it, got a damaged one: {error!r}") from error
         return optimizer
 
-    # Checks at the boundary.
-
-    def _find(self, trial: Trial | int, *, observed: bool = False) -> Trial:
-        """Return this optimizer's own record of an asked trial, or also of an observed one."""
-        number, num_asked = read_trial_id(trial), len(self._history.trials)
-        known = self._history.observed.get(number) if observed else None
-        if known is None and not 0 <= number < num_asked:
-            raise unknown_trial(number, num_asked)
-        known = known or self._history.trials[number]
-        if isinstance(trial, Trial) and not _is_same(trial, known):
-            raise UnknownTrial(
-                f"expected trial {number} as it was asked, {known}; got {trial}, from another optimizer?"
-            )
-        return known
+    # Configurations.
 
     def _plain(self, config: Mapping[str, Any]) -> ReadOnlyDict:
         return ReadOnlyDict(self._space.canonical(config))
@@ -441,41 +428,10 @@ class Optimizer:
 
         def is_new(vector: Vector) -> bool:
             config_id = self._history.configs.find(vector)
-            return config_id is None or self._where_known(config_id, level) is None
+            return config_id is None or where_known(self._history, self._ladder, config_id, level) is None
 
         # The keys of asks are the numbers of trials, so these differ from them.
         key = np.array([self._seed, 2**63 + len(self._history.events)], dtype=np.uint64)
         rng = np.random.Generator(np.random.Philox(key=key))
         model, seen, num_levels = self._decider.model, self._history.observations, len(self._ladder)
         return self._plain(complete(config, self._space, model, seen, num_levels, is_new, rng))
-
-    def _where_known(self, config_id: int, level: int | None) -> str | None:
-        """Return where an enqueued configuration would be evaluated twice at a budget, or None."""
-        levels = range(len(self._ladder)) if level is None else (level,)
-        taken = [self._ladder[i] for i in levels if self._history.brackets.is_taken(i, config_id)]
-        if taken:
-            return f"evaluated or pending at {taken}"
-        is_queued = any(
-            item.config_id == config_id and (level is None or item.level in (None, level))
-            for item in self._history.queue
-        )
-        return "enqueued" if is_queued else None
-
-
-def _check_seed(seed: Any) -> int:
-    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed.__index__() < 2**64:
-        raise SettingError(f"expected an integer in [0, 2**64) or None as seed, got {seed!r}")
-    return int(seed.__index__())
-
-
-def _is_same(trial: Trial, known: Trial) -> bool:
-    """Whether a trial is the one that was asked. The user may have removed parameters from its dict."""
-    plain = {name: value for name, value in known.config.items() if isinstance(value, int | float | str)}
-    return trial.config_id == known.config_id and all(
-        trial.config.get(name, value) == value for name, value in plain.items()
-    )
-
-
-def _private_copy(trial: Trial) -> Trial:
-    """Return a copy to hand out, so that changes to its dicts change nothing here."""
-    return replace(trial, config=dict(trial.config), budget=copy.deepcopy(trial.budget))
