@@ -68,7 +68,7 @@ def test_a_plan_takes_no_longer_if_the_budgets_are_far_apart(preset, cycles):
 @every_preset
 def test_a_plan_by_the_sizes_is_near_the_simulation(preset):
     """One worker: the counts and costs are those of the schedule, up to its rounding."""
-    schedule, _ = from_preset(preset)
+    schedule = from_preset(preset).make_schedule()
     rungs = geometric(1, 27)
     cycles = MAX_SIMULATED // plan(schedule, rungs, 1, 1).num_trials - 1
     simulated, by_sizes = plan(schedule, rungs, 1, cycles), plan(schedule, rungs, 1, cycles * 3)
