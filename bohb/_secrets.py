@@ -48,13 +48,17 @@ def is_plain_url(target: str) -> bool:
 
 
 def shown(target: str) -> str:
-    """Return a target as people see it: a path as it is, of a URL the host, the path, and the schema."""
+    """Return a target as people see it: a path as it is, of a URL the host, the path, and the schema.
+
+    The scheme is part of it unless it is PostgreSQL's.
+    """
     if not scheme_of(target):
         return target
     match = _URL.fullmatch(target)
     if match is None:
         return f"{_clean_scheme(target)}://..."
-    return f"{match['host']}{match['path'] or ''}{_schema(match['query'] or '')}"
+    scheme = "" if match["scheme"] in ("postgresql", "postgres") else f"{match['scheme']}://"
+    return f"{scheme}{match['host']}{match['path'] or ''}{_schema(match['query'] or '')}"
 
 
 def refused(target: str) -> str:
