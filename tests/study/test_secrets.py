@@ -34,7 +34,7 @@ ADDRESSES = [
     f"postgresql://127.0.0.1:1/none?user={SECRET}",
     f"postgresql://127.0.0.1:1/none?sslpassword={SECRET}",
     f"postgresql://127.0.0.1:1/none?password={SECRET}@more",
-    f"postgresql://127.0.0.1:1/none?pasword={SECRET}",
+    f"postgresql://127.0.0.1:1/none?passwrd={SECRET}",
     f"postgresql://127.0.0.1:1/none?{SECRET}",
     f"postgresql://me:{SECRET}@127.0.0.1:1,127.0.0.1:2/none",
     f"postgresql://me:{SECRET}@[::1]:1/none",
