@@ -6,9 +6,9 @@ worth its expected improvement at the full budget (Jones et al. 1998), divided b
 applies to new and to paused configurations.
 
 A few results cannot tell a rough objective from a smooth one. So there are two processes, one for each kind, and the
-logarithms of their expected improvements are averaged. An ask takes about 20 ms, however many results there are. With
-few results this finds better configurations than a density ratio. With many results the density ratio is as good and
-much cheaper, so it takes over.
+logarithms of their expected improvements are averaged. An ask takes a few milliseconds, however many results there are.
+With few results this finds better configurations than a density ratio. With many results the density ratio is as good
+and much cheaper, so it takes over.
 
 Small budgets can mislead, and the processes rely on them most while full results are few. Two rules limit the damage:
 
