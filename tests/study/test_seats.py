@@ -21,7 +21,8 @@ def own_seats(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not queue.HAS_QUEUES, reason="seats need flock")
-def test_there_are_as_many_seats_as_cores():
+def test_there_are_as_many_seats_as_cores(monkeypatch):
+    monkeypatch.setattr(seats, "MAX_SECONDS", 600)
     inside, most = [], []
 
     def come():
