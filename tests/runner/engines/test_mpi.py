@@ -24,7 +24,7 @@ def test_the_contract_holds_on_mpi_processes() -> None:
     suite = Path(__file__).with_name("mpi_contract.py")
     command = [mpirun(), "-n", "5", sys.executable, "-m", "mpi4py.futures"]
     ended = subprocess.run(
-        [*command, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(suite)],
+        [*command, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", str(suite)],
         capture_output=True,
         text=True,
         timeout=300,
