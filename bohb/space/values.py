@@ -97,7 +97,22 @@ def untagged(data: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return _changed(data, _untag)
     except RecursionError as error:
+        if not _is_deep(data):  # the caller's stack was nearly full, which says nothing about the data
+            raise
         raise SpaceError("expected what to_json() returned, got values that are nested too deeply.") from error
+
+
+def _is_deep(data: Any) -> bool:
+    """Whether data is nested more deeply than any space that can be stored."""
+    level = [data]
+    for _ in range(DEEPEST):
+        parts = [part for part in level if isinstance(part, Mapping | list | tuple)]
+        level = [one for part in parts for one in (part.values() if isinstance(part, Mapping) else part)]
+    return any(isinstance(part, Mapping | list | tuple) for part in level)
+
+
+DEEPEST = 100
+"""The deepest nesting of data that is read."""
 
 
 def _tag(value: Any) -> Any:
