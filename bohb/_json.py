@@ -20,6 +20,9 @@ MAX_BITS = int(MAX_DIGITS * 3.32)
 MAX_CHARACTERS = 2**22
 """How many characters of JSON a value may take."""
 
+DEEPEST = 100
+"""How deep JSON may be nested that is read from a record. What can be told is far below, and any process can read it."""
+
 _TOKEN = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
 
 

@@ -9,7 +9,7 @@ from enum import Enum
 from math import isfinite
 from typing import Any
 
-from bohb._json import MAX_BITS, MAX_DEPTH
+from bohb._json import DEEPEST, MAX_BITS, MAX_DEPTH, check_limits
 from bohb._plain import scalar
 from bohb._text import brief
 from bohb.errors import SpaceError
@@ -96,23 +96,12 @@ def untagged(data: Mapping[str, Any]) -> dict[str, Any]:
         raise SpaceError(f"expected what to_json() returned, got {data!r:.200}.")
     try:
         return _changed(data, _untag)
-    except RecursionError as error:
-        if not _is_deep(data):  # the caller's stack was nearly full, which says nothing about the data
-            raise
-        raise SpaceError("expected what to_json() returned, got values that are nested too deeply.") from error
-
-
-def _is_deep(data: Any) -> bool:
-    """Whether data is nested more deeply than any space that can be stored."""
-    level = [data]
-    for _ in range(DEEPEST):
-        parts = [part for part in level if isinstance(part, Mapping | list | tuple)]
-        level = [one for part in parts for one in (part.values() if isinstance(part, Mapping) else part)]
-    return any(isinstance(part, Mapping | list | tuple) for part in level)
-
-
-DEEPEST = 100
-"""The deepest nesting of data that is read."""
+    except RecursionError:
+        try:
+            check_limits(data, max_depth=DEEPEST)
+        except ValueError as error:
+            raise SpaceError(f"expected what to_json() returned, but {error}.") from error
+        raise  # the caller's stack was nearly full, which says nothing about the data
 
 
 def _tag(value: Any) -> Any:

@@ -13,13 +13,11 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple, NoReturn
 
-from bohb._json import depth_of, unique
+from bohb._json import DEEPEST, depth_of, unique
 from bohb.errors import OutcomeError, StudyCorrupt
 
 MAX_PAYLOAD = 2**24
 """The largest payload of a row, in characters."""
-MAX_DEPTH_OF_ROW = 100
-"""A payload that is nested deeper is damaged. What can be told is far below, and any process can read this much."""
 
 FIRST_CHECKSUM = "0" * 16
 """The checksum before the first row."""
@@ -118,7 +116,7 @@ def read_facts(row: Row) -> dict[str, Any]:
     """
     if type(row.payload) is not str:
         raise StudyCorrupt(f"expected text in event {row.seq}, got {str(row)[:200]}; restore the study from a copy")
-    if depth_of(row.payload) > MAX_DEPTH_OF_ROW:
+    if depth_of(row.payload) > DEEPEST:
         raise StudyCorrupt(f"expected plain JSON in event {row.seq}, got one nested too deeply: {row.payload[:200]!r}")
     try:
         facts, end = _decode(row.payload)
