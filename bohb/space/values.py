@@ -21,9 +21,7 @@ Change = Callable[[Any], Any]
 
 def own(value: Any) -> Any:
     """Return a private copy in plain Python values. What cannot be kept stays as it is."""
-    if type(value) in (list, tuple):
-        return type(value)(map(own, value))
-    return {name: own(one) for name, one in value.items()} if type(value) is dict else scalar(value)
+    return _rebuilt(value, tuple, scalar)
 
 
 def check(name: str, value: Any) -> None:
@@ -76,14 +74,22 @@ def _advice(value: Any) -> str:
 
 def as_json(value: Any) -> Any:
     """Return a value as JSON writes it: tuples become lists."""
-    if type(value) in (list, tuple):
-        return [as_json(one) for one in value]
-    return {name: as_json(one) for name, one in value.items()} if type(value) is dict else value
+    return _rebuilt(value, list)
+
+
+def _rebuilt(value: Any, of_tuple: Callable[[list[Any]], Any], of_scalar: Change = lambda one: one) -> Any:
+    """Return a copy of a value, with its tuples and its scalars changed."""
+    if type(value) is dict:
+        return {name: _rebuilt(one, of_tuple, of_scalar) for name, one in value.items()}
+    if type(value) not in (list, tuple):
+        return of_scalar(value)
+    parts = [_rebuilt(one, of_tuple, of_scalar) for one in value]
+    return parts if type(value) is list else of_tuple(parts)
 
 
 def tagged(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return a private copy of a serialised space for JSON, with its tuples marked."""
-    return _changed(data, lambda value: _tag(own(value)))
+    return _changed(data, lambda value: _rebuilt(value, lambda parts: {TUPLE: parts}, scalar))
 
 
 def untagged(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,14 +108,6 @@ def untagged(data: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             raise SpaceError(f"expected what to_json() returned, but {error}.") from error
         raise  # the caller's stack was nearly full, which says nothing about the data
-
-
-def _tag(value: Any) -> Any:
-    if type(value) is tuple:
-        return {TUPLE: [_tag(one) for one in value]}
-    if type(value) is list:
-        return [_tag(one) for one in value]
-    return {name: _tag(one) for name, one in value.items()} if type(value) is dict else value
 
 
 def _untag(value: Any) -> Any:
