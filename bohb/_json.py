@@ -21,7 +21,7 @@ MAX_CHARACTERS = 2**22
 """How many characters of JSON a value may take."""
 
 DEEPEST = 100
-"""How deep JSON may be nested that is read from a record. What can be told is far below, and any process can read it."""
+"""How deep JSON from a record may be nested. What can be told is far below, and any process can read this much."""
 
 _TOKEN = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
 

@@ -90,9 +90,9 @@ def _is_anything(_: Any) -> bool:
 _Fields = dict[str, Callable[[Any], bool]]
 
 _NAMED: _Fields = {"name": _is_text, "meta": _is_anything}
-_ENDS = ("lower", "upper", "default_value")
-_FLOAT: _Fields = {**_NAMED, **dict.fromkeys(_ENDS, _is_number), "log": _is_flag}
-_INTEGER: _Fields = {**_NAMED, **dict.fromkeys(_ENDS, _is_integer), "log": _is_flag}
+_OF_RANGE = ("lower", "upper", "default_value")
+_FLOAT: _Fields = {**_NAMED, **dict.fromkeys(_OF_RANGE, _is_number), "log": _is_flag}
+_INTEGER: _Fields = {**_NAMED, **dict.fromkeys(_OF_RANGE, _is_integer), "log": _is_flag}
 _NORMAL: _Fields = {"mu": _is_number, "sigma": _is_number}
 _BETA: _Fields = {"alpha": _is_number, "beta": _is_number}
 _PARAMETERS: dict[str, _Fields] = {
