@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 import bohb
-from benchmarks.many_workers import in_process, peak_megabytes, warm_up
-from benchmarks.overhead import BUDGETS, loss_of, make_space
+from benchmarks.many_workers import peak_megabytes, warm_up
+from benchmarks.overhead import BUDGETS, in_process, loss_of, make_space
 from benchmarks.targets import Target, show
 from bohb.facts import Facts
 from bohb.optimizer import events
@@ -114,14 +114,14 @@ def measure(num_events: int = 1_000_000) -> Iterator[Target]:
     """Measure studies with this many events in two presets, and the state of a search with 100,000 results."""
     with tempfile.TemporaryDirectory() as folder:
         target = str(Path(folder) / "state.db")
-        in_process("long_log", f"write({target!r}, 'fast', 200_000)")
-        save = in_process("long_log", f"saved({target!r})")
+        in_process(f"write({target!r}, 'fast', 200_000)", "benchmarks.long_log", is_pinned=False)
+        save = in_process(f"saved({target!r})", "benchmarks.long_log", is_pinned=False)
         yield Target(f"to_state of {save['results']:,} results", save["seconds"], 2, "CPU s")
         for preset in ("fast", "default"):
             target = str(Path(folder) / f"{preset}.db")
-            took = in_process("long_log", f"write({target!r}, {preset!r}, {num_events})")
+            took = in_process(f"write({target!r}, {preset!r}, {num_events})", "benchmarks.long_log", is_pinned=False)
             print(f"{preset}: {num_events:,} events written in {took:.0f} CPU s", flush=True)
-            found = in_process("long_log", f"opened({target!r}, {preset!r})")
+            found = in_process(f"opened({target!r}, {preset!r})", "benchmarks.long_log", is_pinned=False)
             name = f"{preset}, {num_events:,} events"
             yield Target(f"{name}: open", found["seconds"], 50, "CPU s")
             yield Target(f"{name}: peak memory", found["megabytes"], 2_000, "MB")

@@ -12,10 +12,8 @@ own with one thread. The exit status is 1 if a target falls short.
 
 import argparse
 import dataclasses
-import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +27,7 @@ import numpy as np
 
 import bohb
 from benchmarks.optimizers.optimizer import Job
-from benchmarks.overhead import loss_of, make_space
+from benchmarks.overhead import in_process, loss_of, make_space
 from benchmarks.problems.problem import Config, Evaluation
 from benchmarks.simulation import Setting, Simulation
 from benchmarks.targets import Target, show
@@ -231,15 +229,6 @@ def _filled(preset: str, num_told: int, num_pending: int) -> bohb.Optimizer:
     return optimizer
 
 
-def in_process(module: str, call: str) -> Any:
-    """Return what a function of a module in `benchmarks` returns in a process of its own, with one thread."""
-    env = os.environ | {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-    code = f"import json, warnings; warnings.simplefilter('ignore')\nfrom benchmarks import {module}\n"
-    code += f"print(json.dumps({module}.{call}))"
-    done = subprocess.run([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def measure(
     workers: Sequence[int] = (1_000, 10_000), minutes: float = 8.0, path: Path | None = None
 ) -> Iterator[Target]:
@@ -250,12 +239,13 @@ def measure(
         minutes: The length of each simulated search.
         path: Where to draw the figure; None draws none.
     """
+    in_own_process = partial(in_process, module="benchmarks.many_workers", is_pinned=False)
     cases = [(preset, number) for number in workers for preset in SIMULATED]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         calls = [f"simulated({preset!r}, {number}, {minutes})" for preset, number in cases]
-        found = pool.map(partial(in_process, "many_workers"), calls)
+        found = pool.map(in_own_process, calls)
         calls = [f"pending_costs({preset!r})" for preset in PRESETS]
-        costs = dict(zip(PRESETS, pool.map(partial(in_process, "many_workers"), calls), strict=True))
+        costs = dict(zip(PRESETS, pool.map(in_own_process, calls), strict=True))
         runs = [Run(**each) for each in found]
     for run in runs:
         print(run, flush=True)

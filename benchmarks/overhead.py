@@ -314,15 +314,15 @@ def measure_simulation(num_workers: int) -> dict[str, float]:
     return {"rate": trace.evaluations / (time.process_time() - start)}
 
 
-def in_process(call: str, module: str = "benchmarks.overhead") -> dict[str, Any]:
-    """Call a function of a module in a process of its own, pinned to one core, and return its result."""
+def in_process(call: str, module: str = "benchmarks.overhead", *, is_pinned: bool = True) -> Any:
+    """Return what a function of a module returns in a process of its own, with one BLAS thread and pinned to a core."""
     env = os.environ | {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-    code = "import json, os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    code = "import json, os\n"
+    code += "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n" if is_pinned else ""
     code += f"import warnings; warnings.simplefilter('ignore')\nimport {module} as module\n"
     code += f"print(json.dumps(module.{call}))"
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
