@@ -1,5 +1,7 @@
 """What the tests of the study share: a small search, and the optimizer that it has to equal."""
 
+import threading
+
 import bohb
 from bohb.errors import StudyBusy
 from bohb.optimizer import events
@@ -24,6 +26,26 @@ def again_if_busy(act, *arguments, **options):
             return act(*arguments, **options)
         except StudyBusy:
             continue
+
+
+def most_inside(enter, *, num_threads, num_turns):
+    """The most threads that were inside at once, of some that all enter many times; each of them must get its turns."""
+    inside, seen = [], []
+
+    def come():
+        for _ in range(num_turns):
+            with enter():
+                inside.append(1)
+                seen.append(len(inside))
+                inside.pop()
+
+    threads = [threading.Thread(target=come) for _ in range(num_threads)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == num_threads * num_turns
+    return max(seen)
 
 
 def open_new(target, **options):

@@ -1,6 +1,5 @@
 """As many processes advise at once as the host has cores, and nobody waits for a seat for long."""
 
-import threading
 from contextlib import ExitStack
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from bohb.study import seats
 from bohb.study.seats import seat
 from bohb.study.stores import queue
-from tests.study.common import loss_of, open_new
+from tests.study.common import loss_of, most_inside, open_new
 
 NUM_CORES = 3
 
@@ -23,22 +22,7 @@ def own_seats(tmp_path, monkeypatch):
 @pytest.mark.skipif(not queue.HAS_QUEUES, reason="seats need flock")
 def test_there_are_as_many_seats_as_cores(monkeypatch):
     monkeypatch.setattr(seats, "MAX_SECONDS", 600)
-    inside, most = [], []
-
-    def come():
-        for _ in range(20):
-            with seat():
-                inside.append(1)
-                most.append(len(inside))
-                inside.pop()
-
-    threads = [threading.Thread(target=come) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(most) == 160
-    assert max(most) <= NUM_CORES
+    assert most_inside(seat, num_threads=8, num_turns=20) <= NUM_CORES
 
 
 @pytest.mark.parametrize("is_free", [True, False])

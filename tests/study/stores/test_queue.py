@@ -14,7 +14,7 @@ from bohb.errors import StudyBusy
 from bohb.study.stores import queue
 from bohb.study.stores.queue import Queue
 from bohb.study.stores.sqlite import SQLiteLog
-from tests.study.common import loss_of, open_new
+from tests.study.common import loss_of, most_inside, open_new
 
 pytestmark = pytest.mark.skipif(not queue.HAS_QUEUES, reason="the queue needs flock")
 FORK = multiprocessing.get_context("fork")
@@ -71,22 +71,7 @@ def test_waiters_get_the_turn_in_the_order_in_which_they_came(path, wait):
 
 
 def test_only_one_is_first(wait):
-    inside, most = [], []
-
-    def come():
-        for _ in range(50):
-            with wait():
-                inside.append(1)
-                most.append(len(inside))
-                inside.pop()
-
-    threads = [threading.Thread(target=come) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(most) == 200
-    assert max(most) == 1
+    assert most_inside(wait, num_threads=4, num_turns=50) == 1
 
 
 def test_one_place_serves_turn_after_turn(path):
