@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bohb.errors import SettingError
+from bohb.study.stores.sqlite import COMPANIONS
 
 DATABASE = b"SQLite format 3\0"
 """The first bytes of an SQLite file."""
-COMPANIONS = ("-wal", "-shm", "-journal")
-"""What the names of the files end in that SQLite keeps beside a database. They hold a part of it."""
 
 
 def write_file(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> None:

@@ -28,6 +28,9 @@ from bohb.study.stores.rows import MAX_PAYLOAD, Row
 SECONDS_BETWEEN_TRIES = 0.0005
 """The pause between two attempts to lock. SQLite's own pauses grow until some process starves."""
 
+COMPANIONS = ("-wal", "-shm", "-journal")
+"""What the names of the files end in that SQLite keeps beside a database. They hold a part of it."""
+
 CREATE_TABLE = """CREATE TABLE bohb_events (
     seq INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -85,7 +88,7 @@ def create(target: str, first: Callable[[float], Row]) -> None:
 
 def _companions(target: str) -> tuple[str, ...]:
     """Return the names of the files that SQLite keeps beside a file."""
-    return f"{target}-wal", f"{target}-shm", f"{target}-journal"
+    return tuple(f"{target}{end}" for end in COMPANIONS)
 
 
 def _queue(target: str) -> str:
