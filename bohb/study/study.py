@@ -167,11 +167,11 @@ class Study:
             SettingError: If the lease is not a positive number.
         """
         seconds = self._lease if lease is None else leases.check_seconds(lease)
-
-        trial, num_tries = None, 0
-        while trial is None and num_tries < MAX_TRIES:
-            trial, num_tries = self._try(seconds), num_tries + 1
-        return self._ask_under_lock(seconds) if trial is None else trial
+        for _ in range(MAX_TRIES):
+            trial = self._try(seconds)
+            if trial is not None:
+                return trial
+        return self._ask_under_lock(seconds)
 
     def _try(self, lease: float | None) -> Trial | None:
         """Ask with advice from outside of the lock; None if other processes made it useless in the meantime."""
