@@ -12,9 +12,7 @@ def read_number(text: str) -> float:
     Raises:
         ValueError: If it is not a number.
     """
-    if _NUMBER.fullmatch(text.strip()) is None:
-        raise ValueError(f"expected a number such as 0.5 or 1e-3, got {text!r:.100}")
-    return float(text)
+    return float(_matching(_NUMBER, text, "a number such as 0.5 or 1e-3"))
 
 
 def read_integer(text: str) -> int:
@@ -23,9 +21,13 @@ def read_integer(text: str) -> int:
     Raises:
         ValueError: If it is not an integer.
     """
-    if _INTEGER.fullmatch(text.strip()) is None:
-        raise ValueError(f"expected an integer such as 7, got {text!r:.100}")
-    return int(text)
+    return int(_matching(_INTEGER, text, "an integer such as 7"))
+
+
+def _matching(pattern: re.Pattern[str], text: str, what: str) -> str:
+    if pattern.fullmatch(text.strip()) is None:
+        raise ValueError(f"expected {what}, got {text!r:.100}")
+    return text
 
 
 def brief(value: object) -> str:
