@@ -114,8 +114,8 @@ class Optimizer:
         """
         if not self._decider.has_work(self._history):
             return None
-        step = self._decider.step(self._history)
-        return self._decider.advise(self._history, step, self._generator()) if isinstance(step, MoveOffer) else None
+        step, rng = self._decider.step(self._history), self._generator(len(self._history.trials))
+        return self._decider.advise(self._history, step, rng) if isinstance(step, MoveOffer) else None
 
     def follow(self, advice: Advice | None) -> Trial | None:
         """Return the next trial, as `ask` does, with what `advise` returned now or some events ago.
@@ -132,7 +132,7 @@ class Optimizer:
         """
         self._check_has_work()
         step: Asked | Joined | MoveOffer | None = self._decider.step(self._history)
-        rng, seen = self._generator(), None
+        rng, seen = self._generator(len(self._history.trials)), None
         if isinstance(step, MoveOffer):
             if advice is not None and advice.num_events == len(self._history.events):
                 rng = advice.rng
@@ -155,10 +155,9 @@ class Optimizer:
                 "trials and stop, or widen the space"
             )
 
-    def _generator(self) -> np.random.Generator:
-        """Return the generator of the next ask. Its numbers depend only on the seed and the number of the ask."""
-        key = np.array([self._seed, len(self._history.trials)], dtype=np.uint64)
-        return np.random.Generator(np.random.Philox(key=key))
+    def _generator(self, number: int) -> np.random.Generator:
+        """Return a generator whose numbers depend only on the seed and a number: for an ask, how many were before."""
+        return np.random.Generator(np.random.Philox(key=np.array([self._seed, number], dtype=np.uint64)))
 
     def tell(
         self,
@@ -430,8 +429,6 @@ class Optimizer:
             config_id = self._history.configs.find(vector)
             return config_id is None or where_known(self._history, self._ladder, config_id, level) is None
 
-        # The keys of asks are the numbers of trials, so these differ from them.
-        key = np.array([self._seed, 2**63 + len(self._history.events)], dtype=np.uint64)
-        rng = np.random.Generator(np.random.Philox(key=key))
+        rng = self._generator(2**63 + len(self._history.events))  # no ask has such a number
         model, seen, num_levels = self._decider.model, self._history.observations, len(self._ladder)
         return self._plain(complete(config, self._space, model, seen, num_levels, is_new, rng))
