@@ -51,7 +51,7 @@ class FitSettings:
         chosen: list[Point] = []
         for number in reversed(range(lowest, len(told))):
             count = _share(self.max_points - len(chosen), is_last=number == lowest)
-            chosen += [(number, config_id, loss) for loss, config_id in spread(told[number], count)]
+            chosen += [(number, config_id, loss) for loss, config_id in _spread(told[number], count)]
         finite = {(number, loss) for number, _, loss in chosen if math.isfinite(loss)}
         if not finite:
             return []
@@ -119,7 +119,7 @@ class Fits:
                 f"{number} from {self.lowest}", size, partial(self._lesson, surrogate, size)
             )
             alone, learned = _checked(lesson)
-            examples = transformed(results, surrogate)
+            examples = _transformed(results, surrogate)
             posteriors.append(surrogate.fit(self.settings.of_full_budget(examples) if alone else examples, learned))
         return posteriors
 
@@ -145,7 +145,9 @@ class Fits:
     def _first(self, surrogate: Surrogate, size: int) -> Examples | None:
         """Return the first results as examples; None if all of them are failures."""
         points = self.settings.points(self.observations.first(size, self.lowest), self.lowest)
-        return transformed(self.settings.examples(points, self.observations, self.space), surrogate) if points else None
+        return (
+            _transformed(self.settings.examples(points, self.observations, self.space), surrogate) if points else None
+        )
 
 
 def learning_size(levels: Sequence[int], top: int, number: int) -> int:
@@ -192,12 +194,12 @@ def _checked(lesson: Any) -> tuple[bool, Any]:
     raise StateError(f"expected what the model learned, got {str(lesson)[:200]}; restore it from a copy")
 
 
-def transformed(results: Examples, surrogate: Surrogate) -> Examples:
+def _transformed(results: Examples, surrogate: Surrogate) -> Examples:
     """Return the examples with the surrogate's transform of the losses as values."""
     return replace(results, values=surrogate.transform(results.values, results.unreliability == 0))
 
 
-def spread(entries: Sequence[tuple[float, int]], count: int) -> Sequence[tuple[float, int]]:
+def _spread(entries: Sequence[tuple[float, int]], count: int) -> Sequence[tuple[float, int]]:
     """Return at most `count` sorted entries: one half are the best, the other half spread evenly over the rest."""
     if len(entries) <= count:
         return entries
