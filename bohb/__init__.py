@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bohb import runner
+    from bohb import plots, runner
     from bohb.budgets import Ladder, geometric, ladder
     from bohb.errors import (
         BohbError,
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
         WorkerLost,
     )
     from bohb.optimizer import Optimizer
-    from bohb.runner import run
+    from bohb.reporting import report
+    from bohb.runner import StopRun, run
     from bohb.study import Study
     from bohb.trials import Failure, Origin, Result, Status, Trial
 
@@ -60,7 +61,8 @@ _HOMES = {
         "WorkerLost",
     ),
     "bohb.optimizer": ("Optimizer",),
-    "bohb.runner": ("run",),
+    "bohb.reporting": ("report",),
+    "bohb.runner": ("StopRun", "run"),
     "bohb.study": ("Study",),
     "bohb.trials": ("Failure", "Origin", "Result", "Status", "Trial"),
 }
@@ -82,6 +84,7 @@ __all__ = [
     "SpaceExhausted",
     "StateError",
     "Status",
+    "StopRun",
     "Study",
     "StudyBusy",
     "StudyCorrupt",
@@ -95,6 +98,8 @@ __all__ = [
     "WorkerLost",
     "geometric",
     "ladder",
+    "plots",
+    "report",
     "run",
     "runner",
 ]
@@ -102,8 +107,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load a public name on first use (PEP 562)."""
-    if name == "runner":
-        return importlib.import_module("bohb.runner")
+    if name in ("plots", "runner"):
+        return importlib.import_module(f"bohb.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'bohb' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME_OF[name]), name)

@@ -7,7 +7,9 @@ within those of any process.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
@@ -74,6 +76,54 @@ def parse(text: str) -> Any:
     if depth_of(text) > MAX_DEPTH:
         raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
     return json.loads(text, object_pairs_hook=unique)
+
+
+@dataclass(frozen=True)
+class TwoValues:
+    """Stands for the value of a name that an object has twice."""
+
+
+@dataclass(frozen=True)
+class HugeInteger:
+    """Stands for an integer of more than `MAX_DIGITS` digits."""
+
+
+def read_object(text: str) -> dict[str, Any]:
+    """Return an object of JSON that another program wrote, even if parts of it cannot be kept.
+
+    These have something else in their place: a `TwoValues`, a `HugeInteger`, or null if they are nested far too deeply.
+
+    Raises:
+        ValueError: If it is not an object of JSON.
+    """
+    found = json.loads(_pruned(text), object_pairs_hook=_readable, parse_int=_read_integer)
+    if not isinstance(found, dict):
+        raise ValueError("it is not an object")
+    return found
+
+
+def _readable(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    counts = Counter(name for name, _ in pairs)
+    return {name: value if counts[name] == 1 else TwoValues() for name, value in pairs}
+
+
+def _read_integer(digits: str) -> int | HugeInteger:
+    return int(digits) if len(digits) <= MAX_DIGITS else HugeInteger()
+
+
+def _pruned(text: str) -> str:
+    """Return a JSON text with null for what is nested more than one level too deeply, so that it can be parsed."""
+    if depth_of(text) <= MAX_DEPTH + 1:
+        return text
+    parts, start, before = [], 0, 0
+    for token, depth in zip(_TOKEN.finditer(text), _depths(text), strict=True):
+        if before <= MAX_DEPTH + 1 < depth:
+            parts.append(text[start : token.start()])
+        elif depth <= MAX_DEPTH + 1 < before:
+            parts.append("null")
+            start = token.end()
+        before = depth
+    return "".join([*parts, text[start:]]) if before <= MAX_DEPTH + 1 else text[:start]
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -20,15 +20,31 @@ def scalar(value: Any) -> Any:
     """Return the number in a numpy or torch scalar, or in an array of one element; any other value as it is."""
     if type(value) in _SCALARS or not _has_elements(value, 1) or not hasattr(value, "item"):
         return value
-    found = value.item()
+    try:
+        found = value.item()
+    except Exception:  # whatever the value's own conversion raises
+        return value
     # The `item` of a long double is a long double again.
     return float(found) if isinstance(found, numbers.Real) and not isinstance(found, float | int) else found
 
 
 def _has_elements(value: Any, num: int | None = None) -> bool:
     """Whether a value is an array or a tensor, with `num` elements if that is given."""
-    shape = None if isinstance(value, type) else getattr(value, "shape", None)
+    try:
+        shape = None if isinstance(value, type) else getattr(value, "shape", None)
+    except Exception:  # a user's own attribute may raise anything
+        return False
     return isinstance(shape, tuple) and num in (None, math.prod(shape))
+
+
+def entries(source: Any) -> dict[Any, Any] | None:
+    """Return what a mapping holds; None if it is no mapping, or its own code raises."""
+    if type(source) is dict:
+        return source
+    try:
+        return dict(source) if isinstance(source, Mapping) else None
+    except Exception:  # a user's own mapping may raise anything
+        return None
 
 
 class _TooLargeError(ValueError):
@@ -57,7 +73,10 @@ class Keeper:
             place: Its name in `dropped`.
         """
         self._path = [id(source)]
-        return self._members(source, place)
+        members = entries(source)
+        if members is None:
+            self.dropped.append(f"{place} of type {type(source).__name__}")
+        return self._members(members or {}, place)
 
     def _members(self, source: Mapping[Any, Any], place: str) -> dict[str, Any]:
         kept = {}

@@ -40,7 +40,8 @@ class Facts:
         rank: The rank of a promoted configuration in the rung below, counted from 0.
         finished: How many configurations had finished in that rung.
         chosen_from: The number of waiting configurations from which the model chose this one.
-        reissue_of: The id of the forgotten trial that this one repeats.
+        reissue_of: The id of the trial that this one repeats, because it was forgotten or retried.
+        replaces: The id of the configuration in the rung below whose place an exploited one takes.
         more: Any other facts of your own model, JSON-able.
 
     Raises:
@@ -62,6 +63,7 @@ class Facts:
     finished: int | None = None
     chosen_from: int | None = None
     reissue_of: int | None = None
+    replaces: int | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

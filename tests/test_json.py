@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb._json import MAX_CHARACTERS, MAX_DEPTH, MAX_DIGITS, depth_of, keep, parse
+from bohb._json import MAX_CHARACTERS, MAX_DEPTH, MAX_DIGITS, HugeInteger, TwoValues, depth_of, keep, parse, read_object
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -88,3 +88,32 @@ def test_the_largest_values_are_read_by_the_narrowest_process():
 def test_a_text_that_nobody_else_could_read_is_refused(text, why):
     with pytest.raises(ValueError, match=why):
         parse(text)
+
+
+# --- what other programs write ---------------------------------------------------------------------------------------
+
+
+@given(st.dictionaries(st.text(), VALUES))
+def test_an_object_is_read_as_it_is(value):
+    assert read_object(json.dumps(value)) == value
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "{", '{"a"}', '{"a": [}', "[" * 5000, '{"a": ' * 5000, '{"a": 1}}'])
+def test_what_is_no_object_is_refused(text):
+    with pytest.raises(ValueError, match=r"."):
+        read_object(text)
+
+
+@given(st.integers(1, 3000), st.sampled_from(["[]", "{}"]))
+def test_however_deep_a_part_is_the_rest_is_read(depth, kind):
+    opening, closing = ("[", "]") if kind == "[]" else ('{"]": ', "}")
+    deep = opening * depth + "1" + closing * depth
+    found = read_object(f'{{"first": 1, "deep": {deep}, "text": "[[{{", "last": 2}}')
+    assert (found["first"], found["text"], found["last"]) == (1, "[[{", 2)
+    if depth <= MAX_DEPTH:
+        assert found["deep"] == json.loads(deep)
+
+
+def test_a_part_that_cannot_be_kept_leaves_a_sign():
+    found = read_object(f'{{"a": 1, "b": {{"c": 1, "c": 2}}, "n": {"9" * 700}, "a": 2}}')
+    assert found == {"a": TwoValues(), "b": {"c": TwoValues()}, "n": HugeInteger()}
