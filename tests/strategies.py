@@ -100,9 +100,21 @@ losses = st.one_of(
 )
 
 
-def make(preset: str = "default", *, space: str = "mixed", ladder: str = "geometric", seed: int = 0) -> bohb.Optimizer:
-    """Return a new optimizer of the named parts."""
-    return bohb.Optimizer(SPACES[space](), LADDERS[ladder], seed=seed, preset=preset)
+POPULATIONS = {"population", "pb2"}
+"""The presets that need a ladder of two rungs at least."""
+
+
+def make(
+    preset: str = "default",
+    *,
+    space: str = "mixed",
+    ladder: str = "geometric",
+    seed: int = 0,
+    repeats: bool = False,
+) -> bohb.Optimizer:
+    """Return a new optimizer of the named parts. A population on a ladder of one rung gets another ladder."""
+    steps = LADDERS["explicit" if preset in POPULATIONS and ladder == "single" else ladder]
+    return bohb.Optimizer(SPACES[space](), steps, seed=seed, preset=preset, repeats=repeats)
 
 
 def loss_of(trial: bohb.Trial) -> float:

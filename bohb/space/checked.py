@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bohb._text import brief
 from bohb.errors import SpaceError
 from bohb.space.space import Space
 from bohb.space.stored import renewed
@@ -29,5 +30,5 @@ def checked_space(space: "ConfigurationSpace | Mapping[str, Any] | Space") -> Sp
             "refused a condition or a clause, it kept it all the same: build the space anew without it"
         ) from error
     if restored != saved:
-        raise SpaceError(f"expected a space that is the same once it is saved and restored, got {space!r}.")
+        raise SpaceError(f"expected a space that is the same once it is saved and restored, got {brief(space)}.")
     return made

@@ -7,6 +7,7 @@ that form (see `serialised.py`), so a space from a study needs no ConfigSpace.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bohb._text import brief
 from bohb.errors import SpaceError
 from bohb.space.short_form import read_short
 
@@ -47,7 +48,7 @@ def rewrite(data: dict[str, Any]) -> dict[str, Any]:
     try:
         space = ConfigurationSpace.from_serialized_dict(data)
     except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
-        raise SpaceError(f"expected what to_json() returned, got {data!r}: {error}.") from error
+        raise SpaceError(f"expected what to_json() returned, got {brief(data)}: {error}.") from error
     return describe(space)
 
 
@@ -55,7 +56,9 @@ def _read_space(space: "ConfigurationSpace | Mapping[str, Any]") -> "Configurati
     from ConfigSpace import ConfigurationSpace
 
     if not isinstance(space, Mapping):
-        raise SpaceError(f"expected a ConfigurationSpace, or a mapping of names to ranges and choices, got {space!r}.")
+        raise SpaceError(
+            f"expected a ConfigurationSpace, or a mapping of names to ranges and choices, got {brief(space)}."
+        )
     if not isinstance(space, ConfigurationSpace):
         space = read_short(space)
     if not len(space):

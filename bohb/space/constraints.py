@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bohb._text import brief
 from bohb.arrays import Floats, Mask
 from bohb.errors import SpaceError
 from bohb.space.parameters import Parameter
@@ -75,7 +76,7 @@ def compile_constraint(source: Part, columns: Mapping[str, int], parameters: Seq
         positions = np.array([_locate(value, parameters[column], text) for value in values])
         return Constraint(text, partial(_is_among, column, positions), column)
     symbol, value = _symbol(source), plain(source["value"])
-    text = f"{subject} {symbol} {value!r}"
+    text = f"{subject} {symbol} {brief(value)}"
     position = _locate(value, parameters[column], text)
     return Constraint(text, partial(_compare, _COMPARISONS[symbol], column, position), column)
 
@@ -95,7 +96,7 @@ def _compare(compare: Callable[[Any, Any], Any], column: int, position: float, v
 def _locate(value: Any, parameter: Parameter, text: str) -> float:
     position = parameter.locate(value)
     if position is None:
-        raise SpaceError(f"expected {parameter.legal} in '{text}', got {value!r}.")
+        raise SpaceError(f"expected {parameter.legal} in '{text}', got {brief(value)}.")
     return position
 
 

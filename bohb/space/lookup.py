@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from bohb._json import check_limits
 from bohb.space.values import as_json
 
 
@@ -36,10 +37,10 @@ class Lookup:
             index = self._exact.get((type(value), value))
             if index is None:
                 index = self._equal.get(value)
-        except TypeError:
+        except Exception:  # a user's own `__hash__` or `__eq__` may raise anything
             index = None
         if index is None and (not self._all_hashable or isinstance(value, list | tuple)):
-            return self._scan(value, as_json(value))
+            return self._scan(value, as_json(value)) if _is_shallow(value) else None
         return index
 
     def _scan(self, value: Any, written: Any) -> int | None:
@@ -49,8 +50,17 @@ class Lookup:
         return next(iter(same_type or equal or same_json), None)
 
 
+def _is_shallow(value: Any) -> bool:
+    """Whether a value is nested no deeper than one that a space may have."""
+    try:
+        check_limits(value)
+    except Exception:  # it is not, or a user's own mapping raises
+        return False
+    return True
+
+
 def _is_equal(one: Any, other: Any) -> bool:
     try:
         return bool(one == other)
-    except ValueError:  # arrays compare element by element
-        return type(one) is type(other) and bool(np.array_equal(one, other))
+    except Exception:  # arrays compare element by element
+        return isinstance(one, np.ndarray) and type(one) is type(other) and bool(np.array_equal(one, other))

@@ -327,6 +327,8 @@ class Float(Parameter):
     def locate(self, value: Any) -> float | None:
         if not isinstance(value, int | float | np.integer | np.floating):
             return None
+        if type(value) is not float and type(value) is not int and not isinstance(value, np.generic):
+            value = float.__float__(value) if isinstance(value, float) else int.__int__(value)
         bounded = min(max(value, self._lower), self._upper)
         # On a linear scale, what should be 0 is off by a unit of the largest number in the range.
         scale = 0.0 if self._is_log else max(abs(self._lower), abs(self._upper))

@@ -5,7 +5,9 @@ from fractions import Fraction
 from math import isfinite
 from typing import Any
 
+from bohb._checks import real
 from bohb._plain import scalar
+from bohb._text import brief
 from bohb.errors import SpaceError
 
 MAX_INTEGER = 2**62
@@ -27,7 +29,7 @@ Number = int | float
 
 def refusal(name: str, value: Any, why: str) -> SpaceError:
     """Return the error for what cannot stand for a parameter."""
-    return SpaceError(f"{FOUR_THINGS} for {name!r}, got {value!r:.200}; {why}")
+    return SpaceError(f"{FOUR_THINGS} for {name!r}, got {brief(value)}; {why}")
 
 
 def read_range(name: str, kind: str, entry: Mapping[str, Any]) -> tuple[Number, Number, list[Number] | None]:
@@ -54,7 +56,7 @@ def read_range(name: str, kind: str, entry: Mapping[str, Any]) -> tuple[Number, 
 def _objection(low: Number, high: Number, step: Number | None, log: Any) -> str | None:
     """Return what is wrong with the numbers of a range, or None."""
     if not isinstance(log, bool):
-        return f"its log is true or false, not {log!r}"
+        return f"its log is true or false, not {brief(log)}"
     if low >= high:
         return f"for a constant, write {low!r}" if low == high else "the low end comes first"
     if log and low <= 0:
@@ -91,7 +93,8 @@ def _numbers(name: str, kind: str, entry: Mapping[str, Any]) -> tuple[Number, Nu
 
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number, and not a truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    number = real(value)
+    return number is not None and isfinite(number)
 
 
 def _grid(name: str, low: Number, high: Number, step: Number) -> list[Number]:

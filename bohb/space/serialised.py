@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bohb._plain import entries
 from bohb.errors import SpaceError
 from bohb.space.parameters import (
     MAX_LOG_INTEGER,
@@ -29,7 +30,7 @@ Part = Mapping[str, Any]
 
 def is_serialised(data: Mapping[Any, Any]) -> bool:
     """Return whether a mapping is ConfigSpace's own serialised form, and not the short form."""
-    return isinstance(data.get("hyperparameters"), list)
+    return isinstance((entries(data) or {}).get("hyperparameters"), list)
 
 
 def plain(value: Any) -> Any:

@@ -27,7 +27,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bohb._plain import scalar
+from bohb._checks import has_method
+from bohb._plain import entries, scalar
+from bohb._text import brief
 from bohb.errors import SpaceError
 from bohb.space.ranges import is_number, read_range, refusal
 from bohb.space.tolerance import is_near
@@ -60,12 +62,16 @@ def read_short(data: Mapping[Any, Any]) -> "ConfigurationSpace":
     """
     from ConfigSpace import ConfigurationSpace
 
+    given = entries(data)
+    if given is None:
+        raise SpaceError(f"expected a mapping of names to ranges and choices, got {brief(data)}")
+    data = given
     rules = data.get("forbid") if _is_rules(data.get("forbid")) else None
-    entries = {name: _entry(name, value) for name, value in data.items() if rules is None or name != "forbid"}
+    named = {name: _entry(name, value) for name, value in data.items() if rules is None or name != "forbid"}
     space = ConfigurationSpace()
     try:
-        space.add(*(_parameter(name, entry) for name, entry in entries.items()))
-        for name, entry in entries.items():
+        space.add(*(_parameter(name, entry) for name, entry in named.items()))
+        for name, entry in named.items():
             if isinstance(entry, Mapping) and "when" in entry:
                 space.add(_condition(space, name, entry["when"]))
         for rule in rules or ():
@@ -89,18 +95,30 @@ def _entry(name: Any, value: Any) -> Any:
     from ConfigSpace.hyperparameters import Hyperparameter
 
     if not isinstance(name, str):
-        raise SpaceError(f"expected a string as the name of a parameter, got {name!r}; quote it")
+        raise SpaceError(f"expected a string as the name of a parameter, got {brief(name)}; quote it")
     if isinstance(value, Hyperparameter):
         if value.name != name:
             raise refusal(name, value, f"give it the same name: it is called {value.name!r}")
         return value
     if isinstance(value, Mapping):
-        return _checked_mapping(name, value)
+        return _checked_mapping(name, entries(value) or {})
     if isinstance(value, list):
-        return {"choices": value}
+        return {"choices": _no_log_range(name, value)}
     if isinstance(value, tuple):
         return _pair(name, value)
     return _steps(name, value) if isinstance(value, range) else {"constant": _constant(name, value)}
+
+
+def _no_log_range(name: str, value: list[Any]) -> list[Any]:
+    if _is_log(value) and all(is_number(scalar(end)) for end in value[:2]):
+        raise refusal(
+            name, value, 'for the range write a tuple, or {"range": [low, high], "log": true}, also in YAML and JSON'
+        )
+    return value
+
+
+def _is_log(value: Sequence[Any]) -> bool:
+    return len(value) == 3 and isinstance(value[2], str) and value[2] == "log"
 
 
 def _checked_mapping(name: str, value: Mapping[Any, Any]) -> Mapping[Any, Any]:
@@ -112,10 +130,10 @@ def _checked_mapping(name: str, value: Mapping[Any, Any]) -> Mapping[Any, Any]:
 
 
 def _pair(name: str, value: tuple[Any, ...]) -> Mapping[str, Any]:
-    is_log = len(value) == 3 and isinstance(value[2], str) and value[2] == "log"
+    is_log = _is_log(value)
     if len(value) == 2 + is_log and all(is_number(scalar(end)) for end in value[:2]):
         return {"range": value[:2], "log": is_log}
-    raise refusal(name, value, f"a tuple is a range of two numbers; for choices write the list {list(value)!r:.200}")
+    raise refusal(name, value, f"a tuple is a range of two numbers; for choices write the list {brief(list(value))}")
 
 
 def _steps(name: str, value: range) -> Mapping[str, Any]:
@@ -128,7 +146,7 @@ def _steps(name: str, value: range) -> Mapping[str, Any]:
 def _constant(name: str, value: Any) -> Any:
     plain = scalar(value)
     if not isinstance(plain, str | int | float | None):
-        is_collection = hasattr(value, "__iter__") or hasattr(value, "__array__")
+        is_collection = has_method(value, "__iter__") or has_method(value, "__array__")
         why = "choices are a list" if is_collection else "name it by a text, and look up the text in the objective"
         raise refusal(name, value, why)
     if isinstance(plain, str) and _CALL.fullmatch(plain):
@@ -220,7 +238,7 @@ def _forbidden(space: "ConfigurationSpace", rule: Any) -> Any:
 
 def _pairs(space: "ConfigurationSpace", where: str, mapping: Any) -> Iterable[tuple[str, Any]]:
     if not isinstance(mapping, Mapping) or not mapping:
-        raise SpaceError(f"expected a mapping of names to values in {where}, got {mapping!r}")
+        raise SpaceError(f"expected a mapping of names to values in {where}, got {brief(mapping)}")
     unknown = [name for name in mapping if name not in space]
     if unknown:
         raise SpaceError(f"expected names of parameters in {where}, got {unknown}; the space has {list(space)}")

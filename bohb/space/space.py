@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from bohb._json import MAX_DEPTH, check_limits
-from bohb._plain import scalar
+from bohb._plain import entries, scalar
 from bohb._text import brief
 from bohb.arrays import Floats, Mask
 from bohb.errors import ConfigError, SpaceError
@@ -147,8 +147,7 @@ class Space:
 
     def _positions(self, config: Mapping[str, Any]) -> list[float]:
         """Return the position of every value in a configuration that may lack some; NaN for those."""
-        if not isinstance(config, Mapping):
-            raise ConfigError(f"expected a configuration as a mapping of names to values, got {config!r}.")
+        config = _entries(config)
         row = []
         found = 0
         for name, locate in self._locators:
@@ -166,7 +165,9 @@ class Space:
             row.append(position)
         if found != len(config):
             unknown = [name for name in config if name not in self._columns]
-            raise ConfigError(f"expected only names from {list(self.names)}, got {unknown}; remove the unknown ones.")
+            raise ConfigError(
+                f"expected only names from {list(self.names)}, got {brief(unknown)}; remove the unknown ones."
+            )
         return row
 
     def pinned(self, config: Mapping[str, Any]) -> "Space":
@@ -203,6 +204,43 @@ class Space:
         return {
             name: self._bounded(name, config[name], value) for name, value in self.decode(self.encode(config)).items()
         }
+
+    def check_values(self, config: Mapping[str, Any]) -> None:
+        """Check the names and the values of a configuration that may lack some.
+
+        Raises:
+            ConfigError: If a name is unknown, or a value is not legal.
+        """
+        self._positions(config)
+
+    def adapted(self, config: Mapping[str, Any], fill: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a configuration of another space is in this one, in plain Python values.
+
+        Parameters that are unknown or inactive here are dropped. What is missing is filled; a parameter of one value
+        has that.
+
+        Args:
+            config: The configuration.
+            fill: The values for parameters that are active here and missing in the configuration.
+
+        Raises:
+            ConfigError: If a value is not legal here, there is none for an active parameter, or the combination is
+                forbidden.
+        """
+        config = _entries(config)
+        vector, kept = np.full((1, len(self.names)), np.nan), {}
+        for column, (name, parameter) in enumerate(self.parameters.items()):  # parents first
+            condition = self._conditions.get(column)
+            if condition is not None and not condition.holds(vector)[0]:
+                continue
+            value = config.get(name, fill.get(name, _MISSING))
+            if value is _MISSING and parameter.num_values == 1:
+                value = parameter.decode(0.0)
+            if value is _MISSING:
+                raise ConfigError(f"expected a value for {name!r}, got none; give one: fill={{{name!r}: ...}}.")
+            kept[name] = value
+            vector[0, column] = self._positions({name: value})[column]
+        return self.canonical(kept)
 
     def _bounded(self, name: str, given: Any, decoded: Any) -> Any:
         bounds = self._parameters[self._columns[name]].range
@@ -430,7 +468,7 @@ class Space:
         parameter = self._parameter(name)
         index = parameter.index_of(value) if isinstance(parameter, Categorical | Ordinal) else None
         if index is None:
-            raise ConfigError(f"expected {parameter.legal} for {name!r}, got {value!r}.")
+            raise ConfigError(f"expected {parameter.legal} for {name!r}, got {brief(value)}.")
         return {"choice": index}
 
     def unpack(self, packed: Mapping[str, Any]) -> dict[str, Any]:
@@ -447,13 +485,27 @@ class Space:
     def _unpack_value(self, name: str, value: Mapping[str, Any]) -> Any:
         values, index = self._parameter(name).values, value.get("choice")
         if not isinstance(index, int) or not 0 <= index < len(values):
-            raise ConfigError(f"expected {{'choice': index}} below {len(values)} for {name!r}, got {dict(value)}.")
+            raise ConfigError(
+                f"expected {{'choice': index}} below {len(values)} for {name!r}, got {brief(dict(value))}."
+            )
         return copy.deepcopy(values[index])
 
     def _parameter(self, name: str) -> Parameter:
         if name not in self._columns:
             raise ConfigError(f"expected a name from {list(self.names)}, got {name!r}.")
         return self._parameters[self._columns[name]]
+
+
+def _entries(config: Any) -> dict[str, Any]:
+    """Return what a configuration holds.
+
+    Raises:
+        ConfigError: If it is not a mapping that can be read.
+    """
+    given = entries(config)
+    if given is None:
+        raise ConfigError(f"expected a configuration as a mapping of names to values, got {brief(config)}.")
+    return given
 
 
 def _lacks_any(columns: list[int], vectors: Floats) -> Mask:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
+from bohb._text import brief
 from bohb.errors import SpaceError
 from bohb.space.configspace import rewrite
 from bohb.space.serialised import Part, comparisons, components, plain
@@ -39,8 +40,8 @@ def renewed(data: Mapping[str, Any]) -> dict[str, Any]:
 def _copied(data: Mapping[str, Any]) -> dict[str, Any]:
     try:
         copied: dict[str, Any] = json.loads(json.dumps(data, default=plain))
-    except (TypeError, ValueError) as error:
-        raise SpaceError(f"expected what to_json() returned, got {data!r}: {error}.") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SpaceError(f"expected what to_json() returned, got {brief(data)}: {error}.") from error
     return copied
 
 

@@ -1,10 +1,12 @@
 """How far a number may be from a bound and still mean it: a few units in its last place."""
 
 from collections.abc import Sequence
-from math import isfinite, ulp
+from math import inf, isfinite, ulp
 from typing import Any
 
 import numpy as np
+
+from bohb._checks import real
 
 UNITS = 4
 """The units in the last place that a few operations may cost: `np.logspace(-5, -1, 5)[0]` lies below 1e-5."""
@@ -22,7 +24,10 @@ def is_near(value: Any, bound: Any, scale: float = 0.0) -> bool:
     """
     size = max(abs(bound), scale)
     unit = max(ulp(size), float(np.finfo(type(value)).eps) * size if isinstance(value, np.floating) else 0.0)
-    return bool(abs(float(value) - bound) <= max(UNITS * unit, min(ROUNDING, 1e-6 * abs(bound))))
+    number = real(value)
+    if number is None:  # an integer beyond all floats, or one of numpy's own numbers
+        number = float(value) if isinstance(value, np.number) else inf
+    return bool(abs(number - bound) <= max(UNITS * unit, min(ROUNDING, 1e-6 * abs(bound))))
 
 
 def nearest(value: Any, values: Sequence[Any]) -> int | None:

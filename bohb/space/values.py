@@ -9,6 +9,7 @@ from enum import Enum
 from math import isfinite
 from typing import Any
 
+from bohb._checks import has_method
 from bohb._json import DEEPEST, MAX_BITS, MAX_DEPTH, check_limits
 from bohb._plain import scalar
 from bohb._text import brief
@@ -21,6 +22,10 @@ Change = Callable[[Any], Any]
 
 def own(value: Any) -> Any:
     """Return a private copy in plain Python values. What cannot be kept stays as it is."""
+    try:
+        check_limits(value)
+    except Exception:  # too deep or too large to be kept, or a user's own mapping raises
+        return value
     return _rebuilt(value, tuple, scalar)
 
 
@@ -65,7 +70,7 @@ def _advice(value: Any) -> str:
         return f"list the names of its members, and look up {type(value).__name__}[name] in the objective"
     if isinstance(value, type) or callable(value):
         return "list its name, and look up the name in a dict in the objective"
-    if hasattr(value, "tolist"):
+    if has_method(value, "tolist"):
         return "list its values: .tolist()"
     if isinstance(value, float):
         return "list a text or None for it, and replace that in the objective"

@@ -141,6 +141,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "text for an end": (lambda: ("1e-5", 0.1), "range of two numbers"),
     "nan": (lambda: (0.0, math.nan), "range of two numbers"),
     "infinity": (lambda: (0.0, math.inf), "range of two numbers"),
+    "a log range in a list": (lambda: [1e-5, 1e-1, "log"], "write a tuple, or"),
+    "integers of a log range in a list": (lambda: [1, 1000, "log"], "write a tuple, or"),
     "equal ends": (lambda: (3, 3), "for a constant, write 3"),
     "ends in the wrong order": (lambda: (5.0, 3.0), "low end comes first"),
     "log from zero": (lambda: (0, 1, "log"), "positive"),

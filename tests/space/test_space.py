@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import ConfigSpace as CS  # noqa: N817
 import numpy as np
@@ -25,6 +25,7 @@ from bohb.space import Space
 from bohb.space.priors import read_quantile
 from bohb.space.serialised import is_serialised, read_parameter
 from tests.space.random_spaces import DISTRIBUTIONS, draw_anything, example_values, spaces
+from tests.strategies import GOOD, mixed_space
 
 ROOT = Path(bohb.__file__).parent
 laws = settings(derandomize=True, max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -585,3 +586,45 @@ def test_importing_the_package_loads_only_numpy() -> None:
     code = "import sys, bohb.space; print({'ConfigSpace', 'scipy', 'statsmodels'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
+
+
+# Configurations of other spaces
+
+
+@laws
+@given(spaces(), st.integers(0, 2**32))
+def test_a_configuration_of_the_same_space_is_itself(source: CS.ConfigurationSpace, seed: int) -> None:
+    space = Space(source)
+    vectors = space.deactivate(draw_anything(space, seed, 10))
+    for vector in vectors[space.is_allowed(vectors)]:
+        config = space.decode(vector)
+        assert space.adapted(config, {}) == config
+        assert space.adapted({**config, "gone": 1}, dict.fromkeys(space.names, "never used")) == config
+
+
+def test_an_inactive_parameter_needs_no_value_and_keeps_none() -> None:
+    space = Space(mixed_space())
+    config = {**GOOD, "act": None}
+    kept = {name: value for name, value in config.items() if name not in ("dropout", "decay")}
+    assert space.adapted(config, {}) == space.adapted(kept, {"dropout": 0.5, "decay": 1e-4}) == kept
+    assert space.adapted({**GOOD, "dropout": 7, "act": None}, {}) == kept  # what is dropped may have any value
+    part = {name: value for name, value in GOOD.items() if name not in ("dropout", "task")}
+    assert space.adapted(part, {"dropout": 0.5}) == GOOD
+    for wrong in ({**GOOD, "dropout": 7}, part, {**GOOD, "act": "tanh", "size": "large"}, [1]):
+        with pytest.raises(ConfigError):
+            space.adapted(wrong, {})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", ["adapted", "canonical"])
+def test_a_configuration_whose_own_code_fails_is_refused_as_one_that_is_no_mapping(method: str) -> None:
+    class Hostile(dict[str, Any]):
+        def __iter__(self) -> NoReturn:
+            raise RuntimeError("no")
+
+        keys = __repr__ = __iter__  # type: ignore[assignment]
+
+    space = Space({"x": (0.0, 1.0)})
+    more = [{}] if method == "adapted" else []
+    for config in (Hostile(x=0.5), [("x", 0.5)], None):
+        with pytest.raises(ConfigError, match="expected a configuration as a mapping"):
+            getattr(space, method)(config, *more)
