@@ -48,17 +48,37 @@ class PendingTrials:
     """
 
     def __init__(self, costs: Sequence[float]) -> None:
-        self._costs = [max(cost / costs[-1], LEAST_SHARE) for cost in costs]
+        self._costs = _shares(costs)
         self._levels: list[dict[int, _Entry]] = [{} for _ in costs]  # by configuration id
         # Those that a worker presumably runs for a bracket, oldest first. A plain dict finds its first key slowly.
         self._at_work: list[OrderedDict[int, _Entry]] = [OrderedDict() for _ in costs]
         self._num_started = [0 for _ in costs]  # how many of these were not promoted
+        self._num_repeats = [0 for _ in costs]  # how many of the pending ones are repetitions
         self._config_ids: SortedSet[int] = SortedSet()
         self._forgotten: dict[int, Trial] = {}  # the trials to ask again, by trial id
         self._forgotten_ids: SortedSet[int] = SortedSet()
         self._finished = 0.0  # the total cost of the trials told before the last ask
         self._usual_age, self._num_told = 0.0, 0
         self._told: list[tuple[int, float]] = []  # (level, asked_at) of the trials told since the last ask
+
+    def extend(self, costs: Sequence[float]) -> None:
+        """Add the levels of a longer ladder. Ages are in units of a full training, which is now a longer one.
+
+        Args:
+            costs: The cost of a trial at each level, of which the first are as before.
+        """
+        shares = _shares(costs)
+        scale = shares[len(self._costs) - 1]
+        self._finished *= scale
+        self._told = [(level, asked_at * scale) for level, asked_at in self._told]
+        for entry in self._entries():
+            entry.asked_at = None if entry.asked_at is None else entry.asked_at * scale
+        for _ in shares[len(self._costs) :]:
+            self._levels.append({})
+            self._at_work.append(OrderedDict())
+            self._num_started.append(0)
+            self._num_repeats.append(0)
+        self._costs = shares
 
     # Queries.
 
@@ -69,6 +89,10 @@ class PendingTrials:
     def count(self, level: int) -> int:
         """Return the number of pending configurations at a level."""
         return len(self._levels[level])
+
+    def num_first(self, level: int) -> int:
+        """Return how many of the pending configurations at a level have no result there: no repetitions."""
+        return len(self._levels[level]) - self._num_repeats[level]
 
     def trial(self, level: int, config_id: int) -> Trial:
         """Return the pending trial of a configuration at a level."""
@@ -137,6 +161,7 @@ class PendingTrials:
         if not self._is_pending(trial.config_id):
             self._config_ids.add(trial.config_id)
         entry = self._levels[level][trial.config_id] = _Entry(trial, self._finished if in_bracket else None)
+        self._num_repeats[level] += trial.repeat > 0
         if in_bracket:
             self._at_work[level][trial.config_id] = entry
             self._num_started[level] += trial.origin is not Origin.PROMOTED
@@ -150,6 +175,11 @@ class PendingTrials:
             self._forgotten[entry.trial.id] = entry.trial
             self._forgotten_ids.add(entry.trial.id)
 
+    def take_back(self, level: int, trial: Trial) -> None:
+        """Record that the result of a trial counts no more. It is pending, to be asked again as if it was forgotten."""
+        self.ask(level, trial, in_bracket=False)
+        self.forget(level, trial.config_id)
+
     def settle(self, level: int, config_id: int) -> None:
         """Record that a configuration has a result at a level, whether it was pending or not."""
         entry = self._pop(level, config_id)
@@ -159,6 +189,7 @@ class PendingTrials:
     def _pop(self, level: int, config_id: int) -> _Entry | None:
         entry = self._levels[level].pop(config_id, None)
         if entry is not None:
+            self._num_repeats[level] -= entry.trial.repeat > 0
             self._leave_work(level, config_id)
             if not self._is_pending(config_id):
                 self._config_ids.remove(config_id)
@@ -197,3 +228,8 @@ class PendingTrials:
     def _age(self, level: int, asked_at: float) -> float:
         """Return the work finished since a trial was asked, in units of the cost of a trial at its level."""
         return (self._finished - asked_at) / self._costs[level]
+
+
+def _shares(costs: Sequence[float]) -> list[float]:
+    """Return the costs as shares of a full training."""
+    return [max(cost / costs[-1], LEAST_SHARE) for cost in costs]

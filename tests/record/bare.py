@@ -25,10 +25,10 @@ class BracketRecorder:
         self.brackets = self.log.view
         self.num_asked = 0
 
-    def start(self, bracket, rung, config_id):
+    def start(self, bracket, rung, config_id, replaces=None):
         """Enter a configuration into a rung. Ask it unless it is evaluated or pending there."""
         is_promoted = rung > 0 and config_id in self.brackets[bracket].rungs[rung - 1].entered
-        level = self.log.enter(bracket, rung, config_id)
+        level = self.log.enter(bracket, rung, config_id, replaces)
         if not self.record.is_taken(level, config_id):
             self.ask(level, config_id, bohb.Origin.PROMOTED if is_promoted else bohb.Origin.RANDOM)
         return level

@@ -238,6 +238,29 @@ def test_what_is_kept_up_to_date_is_what_counting_finds(actions):
         assert one.next_forgotten == min(one.forgotten, key=lambda trial: trial.id, default=None)
 
 
+@given(st.lists(st.tuples(ACTIONS, st.integers(0, 1), st.integers(0, 20), st.booleans()), max_size=150), st.data())
+def test_a_longer_ladder_changes_no_age(actions, data):
+    """Costs are shares of a full training, which becomes a longer one in between."""
+    long, grown, at = PendingTrials([1, 4, 16]), PendingTrials([1, 4]), data.draw(st.integers(0, len(actions)))
+    for number, (action, level, config_id, is_promoted) in enumerate([*actions, ("ask", 0, 99, False)]):
+        if number == at:
+            grown.extend([1, 4, 16])
+        for one in (long, grown):
+            if action.startswith("ask"):
+                trial = bare_trial(config_id, number, Origin.PROMOTED if is_promoted else Origin.RANDOM)
+                one.ask(level, trial, in_bracket=action == "ask")
+            elif action == "forget":
+                if one.has(level, config_id):
+                    one.forget(level, config_id)
+            else:
+                one.settle(level, config_id)
+        for look in range(2):
+            assert long.at_work(look) == grown.at_work(look)
+            assert long.num_started_at_work(look) == grown.num_started_at_work(look)
+        assert (long.num_lost, long.running, long.forgotten) == (grown.num_lost, grown.running, grown.forgotten)
+    assert not grown.has(2, 0)
+
+
 def test_finding_the_lost_looks_at_no_trial_twice(monkeypatch):
     """Many lost trials that stay pending make no later ask slower."""
     pending, ages = PendingTrials([1]), []
