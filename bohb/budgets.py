@@ -8,7 +8,7 @@ import copy
 import math
 import numbers
 import sys
-import warnings
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,13 +18,16 @@ from operator import mul
 from typing import Any, cast
 
 from bohb._json import keep
-from bohb._text import brief
-from bohb.errors import BohbWarning, BudgetError
+from bohb._text import brief, describe_error
+from bohb._warning import warn
+from bohb.errors import BudgetError
 
 MAX_LEVELS = 1000
 """How many budgets a ladder may have."""
 MIN_COST, MAX_COST = 1e-100, 1e100
 """The smallest and the largest cost of a trial. Sums and ratios of costs are then numbers that a float can hold."""
+COST_TOLERANCE = 1e-9
+"""The relative difference between two costs that is rounding alone: HpBandSter computes 80.99999999999999 for 81."""
 MAX_REDUCTION = 1000
 """Among at most so many configurations the best one is promoted, however far apart two budgets are."""
 
@@ -89,6 +92,62 @@ class Ladder(Sequence[Any]):
                 f"expected a budget of the ladder {list(self.budgets)}, got {brief(budget)}; pass one of them exactly"
             ) from None
 
+    def plain(self, budget: Any) -> Any:
+        """Return a budget as the ladder keeps it: a Python number, or a copy of another JSON value.
+
+        Raises:
+            BudgetError: If JSON cannot keep it.
+        """
+        return _plain(budget)
+
+    def cost(self, budget: Any) -> int | float:
+        """Return the cost of any budget: one of the ladder, or, if these are increasing numbers, a number between them.
+
+        Between two budgets the cost is interpolated; before the first one it starts at 0.
+
+        Raises:
+            BudgetError: If the budget is neither.
+        """
+        plain = self.plain(budget)
+        if plain in self.budgets:
+            return self.costs[self.budgets.index(plain)]
+        if not self._is_scale:
+            raise BudgetError(f"expected a budget of the ladder {list(self.budgets)}, got {brief(budget)}")
+        number, budgets, costs = _cost(plain, "budget"), (0, *self.budgets), (0, *self.costs)
+        lower = min(bisect_right(budgets, number), len(self)) - 1
+        slope = (costs[lower + 1] - costs[lower]) / (budgets[lower + 1] - budgets[lower])
+        cost: int | float = costs[lower] + (number - budgets[lower]) * slope
+        return cost
+
+    @cached_property
+    def _is_scale(self) -> bool:
+        """Whether the budgets are increasing numbers, so that there is something between two of them."""
+        are_numbers = all(isinstance(each, int | float) for each in self.budgets)
+        return are_numbers and self.budgets[0] > 0 and all(lower < upper for lower, upper in pairwise(self.budgets))
+
+    def is_cost(self, level: int, cost: int | float) -> bool:
+        """Whether a cost is that of a level, up to rounding."""
+        return math.isclose(self.costs[level], cost, rel_tol=COST_TOLERANCE)
+
+    def level_below(self, cost: int | float) -> int:
+        """Return the highest level that costs at most this, up to rounding.
+
+        Raises:
+            BudgetError: If the cost is below all levels, or above the highest one.
+        """
+        found = [level for level in range(len(self)) if self.costs[level] <= cost or self.is_cost(level, cost)]
+        if not found or (found[-1] == len(self) - 1 and not self.is_cost(found[-1], cost)):
+            raise BudgetError(
+                f"expected a budget from {brief(self.budgets[0])} to {brief(self.budgets[-1])}, got one that is "
+                f"{'larger' if found else 'smaller'}, {cost!r}; it says too little about those of the ladder"
+            )
+        return found[-1]
+
+    def continues(self, other: "Ladder") -> bool:
+        """Whether the budgets of another ladder, at the same costs, are the first of this one."""
+        num = len(other)
+        return self.budgets[:num] == other.budgets and self.costs[:num] == other.costs
+
     def to_json(self) -> dict[str, Any]:
         """Return the ladder as data that JSON can represent."""
         return {"budgets": copy.deepcopy(list(self.budgets)), "costs": list(self.costs), "eta": self.eta}
@@ -135,6 +194,25 @@ def geometric(min: int | float, max: int | float, *, eta: int | float = 3) -> La
     return Ladder(budgets, budgets, factor)
 
 
+def extended(old: Ladder, max: int | float) -> Ladder:  # noqa: A002 - the word of `geometric`
+    """Return the ladder with more budgets above its own, up to `max`, in steps of about its eta or of its last step.
+
+    Args:
+        old: A ladder whose budgets are numbers.
+        max: The new largest budget.
+
+    Raises:
+        BudgetError: If the budgets are no numbers, or the new largest one is not above all of them.
+    """
+    if old.budgets != old.costs:
+        raise BudgetError(f"expected budgets that are numbers, got {brief(list(old))}; give the whole ladder instead")
+    if not _cost(max, "max") > old.costs[-1]:
+        raise BudgetError(f"expected a budget above the largest one, {old.costs[-1]!r}, got {brief(max)}")
+    eta = old.eta or (float(old.costs[-1] / old.costs[-2]) if len(old) > 1 else 3)
+    above = geometric(old.costs[-1], max, eta=eta).budgets[1:]
+    return Ladder(old.budgets + above, old.costs + above, old.eta)
+
+
 def ladder(budgets: Iterable[Any], *, costs: Iterable[int | float] | None = None) -> Ladder:
     """Return the ladder with exactly these budgets.
 
@@ -164,11 +242,7 @@ def _warn_of_pair(low: int | float, high: int | float) -> None:
     num = len(geometric(low, high))
     if num > 2:
         pair = f"({low!r}, {high!r})"
-        warnings.warn(
-            f"the budgets {pair} are two rungs; did you mean the {num} rungs of geometric{pair}? If not, write a list",
-            BohbWarning,
-            stacklevel=4,
-        )
+        warn(f"the budgets {pair} are two rungs; did you mean the {num} rungs of geometric{pair}? If not, write a list")
 
 
 def _values(budgets: Any) -> tuple[Any, ...]:
@@ -199,7 +273,12 @@ def _not_too_many(values: Iterable[Any]) -> Sequence[Any]:
     Raises:
         BudgetError: If there are more than `MAX_LEVELS`.
     """
-    taken = list(islice(values, MAX_LEVELS + 1))
+    try:
+        taken = list(islice(values, MAX_LEVELS + 1))
+    except Exception as error:  # whatever the user's own sequence raises
+        raise BudgetError(
+            f"expected a sequence of budgets or costs, got {brief(values)}: {describe_error(error)}"
+        ) from error
     if len(taken) > MAX_LEVELS:
         raise BudgetError(f"expected at most {MAX_LEVELS} budgets, got more; leave some out, or see bohb.geometric")
     return taken
@@ -269,12 +348,15 @@ def _plain(value: Any) -> Any:
         return float(value)
     try:
         kept = keep(value)
-    except TypeError as error:
-        raise BudgetError(f"expected a number or a JSON value as budget, got {brief(value)}: {error}") from None
+        is_same = bool(kept == value)
     except ValueError as error:  # it may be too large to be shown
         raise BudgetError(f"expected a number or a JSON value as budget, but {error}") from None
-    if kept != value or isinstance(value, bool):
+    except Exception as error:  # it is none, or the value's own code raises
         raise BudgetError(
-            f"expected a number or a value that JSON keeps as it is, got {brief(value)}, which becomes {kept!r}"
+            f"expected a number or a JSON value as budget, got {brief(value)}: {describe_error(error)}"
+        ) from None
+    if not is_same or isinstance(value, bool):
+        raise BudgetError(
+            f"expected a number or a value that JSON keeps as it is, got {brief(value)}, which becomes {brief(kept)}"
         )
     return kept

@@ -369,3 +369,24 @@ def test_a_pair_that_may_be_a_range_is_asked_about_once(tmp_path):
         assert (len(caught), caught[0].filename) == (1, __file__)
     for budgets in ([1, 9], (1, 3), (1, 3, 9), (1,)):
         bohb.Optimizer(space, budgets)
+
+
+@given(
+    st.lists(st.integers(1, 1000), min_size=1, max_size=6, unique=True).map(sorted),
+    st.floats(0.5, 1100, allow_nan=False) | st.integers(1, 1000),
+)
+def test_a_cost_counts_at_the_highest_level_that_costs_no_more(budgets, cost):
+    made = ladder(budgets)
+    if budgets[0] <= cost <= budgets[-1]:
+        level = made.level_below(cost)
+        assert budgets[level] <= cost
+        assert all(above > cost for above in budgets[level + 1 :])
+        assert made.is_cost(level, cost) == (budgets[level] == cost)
+    elif not any(math.isclose(cost, budget, rel_tol=1e-9) for budget in budgets):
+        with pytest.raises(BudgetError, match="larger" if cost > budgets[-1] else "smaller"):
+            made.level_below(cost)
+
+
+def test_a_cost_is_that_of_a_level_up_to_rounding():
+    made = ladder([27, 81])
+    assert [made.level_below(cost) for cost in (80.99999999999999, 81.00000000000001, 80.9)] == [1, 1, 0]

@@ -10,19 +10,22 @@ from bohb.schedules.freeze_thaw import FreezeThaw
 from bohb.schedules.full_budget import FullBudget
 from bohb.schedules.hpbandster import HpBandSterHyperband
 from bohb.schedules.hyperband import Hyperband
-from bohb.schedules.protocol import MoveOffer, OfferingSchedule, Promote, Schedule, Start
+from bohb.schedules.population import Population
+from bohb.schedules.protocol import Exploit, MoveOffer, OfferingSchedule, Promote, Schedule, Start
 
 __all__ = [
     "AsynchronousHalving",
     "Bracket",
     "BracketPlan",
     "Brackets",
+    "Exploit",
     "FreezeThaw",
     "FullBudget",
     "HpBandSterHyperband",
     "Hyperband",
     "MoveOffer",
     "OfferingSchedule",
+    "Population",
     "Promote",
     "Rung",
     "Schedule",

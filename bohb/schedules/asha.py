@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bohb.budgets import Ladder
-from bohb.schedules.bracket_sizes import BracketPlan
+from bohb.schedules.bracket_sizes import BracketPlan, endless_bracket
 from bohb.schedules.brackets import Brackets
 from bohb.schedules.protocol import Promote, Start
 
@@ -29,7 +29,7 @@ class AsynchronousHalving:
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
         """Return the one bracket, over the whole ladder."""
-        return [endless_bracket(ladder)]
+        return [endless_bracket(ladder, range(len(ladder)))]
 
     def next(self, brackets: Brackets) -> Start | Promote:
         """Return a promotion into the highest possible rung, else a start in the lowest rung."""
@@ -61,15 +61,3 @@ class AsynchronousHalving:
         """Return how many results the rung needs before its first promotion."""
         reduction = brackets.ladder.reduction(rung, rung + 1)
         return min(brackets[0].plan.sizes[rung], math.ceil(reduction**self.patience))
-
-
-def endless_bracket(ladder: Ladder) -> BracketPlan:
-    """Return an endless bracket over the whole ladder.
-
-    Its sizes are those that promote one configuration to the top. If the reductions are whole numbers, they are the
-    sizes of the paper.
-    """
-    sizes = [1]
-    for level in reversed(range(len(ladder) - 1)):
-        sizes.insert(0, math.ceil(sizes[0] * ladder.reduction(level, level + 1)))
-    return BracketPlan(tuple(range(len(ladder))), tuple(sizes), is_endless=True)

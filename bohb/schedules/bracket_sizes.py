@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from bohb.budgets import Ladder
 
@@ -39,6 +40,32 @@ def hpbandster_bracket(ladder: Ladder, start: int) -> BracketPlan:
     """
     factors = ladder.reductions(start)
     return _bracket(factors, start, math.floor(len(ladder) // len(factors) * factors[-1]))
+
+
+def endless_bracket(ladder: Ladder, levels: Sequence[int]) -> BracketPlan:
+    """Return an endless bracket over some levels of the ladder.
+
+    Its sizes are those that promote one configuration to the top. If the reductions are whole numbers, they are the
+    sizes of the paper.
+    """
+    sizes = [1]
+    for lower, upper in reversed(list(pairwise(levels))):
+        sizes.insert(0, math.ceil(sizes[0] * ladder.reduction(lower, upper)))
+    return BracketPlan(tuple(levels), tuple(sizes), is_endless=True)
+
+
+def longer_bracket(plan: BracketPlan, ladder: Ladder) -> BracketPlan:
+    """Return the bracket with a rung more for each level above its highest one; the others keep their sizes."""
+    top = plan.levels[-1]
+    if plan.is_endless:
+        return endless_bracket(ladder, [*plan.levels, *range(top + 1, len(ladder))])
+    above = _bracket(ladder.reductions(top), top, plan.sizes[-1])
+    return BracketPlan(plan.levels + above.levels[1:], plan.sizes + above.sizes[1:])
+
+
+def continuing_bracket(ladder: Ladder, start: int, num: int) -> BracketPlan:
+    """Return the bracket in which `num` configurations that were trained to level `start` go on from there."""
+    return _bracket(ladder.reductions(start), start, num)
 
 
 def _bracket(factors: Sequence[int | Fraction], start: int, first: int) -> BracketPlan:

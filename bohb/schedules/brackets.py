@@ -22,7 +22,7 @@ Entry = tuple[float, int]
 
 @dataclass(frozen=True, slots=True)
 class RungLog:
-    """The configurations that entered a rung, and those that were promoted from it, in order."""
+    """The configurations that entered a rung, and those that were promoted from it or replaced, in order."""
 
     entered: IdLog = field(default_factory=IdLog)
     promoted: IdLog = field(default_factory=IdLog)
@@ -40,10 +40,14 @@ class Rung:
     def __init__(self, level: int, told: LevelRecord, log: RungLog) -> None:
         self.level = level
         self._told, self._log = told, log
+        self._reset()
+
+    def _reset(self) -> None:
+        """Make the views anew, before any move of the log."""
         self._finished: SortedSet[Entry] = SortedSet()
         self._waiting: SortedSet[Entry] = SortedSet()
         self._num_entered = self._num_promoted = 0  # how much of the log and of the results the views include
-        self._num_told = len(told.order)
+        self._num_told, self._num_taken_back = len(self._told.order), self._told.num_taken_back
 
     @property
     def entered(self) -> AbstractSet[int]:
@@ -68,6 +72,21 @@ class Rung:
         self._catch_up()
         return len(self._log.entered) - len(self._finished)
 
+    @property
+    def num_promoted(self) -> int:
+        """How many configurations were promoted, which are the successes that do not wait."""
+        return bisect_left(self.finished, (math.inf,)) - len(self.waiting)
+
+    @property
+    def left(self) -> AbstractSet[int]:
+        """The ids of those that left, because they were promoted or replaced by one that started in the rung above."""
+        return self._log.promoted.ids
+
+    @property
+    def num_staying(self) -> int:
+        """The number of configurations that entered and did not leave, pending ones and failures among them."""
+        return len(self._log.entered) - len(self._log.promoted)
+
     def rank(self, entry: Entry) -> int:
         """Return how many finished configurations are better than this (loss, id)."""
         return bisect_left(self.finished, entry)
@@ -86,6 +105,8 @@ class Rung:
     def _catch_up(self) -> None:
         """Update the views with the moves and results since the last read."""
         entered, told = self._log.entered, self._told
+        if self._num_taken_back != told.num_taken_back:
+            self._reset()
         if self._num_entered < len(entered) or self._num_told < len(told.order):
             arrived = {config_id for config_id in entered.since(self._num_entered) if config_id in told.results}
             arrived.update(config_id for config_id in told.since(self._num_told) if config_id in entered)
@@ -136,12 +157,19 @@ class Outside:
 
     def __init__(self, told: LevelRecord, entered: IdLog) -> None:
         self._told, self._entered = told, entered
+        self._reset()
+
+    def _reset(self) -> None:
+        """Make the view anew, before any move or result."""
         self._num_told = self._num_entered = 0
+        self._num_taken_back = self._told.num_taken_back
         self._results: SortedSet[Entry] = SortedSet()
 
     @property
     def results(self) -> Sequence[Entry]:
         """The (loss, id) of these results, best first."""
+        if self._num_taken_back != self._told.num_taken_back:
+            self._reset()
         for config_id in self._entered.since(self._num_entered):
             if config_id in self._told.results and self._told.entry(config_id) in self._results:
                 self._results.remove(self._told.entry(config_id))
@@ -157,13 +185,14 @@ class Brackets:
 
     Args:
         ladder: The ladder.
-        cycle: The plans of one cycle. Bracket i follows plan i modulo the number of plans.
+        cycle: The plans of one cycle, in which the brackets open one after the other.
         capacity: The number of configurations in the space, or None if the space is infinite.
         record: The pending trials and the results.
         opened: All opened brackets, in order.
         still_open: Returns the brackets among them that are not over, oldest first.
         still_ready: Returns the brackets among these that may have a move, oldest first.
         entered: The configurations that entered a rung, by level.
+        first: The number of the bracket that is the first of a cycle: 0, unless the ladder became longer.
 
     Attributes:
         levels: The levels at which the schedule evaluates configurations, ascending.
@@ -179,7 +208,9 @@ class Brackets:
         still_open: Callable[[], Iterable[Bracket]],
         still_ready: Callable[[], Iterable[Bracket]],
         entered: Sequence[IdLog],
+        first: int = 0,
     ) -> None:
+        self._first = first
         self.ladder, self.cycle, self.capacity = ladder, cycle, capacity
         self.levels = tuple(sorted({level for plan in cycle for level in plan.levels}))
         self._record, self._opened = record, opened
@@ -210,8 +241,10 @@ class Brackets:
                 rung.catch_up()
 
     def plan(self, index: int) -> BracketPlan:
-        """Return the plan that the `index`-th bracket follows."""
-        return self.cycle[index % len(self.cycle)]
+        """Return the plan that the `index`-th bracket follows, opened or not."""
+        if index < len(self._opened):
+            return self._opened[index].plan
+        return self.cycle[(index - self._first) % len(self.cycle)]
 
     @property
     def num_at_work(self) -> int:
@@ -233,6 +266,11 @@ class Brackets:
     def is_taken(self, level: int, config_id: int) -> bool:
         """Whether the configuration is evaluated or pending at this level."""
         return self._record.is_taken(level, config_id)
+
+    def best_known(self, level: int) -> int | None:
+        """Return the configuration with the lowest finite loss at this level that entered no bracket there, or None."""
+        results = self._outside[level].results
+        return results[0][1] if results and math.isfinite(results[0][0]) else None
 
     def best_outside(self, level: int) -> int | None:
         """Return the configuration with the lowest loss at this level that entered no bracket there.

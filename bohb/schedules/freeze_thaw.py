@@ -24,17 +24,16 @@ With a model that does not choose, `next` is an asynchronous halving that promot
 """
 
 import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, compress
+from itertools import chain
 from statistics import NormalDist
 
+from bohb._rank_sum import advantage
 from bohb.budgets import Ladder
 from bohb.errors import SettingError
-from bohb.schedules.asha import endless_bracket
-from bohb.schedules.bracket_sizes import BracketPlan
+from bohb.schedules.bracket_sizes import BracketPlan, endless_bracket
 from bohb.schedules.brackets import Bracket, Brackets, Rung
 from bohb.schedules.protocol import MoveOffer, Promote, Start
 
@@ -89,7 +88,7 @@ class FreezeThaw:
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
         """Return the one bracket, over the whole ladder."""
-        return [endless_bracket(ladder)]
+        return [endless_bracket(ladder, range(len(ladder)))]
 
     def next(self, brackets: Brackets) -> Start | Promote:
         """Return the best promotion that is due, else a start."""
@@ -136,7 +135,7 @@ class FreezeThaw:
     def _must_promote(self, rung: Rung, eta: int | Fraction, num_pending: int) -> bool:
         """Whether the rung holds too many results for each promotion."""
         limit = _backlog_limit(self.max_behind * eta, math.pow(num_pending + 1, 0.25))
-        return len(rung.finished) >= limit * (_num_promoted(rung) + 1)
+        return len(rung.finished) >= limit * (rung.num_promoted + 1)
 
     def _promotions(self, bracket: Bracket, number: int) -> tuple[Promote, ...]:
         """Return the promotions out of a rung, lowest loss first. Configurations at the full budget stay there."""
@@ -150,7 +149,7 @@ class FreezeThaw:
         if not top.finished:
             return False
         share = self._direct_share(bracket)
-        num_direct = len(top.entered) - _num_promoted(below)
+        num_direct = len(top.entered) - below.num_promoted
         if num_direct + 1 > share * (num_direct + sum(_costs_of_rungs(bracket, brackets.ladder, num_direct)) + 1):
             return False
         return brackets.num_started_at_work(top.level) < max(share * brackets.num_at_work, FEW_DIRECT)
@@ -160,28 +159,8 @@ class FreezeThaw:
         promoted = bracket.rungs[-2].entered
         finished = bracket.rungs[-1].finished
         finished = finished[:: math.ceil(len(finished) / MANY_RESULTS)]
-        advantage = _advantage([loss for loss, _ in finished], [id_ not in promoted for _, id_ in finished])
-        return self.least_direct + (self.most_direct - self.least_direct) * NormalDist().cdf(advantage)
-
-
-def _advantage(losses: Sequence[float], is_first: Sequence[bool]) -> float:
-    """Return by how many standard errors the first of two groups ranks before the second.
-
-    It is the statistic of Mann and Whitney 1947, in units of its standard deviation between equal groups. Tied losses
-    share their mean rank. With an empty group it is 0.
-
-    Args:
-        losses: The losses of both groups, ascending.
-        is_first: Whether each belongs to the first group.
-    """
-    num_first = sum(is_first)
-    num_pairs = num_first * (len(is_first) - num_first)
-    if not num_pairs:
-        return 0.0
-    firsts = compress(losses, is_first)
-    rank_sum = sum([bisect_left(losses, loss) + bisect_right(losses, loss) + 1 for loss in firsts]) / 2
-    num_lost = rank_sum - num_first * (num_first + 1) / 2
-    return (num_pairs / 2 - num_lost) / math.sqrt(num_pairs * (len(is_first) + 1) / 12)
+        evidence = advantage([loss for loss, _ in finished], [id_ not in promoted for _, id_ in finished])
+        return self.least_direct + (self.most_direct - self.least_direct) * NormalDist().cdf(evidence)
 
 
 def _backlog_limit(single: float | Fraction, speed: float | Fraction) -> float | Fraction:
@@ -190,11 +169,6 @@ def _backlog_limit(single: float | Fraction, speed: float | Fraction) -> float |
     It is the limit of a `single` worker divided by `speed`, but at least `MIN_BACKLOG`.
     """
     return max(single / speed, min(single, MIN_BACKLOG))
-
-
-def _num_promoted(rung: Rung) -> int:
-    """Return how many configurations were promoted: the successes that do not wait."""
-    return bisect_left(rung.finished, (math.inf,)) - len(rung.waiting)
 
 
 def _costs_of_rungs(bracket: Bracket, ladder: Ladder, num_direct: int) -> Iterator[float]:

@@ -1,6 +1,7 @@
 """The protocols that a schedule implements, and the moves that it returns.
 
-A schedule reads the brackets and returns `Start` or `Promote`, or offers several moves to the model (`MoveOffer`).
+A schedule reads the brackets and returns `Start`, `Exploit` or `Promote`, or offers several moves to the model
+(`MoveOffer`).
 """
 
 from collections.abc import Sequence
@@ -20,10 +21,29 @@ class Start:
 
     The bracket is opened if it is the next one. If a finite space has no new configuration, the best one that was
     evaluated outside the brackets enters the rung instead.
+
+    Attributes:
+        bracket: The number of the bracket.
+        rung: The number of the rung.
+        prefers_known: Whether the best one that succeeded outside the brackets enters also if there is a new one.
     """
 
     bracket: int
     rung: int = 0
+    prefers_known: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exploit(Start):
+    """Start a new configuration in a higher rung: it goes on from the checkpoint of another one in the rung below.
+
+    Attributes:
+        source: The id of the configuration in the rung below whose checkpoint it takes over.
+        replaces: The id of the configuration in the rung below that stops there in its favour.
+    """
+
+    source: int
+    replaces: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bohb.schedules import Promote, Start
+from bohb.schedules import Exploit, Promote, Start
 from tests.record.bare import BracketRecorder
 
 
@@ -50,6 +50,10 @@ class Simulation:
             move = self.schedule.next(self.brackets)
             self.check(self, move)
             level = self.brackets.plan(move.bracket).levels[move.rung]
+            known = self.brackets.best_known(level) if isinstance(move, Start) and move.prefers_known else None
+            if known is not None:
+                self.recorder.start(move.bracket, move.rung, known)
+                continue
             if isinstance(move, Start):
                 return self._start(move, level)
             if not self.brackets.is_taken(level, move.config_id):
@@ -72,7 +76,7 @@ class Simulation:
         if position is None:
             self.recorder.ask(level, config_id)
         else:
-            self.recorder.start(*position, config_id)
+            self.recorder.start(*position, config_id, move.replaces if isinstance(move, Exploit) else None)
         self.pending.append((level, config_id))
         self.trials.append(SimulatedTrial(move, position, level, config_id))
         return self.trials[-1]

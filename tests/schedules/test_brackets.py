@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb.budgets import geometric
+import bohb
+from bohb.budgets import geometric, ladder
 from bohb.errors import SettingError
+from bohb.models import RandomModel
 from bohb.record import LevelRecord, Record
-from bohb.schedules import Hyperband, Rung
+from bohb.schedules import HpBandSterHyperband, Hyperband, Rung
 from bohb.schedules.bracket_log import BracketLog
-from bohb.schedules.bracket_sizes import BracketPlan
+from bohb.schedules.bracket_sizes import BracketPlan, continuing_bracket, endless_bracket, longer_bracket
 from bohb.schedules.brackets import RungLog
 from tests.record.bare import BracketRecorder, bare_result
 
@@ -147,3 +149,50 @@ def test_a_result_in_a_bracket_is_not_outside():
     search.tell(0, 0, 1.0)
     assert search.brackets.best_outside(0) is None
     assert search.brackets.num_at_work == 0
+
+
+@given(
+    st.lists(st.integers(1, 500), min_size=2, max_size=6, unique=True).map(sorted),
+    st.data(),
+    st.integers(1, 100),
+)
+def test_a_bracket_becomes_longer_as_the_ladder_does(budgets, data, num):
+    long = ladder(budgets)
+    start = data.draw(st.integers(0, len(long) - 2))
+    stop = data.draw(st.integers(start + 1, len(long) - 1))
+    part = range(start, stop)
+    assert longer_bracket(endless_bracket(ladder(budgets[:stop]), part), long) == endless_bracket(
+        long, range(start, len(long))
+    )
+    plan = BracketPlan(tuple(part), tuple(range(num + len(part), num, -1)))
+    longer = longer_bracket(plan, long)
+    assert longer.levels == tuple(range(start, len(long)))
+    assert longer.sizes[: len(part)] == plan.sizes
+    assert list(longer.sizes[len(part) - 1 :]) == sorted(longer.sizes[len(part) - 1 :], reverse=True)
+    going_on = continuing_bracket(long, start, num)
+    assert (going_on.levels, going_on.sizes[0]) == (longer.levels, num)
+    for at, size in zip(going_on.levels[1:], going_on.sizes[1:], strict=True):
+        assert size == max(1, num // long.reduction(start, at))
+
+
+@pytest.mark.parametrize("schedule", [Hyperband(), HpBandSterHyperband()])
+def test_what_brackets_that_are_over_brought_to_the_top_goes_on_together(schedule):
+    """Successive halving of all of them: one of eta goes on, whichever bracket it came from."""
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, geometric(1, 9), seed=0, schedule=schedule, model=RandomModel())
+    while not (len(optimizer.results) > 60 and not optimizer._history.brackets.open):
+        trial = optimizer.ask()
+        optimizer.tell(trial, trial.config["x"])
+    top = sorted((result.loss, result.trial.config_id) for result in optimizer.results if result.budget == 9)
+    num_before = len(optimizer._history.brackets)
+    optimizer.extend(geometric(1, 81))
+    asked = []
+    for _ in range(40):
+        asked.append(optimizer.ask())
+        optimizer.tell(asked[-1], asked[-1].config["x"])
+    here = [trial for trial in asked if trial.bracket == num_before]
+    expected = [config_id for _, config_id in top]
+    at = {budget: [trial.config_id for trial in here if trial.budget == budget] for budget in (27, 81)}
+    assert at == {27: expected[: len(top) // 3], 81: expected[: max(1, len(top) // 9)]}
+    after = [trial for trial in asked if trial.bracket == num_before + 1]
+    assert {trial.budget for trial in after} <= {1, 3, 9, 27, 81}
+    assert after[0].budget == 1  # a new cycle begins

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from bohb._rank_sum import advantage
 from bohb.budgets import geometric
 from bohb.errors import SettingError
 from bohb.schedules import FreezeThaw, Promote, Start
-from bohb.schedules.freeze_thaw import FEW_DIRECT, MANY_RESULTS, _advantage
+from bohb.schedules.freeze_thaw import FEW_DIRECT, MANY_RESULTS
 from tests.record.bare import BracketRecorder
 from tests.schedules.simulation import LOSSES, Simulation
 from tests.schedules.test_laws import CASES, is_legal
@@ -241,12 +242,12 @@ def test_the_advantage_is_the_statistic_of_mann_and_whitney(entries):
     one = [loss for loss, flag in entries if flag]
     other = [loss for loss, flag in entries if not flag]
     if not one or not other:
-        assert _advantage(losses, is_first) == 0
+        assert advantage(losses, is_first) == 0
         return
     num_pairs = len(one) * len(other)
     lost = stats.mannwhitneyu(one, other).statistic
     error = (num_pairs * (len(entries) + 1) / 12) ** 0.5
-    assert _advantage(losses, is_first) == pytest.approx((num_pairs / 2 - lost) / error, abs=1e-9)
+    assert advantage(losses, is_first) == pytest.approx((num_pairs / 2 - lost) / error, abs=1e-9)
 
 
 @pytest.mark.parametrize("num", [MANY_RESULTS, 10 * MANY_RESULTS + 1])
@@ -264,9 +265,9 @@ def test_a_thinned_sample_gives_the_share_of_all_results(num):
         assert share == pytest.approx(expected, abs=0.05)
 
 
-def test_equal_losses_give_no_advantage():
+def test_equal_losses_give_noadvantage():
     """Nor do failures alone."""
-    assert _advantage([1.0] * 9, [True] * 3 + [False] * 6) == _advantage([inf] * 9, [False] * 6 + [True] * 3) == 0
+    assert advantage([1.0] * 9, [True] * 3 + [False] * 6) == advantage([inf] * 9, [False] * 6 + [True] * 3) == 0
 
 
 def test_no_configuration_is_trained_in_full_twice():

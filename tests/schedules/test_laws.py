@@ -5,11 +5,21 @@ from math import inf, isfinite
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bohb.budgets import geometric, ladder
-from bohb.schedules import AsynchronousHalving, FreezeThaw, FullBudget, HpBandSterHyperband, Hyperband, Promote, Start
+from bohb.schedules import (
+    AsynchronousHalving,
+    Exploit,
+    FreezeThaw,
+    FullBudget,
+    HpBandSterHyperband,
+    Hyperband,
+    Population,
+    Promote,
+    Start,
+)
 from tests.schedules.simulation import LOSSES, Simulation
 
 SCHEDULES = [
@@ -19,6 +29,8 @@ SCHEDULES = [
     AsynchronousHalving(patience=0),
     FreezeThaw(),
     FullBudget(),
+    Population(),
+    Population(size=3),
 ]
 LADDERS = st.one_of(
     st.builds(lambda eta, k: geometric(1, eta**k, eta=eta), st.integers(2, 4), st.integers(0, 4)),
@@ -31,9 +43,24 @@ CASES = {"rungs": LADDERS, "kind": KINDS, "seed": SEEDS, "workers": st.integers(
 every_schedule = pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 
 
+def may_climb(schedule, rungs):
+    """Whether the schedule works with this ladder: a population needs two rungs."""
+    return len(rungs) > 1 or not isinstance(schedule, Population)
+
+
 def is_legal(simulation, move):
-    """A start is in an opened bracket or the next. A promoted configuration succeeded and waits in the rung below."""
+    """A start is in an opened bracket or the next. A promoted configuration succeeded and waits in the rung below.
+
+    What is replaced has a result in the rung below and did not leave it, and what is exploited is better.
+    """
     brackets = simulation.brackets
+    if isinstance(move, Exploit):
+        below = brackets[move.bracket].rungs[move.rung - 1]
+        source, replaced = (simulation.losses[below.level, each] for each in (move.source, move.replaces))
+        assert {move.source, move.replaces} <= below.entered
+        assert source < replaced
+        assert move.replaces not in below.left
+        return
     if isinstance(move, Start):
         assert 0 <= move.bracket <= len(brackets)
         assert move.bracket < len(brackets) or move.rung == 0
@@ -50,6 +77,7 @@ def is_legal(simulation, move):
 @given(**CASES)
 def test_there_is_always_a_legal_move(schedule, rungs, kind, seed, workers):
     """In particular no failure is promoted, and no configuration is promoted twice or skips a rung."""
+    assume(may_climb(schedule, rungs))
     run = Simulation(schedule, rungs, np.random.default_rng(seed), check=is_legal)
     run.play(LOSSES[kind], num_steps=200, workers=workers)
     assert len(run.trials) >= 100  # at least half of the steps are asks
@@ -58,6 +86,7 @@ def test_there_is_always_a_legal_move(schedule, rungs, kind, seed, workers):
 @every_schedule
 @given(**CASES)
 def test_configurations_climb_rung_by_rung_and_rungs_shrink(schedule, rungs, kind, seed, workers):
+    assume(may_climb(schedule, rungs))
     run = Simulation(schedule, rungs, np.random.default_rng(seed))
     run.play(LOSSES[kind], num_steps=200, workers=workers)
     for bracket in map(run.brackets.__getitem__, range(len(run.brackets))):
@@ -81,6 +110,7 @@ def test_configurations_climb_rung_by_rung_and_rungs_shrink(schedule, rungs, kin
 @given(**CASES)
 def test_the_same_brackets_give_the_same_move(schedule, rungs, kind, seed, workers):
     """A schedule has no state of its own. Called twice, or created anew, it returns the same."""
+    assume(may_climb(schedule, rungs))
 
     def returns_the_same_again(run, move):
         assert move == run.schedule.next(run.brackets) == type(schedule)(**vars(schedule)).next(run.brackets)
@@ -93,6 +123,7 @@ def test_the_same_brackets_give_the_same_move(schedule, rungs, kind, seed, worke
 @given(**CASES)
 def test_the_order_of_tells_between_two_asks_does_not_matter(schedule, rungs, kind, seed, workers):
     """Two searches that tell the same batches, forwards and backwards, ask the same."""
+    assume(may_climb(schedule, rungs))
     one, two = (Simulation(schedule, rungs, np.random.default_rng(seed)) for _ in range(2))
     rng = np.random.default_rng(seed)
     for _ in range(30):
@@ -110,6 +141,7 @@ def test_the_order_of_tells_between_two_asks_does_not_matter(schedule, rungs, ki
 @given(**CASES)
 def test_moves_depend_only_on_the_order_of_losses(schedule, rungs, kind, seed, workers):
     """A strictly increasing transform of the losses changes no move."""
+    assume(may_climb(schedule, rungs))
     one, two = (Simulation(schedule, rungs, np.random.default_rng(seed)) for _ in range(2))
     rng = np.random.default_rng(seed)
     for _ in range(100):
@@ -125,6 +157,7 @@ def test_moves_depend_only_on_the_order_of_losses(schedule, rungs, kind, seed, w
 @given(rungs=LADDERS, kind=KINDS, seed=SEEDS, workers=st.integers(1, 20), capacity=st.integers(1, 12))
 def test_a_finite_space_is_evaluated_completely(schedule, rungs, kind, seed, workers, capacity):
     """Every configuration is asked once at every level, and then no more."""
+    assume(may_climb(schedule, rungs))
     run = Simulation(schedule, rungs, np.random.default_rng(seed), capacity=capacity, check=is_legal)
     run.play(LOSSES[kind], num_steps=3 * capacity * len(rungs), workers=workers)
     assert run.ask() is None
@@ -136,6 +169,7 @@ def test_a_finite_space_is_evaluated_completely(schedule, rungs, kind, seed, wor
 @given(**CASES)
 def test_observed_results_keep_moves_legal(schedule, rungs, kind, seed, workers):
     """Results may come unasked, of new, known and pending configurations."""
+    assume(may_climb(schedule, rungs))
     rng = np.random.default_rng(seed)
     run = Simulation(schedule, rungs, rng, check=is_legal)
     for _ in range(40):
@@ -149,22 +183,30 @@ def test_observed_results_keep_moves_legal(schedule, rungs, kind, seed, workers)
 @given(**CASES)
 def test_no_promotion_follows_after_may_promote_was_false(schedule, rungs, kind, seed, workers):
     """Its checkpoint may have been deleted by then."""
+    assume(may_climb(schedule, rungs))
     hopeless = set()
 
     def is_not_hopeless(run, move):
         if isinstance(move, Promote):
             assert (run.brackets[move.bracket].rungs[move.rung - 1].level, move.config_id) not in hopeless
+        if isinstance(move, Exploit):
+            assert (run.brackets[move.bracket].rungs[move.rung - 1].level, move.source) not in hopeless
 
     run = Simulation(schedule, rungs, np.random.default_rng(seed), check=is_not_hopeless)
     for _ in range(60):
         run.play(LOSSES[kind], num_steps=3, workers=workers)
-        hopeless.update(key for key, loss in run.losses.items() if not run.brackets.may_promote(*key, loss))
+        hopeless.update(
+            (level, config_id)
+            for (level, config_id), loss in run.losses.items()
+            if not run.brackets.may_promote(level, config_id, loss)
+            and not run.recorder.log.may_inherit(level, (loss, config_id))
+        )
 
 
 @every_schedule
 def test_every_bracket_climbs_to_the_top_of_the_ladder(schedule):
     for rungs in (geometric(1, 81), ladder([1, 4, 10, 50]), ladder([7])):
-        for plan in schedule.cycle(rungs):
+        for plan in schedule.cycle(rungs) if may_climb(schedule, rungs) else ():
             assert plan.levels == tuple(range(plan.levels[0], len(rungs)))
             assert len(plan.sizes) == len(plan.levels)
 
@@ -206,6 +248,7 @@ class Unhurried:
 @given(**CASES | {"workers": st.integers(1, 100)}, capacity=st.sampled_from([None, 5, 30]))
 def test_brackets_that_wait_are_left_out_without_any_difference(schedule, rungs, kind, seed, workers, capacity):
     """Also when results arrive from outside the brackets."""
+    assume(may_climb(schedule, rungs))
     rng = np.random.default_rng(seed)
     one, other = (
         Simulation(each, rungs, np.random.default_rng(seed), capacity=capacity)
