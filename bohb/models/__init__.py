@@ -9,21 +9,29 @@ from typing import TYPE_CHECKING, Any
 from bohb.facts import Facts
 
 if TYPE_CHECKING:
+    from bohb.models.beliefs import Beliefs, Estimator
     from bohb.models.expected_improvement import ExpectedImprovementModel
     from bohb.models.hpbandster import HpBandSterModel
+    from bohb.models.improvement_bandit import ImprovementBandit
     from bohb.models.observations import Observations
     from bohb.models.paper import PaperModel
+    from bohb.models.perturbation import PerturbationModel
     from bohb.models.pooled_density import PooledDensityModel
-    from bohb.models.protocol import Model, PromotingModel, Proposal, RankingModel
+    from bohb.models.protocol import ExploringModel, Model, PromotingModel, Proposal, RankingModel
     from bohb.models.random import RandomModel
 
 __all__ = [
+    "Beliefs",
+    "Estimator",
     "ExpectedImprovementModel",
+    "ExploringModel",
     "Facts",
     "HpBandSterModel",
+    "ImprovementBandit",
     "Model",
     "Observations",
     "PaperModel",
+    "PerturbationModel",
     "PooledDensityModel",
     "PromotingModel",
     "Proposal",
@@ -32,11 +40,16 @@ __all__ = [
 ]
 
 _HOME_OF = {
+    "Beliefs": "beliefs",
+    "Estimator": "beliefs",
     "ExpectedImprovementModel": "expected_improvement",
+    "ExploringModel": "protocol",
     "HpBandSterModel": "hpbandster",
+    "ImprovementBandit": "improvement_bandit",
     "Model": "protocol",
     "Observations": "observations",
     "PaperModel": "paper",
+    "PerturbationModel": "perturbation",
     "PooledDensityModel": "pooled_density",
     "PromotingModel": "protocol",
     "Proposal": "protocol",

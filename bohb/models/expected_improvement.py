@@ -28,7 +28,9 @@ import numpy as np
 from bohb.arrays import Floats
 from bohb.facts import Facts
 from bohb.models.acquisition import AcquisitionSearch, at_full_budget
+from bohb.models.beliefs import Beliefs
 from bohb.models.density_ratio import random_proposal
+from bohb.models.gain import LEAST, gains
 from bohb.models.learning import Fits, FitSettings, Point
 from bohb.models.observations import Entry, Observations
 from bohb.models.pooled_density import PooledDensityModel
@@ -149,15 +151,9 @@ class ExpectedImprovementModel:
     def _search(
         self, points: list[Point], lowest: int, observations: Observations, space: Space, rng: np.random.Generator
     ) -> AcquisitionSearch:
-        """Return the search, with the surrogates fitted to the points. Fits are kept until the next tell."""
-        posteriors: Sequence[Posterior] = observations.remember(
-            (self, lowest),
-            lambda: Fits(self._fit_settings, observations, space, lowest).posteriors(self.surrogates, points),
-        )
+        """Return the search, with the surrogates fitted to the points."""
+        posteriors = self._posteriors(points, lowest, observations, space)
         pending = observations.pending[-self.max_pending :]
-        if pending:
-            believed = at_full_budget(observations.vectors(pending))
-            posteriors = [posterior.believing(believed) for posterior in posteriors]
         top = len(observations.levels) - 1
         known = list(dict.fromkeys([*(config_id for _, config_id, _ in points), *pending]))
         full = {config_id for level, config_id, _ in points if level == top}
@@ -165,6 +161,42 @@ class ExpectedImprovementModel:
         goals = full.union(pending) if full else set(known)
         rows = np.array([row for row, config_id in enumerate(known) if config_id in goals])
         return AcquisitionSearch(posteriors, space, rng, observations.vectors(known), rows)
+
+    def _posteriors(
+        self, points: list[Point], lowest: int, observations: Observations, space: Space
+    ) -> Sequence[Posterior]:
+        """Return the surrogates fitted to the points, which believe the pending trials. Fits are kept until a tell."""
+        fits = Fits(self._fit_settings, observations, space, lowest)
+        lessons = fits.lessons(self.surrogates)
+        posteriors: Sequence[Posterior] = observations.remember(
+            (self, lowest),
+            lambda: fits.posteriors(self.surrogates, lessons, points),
+            as_of=(observations.num_results, [lesson.size for lesson in lessons]),
+        )
+        pending = observations.pending[-self.max_pending :]
+        if pending:
+            believed = at_full_budget(observations.vectors(pending))
+            posteriors = [posterior.believing(believed) for posterior in posteriors]
+        return posteriors
+
+    @one_blas_thread("linalg.lapack", "special")
+    @np.errstate(under="ignore")
+    def beliefs(self, observations: Observations, space: Space, level: int) -> Beliefs:
+        """Return what a process over all budgets believes about the successes at a level; see `Estimator`."""
+        fits, told = Fits(self._fit_settings, observations, space, 0), _told(observations)
+        return observations.remember(("beliefs", self, level), lambda: fits.beliefs(told, level))
+
+    @one_blas_thread("linalg.lapack", "special")
+    @np.errstate(under="ignore")
+    def gains(self, observations: Observations, space: Space, repeated: Sequence[int], new: Floats) -> Floats:
+        """Return the logarithms of the knowledge gradients of full trainings, each the mean over the surrogates."""
+        told = _told(observations)
+        posteriors = self._posteriors(self._fit_settings.points(told, 0), 0, observations, space)
+        rest = [each for each in self._fit_settings.succeeded(told, len(told) - 1) if each not in set(repeated)]
+        vectors = (observations.vectors(repeated), new, observations.vectors(rest))
+        points = at_full_budget(np.concatenate(vectors))
+        found = [gains(posterior, points, len(repeated), len(new)) for posterior in posteriors]
+        return np.asarray(np.log(np.maximum(np.mean(found, axis=0), LEAST)))
 
     @property
     def _fit_settings(self) -> FitSettings:
@@ -175,7 +207,7 @@ class ExpectedImprovementModel:
 
 
 def _told(observations: Observations) -> list[Sequence[Entry]]:
-    return [level.told for level in observations.levels]
+    return [level.trained for level in observations.levels]
 
 
 def _best_paused(search: AcquisitionSearch, paused: Floats, remaining_cost: Sequence[float]) -> dict[int, float]:

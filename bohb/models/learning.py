@@ -16,8 +16,11 @@ import numpy as np
 
 from bohb.arrays import Floats, Indices
 from bohb.errors import StateError
+from bohb.facts import Lesson
+from bohb.models.beliefs import Beliefs
 from bohb.models.observations import Entry, Observations
 from bohb.space import Space
+from bohb.surrogates.gp_surrogate import LINEAR
 from bohb.surrogates.protocol import Examples, Posterior, Surrogate
 
 Point = tuple[int, int, float]
@@ -60,6 +63,12 @@ class FitSettings:
             return [(number, config_id, float(bisect_left(order, loss))) for number, config_id, loss in chosen]
         worst = max(loss for _, loss in finite)
         return [(number, config_id, min(loss, worst)) for number, config_id, loss in chosen]
+
+    def succeeded(self, told: Sequence[Sequence[Entry]], level: int) -> list[int]:
+        """Return the configurations with a success at a level, of those that the processes are fitted to."""
+        succeeded = {config_id for loss, config_id in told[level] if math.isfinite(loss)}
+        here = (config_id for number, config_id, _ in self.points(told, 0) if number == level)
+        return list(dict.fromkeys(config_id for config_id in here if config_id in succeeded))
 
     def examples(self, points: list[Point], observations: Observations, space: Space) -> Examples:
         """Return the points as examples whose values are the losses."""
@@ -108,20 +117,55 @@ class Fits:
     space: Space
     lowest: int
 
-    def posteriors(self, surrogates: Sequence[Surrogate], points: list[Point]) -> list[Posterior]:
+    def lessons(self, surrogates: Sequence[Surrogate]) -> list[Lesson]:
+        """Return what each surrogate learned, now or before; see `_lesson` for the values."""
+        sizes = self.observations.remember(
+            ("sizes", self.lowest, len(surrogates)), lambda: self._sizes(len(surrogates))
+        )
+        lessons = []
+        for number, (surrogate, size) in enumerate(zip(surrogates, sizes, strict=True)):
+            compute = partial(self._lesson, surrogate, size)
+            lessons.append(self.observations.learn(f"{number} from {self.lowest}", size, compute))
+        return lessons
+
+    def _sizes(self, num: int) -> list[int]:
+        """Return from how many of the first results each of `num` surrogates learns."""
+        levels, top = self.observations.levels_from(self.lowest), len(self.observations.levels) - 1
+        return [learning_size(levels, top, number) for number in range(num)]
+
+    def posteriors(
+        self, surrogates: Sequence[Surrogate], lessons: Sequence[Lesson], points: list[Point]
+    ) -> list[Posterior]:
         """Return the surrogates fitted to the points, or to the full results where they are better predicted so."""
         results = self.settings.examples(points, self.observations, self.space)
-        levels, top = self.observations.levels_from(self.lowest), len(self.observations.levels) - 1
         posteriors = []
-        for number, surrogate in enumerate(surrogates):
-            size = learning_size(levels, top, number)
-            lesson = self.observations.learn(
-                f"{number} from {self.lowest}", size, partial(self._lesson, surrogate, size)
-            )
-            alone, learned = _checked(lesson)
+        for surrogate, lesson in zip(surrogates, lessons, strict=True):
+            alone, learned = _checked(lesson.value)
             examples = _transformed(results, surrogate)
             posteriors.append(surrogate.fit(self.settings.of_full_budget(examples) if alone else examples, learned))
         return posteriors
+
+    def beliefs(self, told: Sequence[Sequence[Entry]], level: int) -> Beliefs:
+        """Return what a process believes about the configurations that succeeded at a level; see `Estimator`.
+
+        It is fitted to losses that are clipped at the upper end and linear elsewhere, because the transforms of the
+        surrogates keep no means. It learns anew from the results, so it is the same in every process.
+        """
+        points, ids = self.settings.points(told, 0), self.settings.succeeded(told, level)
+        finite = {loss for loss, _ in told[level] if math.isfinite(loss)}
+        if len(finite) == 1:  # nothing to learn
+            unit = max(*map(abs, finite), float(np.finfo(float).tiny))
+            return Beliefs(ids, np.full(len(ids), finite.pop() / unit), np.zeros(len(ids)), 0.0, 0.0, unit)
+        results = self.settings.examples(points, self.observations, self.space)
+        examples, unit = _transformed(results, LINEAR), float(np.abs(results.values).max())
+        posterior = LINEAR.fit(examples, LINEAR.learn(examples))
+        budget = np.full(len(ids), 1 - (len(told) - 1 - level) / max(len(told) - 1, 1))
+        above, deviations = posterior.predict(np.column_stack([self.observations.vectors(ids), budget]))
+        means = results.values.min() / unit + examples.values.mean() + posterior.unit * above
+        square = posterior.unit**2
+        process = posterior.process
+        noise, between = square * process.least_noise, square * process.variance
+        return Beliefs(ids, means, square * deviations**2, noise, between, unit)
 
     def _lesson(self, surrogate: Surrogate, size: int) -> list[Any]:
         """Return whether a surrogate should see the full results alone, and its hyperparameters, by the first results.

@@ -5,15 +5,17 @@ losses only through their ranks. The views derive from the record of the search 
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bohb.facts import Lesson
 from bohb.record import Configurations, LevelRecord, Record
 from bohb.record.sorted_set import SortedSet
+from bohb.trials import Result
 
 Entry = tuple[float, int]
 """A loss and the id of its configuration."""
@@ -57,6 +59,13 @@ class LevelResults:
         return self._orders.told.elements
 
     @property
+    def trained(self) -> Sequence[Entry]:
+        """The (loss, configuration id) of every training, best first. That is `told`, and the repetitions."""
+        self._catch_up()
+        again = self._orders.again
+        return sorted([*self._orders.told.elements, *again]) if again else self._orders.told.elements
+
+    @property
     def highest(self) -> Sequence[Entry]:
         """The (loss, configuration id) of the successes without a result at a larger budget, best first."""
         self._catch_up()
@@ -83,12 +92,17 @@ class LevelResults:
 class _Orders:
     """The sorted views of one level."""
 
-    __slots__ = ("highest", "num_failures", "shared", "told")
+    __slots__ = ("again", "highest", "num_failures", "shared", "told")
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Make the views anew, without any result."""
         self.told: SortedSet[Entry] = SortedSet()
         self.highest: SortedSet[Entry] = SortedSet()
         self.shared: SortedSet[int] = SortedSet()
+        self.again: list[Entry] = []
         self.num_failures = 0
 
 
@@ -108,26 +122,38 @@ class Observations:
         pairs = zip(record.levels, self._orders, strict=True)
         self.levels = tuple(LevelResults(told, orders, self._catch_up) for told, orders in pairs)
         self._record, self._configs = record, configs
+        self._memory: dict[Any, tuple[Any, Any]] = {}
+        self._reset()
+
+    def _reset(self) -> None:
+        """Make the views anew, without any result."""
+        for orders in self._orders:
+            orders.reset()
         self._failed: SortedSet[Entry] = SortedSet()
         self._largest: dict[int, int] = {}
-        self._num_told = 0
-        self._memory: dict[Any, tuple[Any, Any]] = {}
+        self._num_told, self._num_taken_back = 0, self._record.num_taken_back
 
     @property
     def num_results(self) -> int:
         """The number of results at all budgets."""
         return len(self._record.results)
 
+    def results_since(self, number: int) -> Iterator[tuple[int, Result]]:
+        """Yield the results after the first `number` ones with their levels, in the order of telling."""
+        pairs = zip(self._record.order[number:], self._record.results[number:], strict=True)
+        return ((level, result) for (level, *_), result in pairs)
+
     def levels_from(self, lowest: int) -> list[int]:
         """Return the levels of the results at level `lowest` and above, in the order of telling."""
-        return [level for level, _ in self._record.order if level >= lowest]
+        return [level for level, *_ in self._record.order if level >= lowest]
 
     def first(self, num: int, lowest: int) -> list[list[Entry]]:
         """Return the first `num` results at level `lowest` and above: for each level the sorted (loss, id)."""
-        earliest = islice((told for told in self._record.order if told[0] >= lowest), num)
-        entries: list[list[Entry]] = [[] for _ in self.levels]
-        for level, config_id in earliest:
-            entries[level].append(self._record.levels[level].entry(config_id))
+        order = self._record.order
+        earliest = [told for told in order if told[0] >= lowest][:num] if lowest else order[:num]
+        entries: list[list[Entry]] = [[] for _ in self._record.levels]
+        for level, config_id, repeat in earliest:
+            entries[level].append(self._record.levels[level].entry(config_id, repeat))
         return [sorted(of_level) for of_level in entries]
 
     def find(self, vector: NDArray[np.float64]) -> int | None:
@@ -162,19 +188,21 @@ class Observations:
         Args:
             key: A hashable name of the value.
             compute: A function of the results alone.
-            as_of: The cached value is valid while this stays equal; None stands for the number of results.
+            as_of: The cached value is valid while this stays equal, and no result is taken back; None stands for the
+                number of results.
         """
-        as_of = self.num_results if as_of is None else as_of
+        as_of = self._record.num_taken_back, self.num_results if as_of is None else as_of
         known = self._memory.get(key)
         if known is None or known[0] != as_of:
             known = self._memory[key] = (as_of, compute())
         answer: T = known[1]
         return answer
 
-    def learn(self, name: str, size: int, compute: Callable[[], Any]) -> Any:
-        """Return what `compute` learns from the first `size` results.
+    def learn(self, name: str, size: int, compute: Callable[[], Any]) -> Lesson:
+        """Return what `compute` learns from the first `size` results, or what was recorded last.
 
-        It is recorded with the next trial that is asked, so that other processes need not learn it again.
+        What is learned is recorded with the trial that is asked, so that other processes need not learn it again. An
+        ask learns at most one thing anew, and only what was never learned besides.
 
         Args:
             name: The name of what is learned. What was learned last under this name is kept.
@@ -185,12 +213,17 @@ class Observations:
 
     def _catch_up(self) -> None:
         """Update the views with the results since the last read."""
+        if self._num_taken_back != self._record.num_taken_back:
+            self._reset()
         if self._num_told == len(self._record.order):
             return
         new, self._num_told = self._record.order[self._num_told :], len(self._record.order)
-        for level, config_id in new:
-            entry = self._record.levels[level].entry(config_id)
+        for level, config_id, repeat in new:
+            entry = self._record.levels[level].entry(config_id, repeat)
             orders = self._orders[level]
+            if repeat:
+                orders.again.append(entry)
+                continue
             orders.told.add(entry)
             orders.num_failures += not math.isfinite(entry[0])
             self._rise(level, entry)

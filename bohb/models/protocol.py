@@ -45,6 +45,25 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class ExploringModel(Model, Protocol):
+    """A model that also varies a configuration that did well, for a schedule that returns `Exploit`."""
+
+    def explore(
+        self, observations: "Observations", space: Space, rng: np.random.Generator, source: int, level: int
+    ) -> Proposal:
+        """Return candidates for a configuration that goes on from the checkpoint of another one.
+
+        Args:
+            observations: The results and the pending configurations.
+            space: The search space.
+            rng: The only source of randomness.
+            source: The id of the other configuration.
+            level: The level to which the new one is trained.
+        """
+        ...
+
+
+@runtime_checkable
 class PromotingModel(Model, Protocol):
     """A model that also chooses between promotions and a new configuration. It needs an `OfferingSchedule`."""
 

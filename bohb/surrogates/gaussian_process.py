@@ -31,11 +31,13 @@ class GaussianProcess:
         inverse_squared_lengths: `(d,)` 1 / length^2 of each column.
         variance: The variance of the function.
         noise: `(n,)` the noise variances.
+        least_noise: The noise variance of the most reliable values.
     """
 
     def __init__(self, points: Floats, values: Floats, categorical: Mask, unreliability: Floats, theta: Floats) -> None:
         self.inverse_squared_lengths, self.variance = np.exp(theta[:-3]), math.exp(theta[-3])
         self.noise = np.exp(theta[-2] + theta[-1] * unreliability) + JITTER * self.variance
+        self.least_noise = math.exp(theta[-2]) + JITTER * self.variance
         self._points, self._categorical = points, categorical
         self._covariance = self._covariance_with(points)
         factor = _factor(self._covariance(points), self.noise)

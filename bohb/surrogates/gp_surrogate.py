@@ -11,7 +11,7 @@ from bohb.errors import StateError
 from bohb.surrogates.gaussian_process import GaussianProcess
 from bohb.surrogates.hyperparameters import BOUND, Prior, learn
 from bohb.surrogates.protocol import Examples
-from bohb.surrogates.transforms import cut_off, standardise
+from bohb.surrogates.transforms import clipped, cut_off, standardise
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,9 @@ def _numeric_parameters(categorical: Mask) -> Mask:
 
 ROUGH = GaussianProcessSurrogate(standardise, Prior())
 """For rough objectives with noise."""
+
+LINEAR = GaussianProcessSurrogate(clipped, Prior())
+"""For objectives with noise, where a mean is that of losses."""
 
 SMOOTH = GaussianProcessSurrogate(cut_off, Prior(noise=(math.log(1e-4), 2.0), initial_noise=1e-4))
 """For smooth objectives with hardly any noise."""

@@ -36,9 +36,21 @@ def cut_off(losses: Floats, reliable: Mask | None = None) -> Floats:
         reliable: `(n,)` losses that the limit must not hide. The limit is that of all losses or that of the reliable
             ones, whichever is larger.
     """
+    return _centred(clipped(losses, reliable))
+
+
+def clipped(losses: Floats, reliable: Mask | None = None) -> Floats:
+    """Return how far `(n,)` losses lie behind the best, in units of the largest absolute loss, clipped as in `cut_off`.
+
+    Apart from the limit the values are linear in the losses, so that a mean of them is that of losses.
+
+    Args:
+        losses: As in `cut_off`.
+        reliable: As in `cut_off`.
+    """
     behind = _behind(losses)
     quantiles = [(_quantile(some, 0.5), _quantile(some, 0.75)) for some in _groups(behind, reliable)]
-    return _centred(np.minimum(behind, max(median + 3 * (quartile - median) for median, quartile in quantiles)))
+    return np.asarray(np.minimum(behind, max(median + 3 * (quartile - median) for median, quartile in quantiles)))
 
 
 def _behind(losses: Floats) -> Floats:
