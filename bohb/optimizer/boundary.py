@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from bohb._checks import integer
 from bohb._text import brief
-from bohb.errors import SettingError, UnknownTrial
+from bohb.budgets import Ladder, ladder
+from bohb.errors import BudgetError, SettingError, UnknownTrial
 from bohb.optimizer.history import History
 from bohb.optimizer.outcomes import read_trial_id, unknown_trial
 from bohb.trials import Trial
@@ -18,9 +20,31 @@ def check_seed(seed: Any) -> int:
     Raises:
         SettingError: If it is not an integer in [0, 2**64).
     """
-    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed.__index__() < 2**64:
+    number = integer(seed)
+    if number is None or not 0 <= number < 2**64:
         raise SettingError(f"expected an integer in [0, 2**64) or None as seed, got {brief(seed)}")
-    return int(seed.__index__())
+    return number
+
+
+def longer_ladder(ladders: Sequence[Ladder], budgets: Any) -> Ladder | None:
+    """Return the ladder that a search goes on with, or None if it has had that ladder.
+
+    Args:
+        ladders: The ladders that it has had; the last one is the current one.
+        budgets: What the user gave.
+
+    Raises:
+        BudgetError: If it does not begin with the current ladder.
+    """
+    longer, current = ladder(budgets), ladders[-1]
+    if any(len(longer) == len(known) and longer.continues(known) for known in ladders):
+        return None
+    if not longer.continues(current):
+        raise BudgetError(
+            f"expected budgets that begin with those of the search, {list(current)}, at the same costs, and go on; got "
+            f"{brief(list(longer))}. Budgets cannot be taken away: adopt the results into a new search instead"
+        )
+    return longer
 
 
 def find_trial(history: History, trial: Trial | int, *, observed: bool = False) -> Trial:

@@ -9,25 +9,45 @@ A decision has three steps. Only the second one takes time, and it alone may be 
 The schedule is always asked on the newest state, so no advice can exceed a rung or promote a configuration twice.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
-from bohb.budgets import Ladder
+from bohb import models
+from bohb._text import brief
 from bohb.errors import SettingError
-from bohb.facts import Facts
-from bohb.models import Model, PromotingModel, Proposal, RankingModel
+from bohb.facts import Facts, Lesson
+from bohb.models import ExploringModel, Model, PromotingModel, Proposal, RankingModel
 from bohb.optimizer.events import Asked, Joined
 from bohb.optimizer.history import History, Queued
-from bohb.optimizer.selection import check_proposal, select
-from bohb.schedules import MoveOffer, OfferingSchedule, Promote, Schedule, Start
+from bohb.optimizer.selection import Vector, check_proposal, select
+from bohb.schedules import Exploit, MoveOffer, OfferingSchedule, Promote, Schedule, Start
 from bohb.space import Space
 from bohb.trials import Origin, ReadOnlyDict, Trial
 
 NOWHERE = -1
 """Below all levels."""
+REPETITION = MoveOffer((), None)
+"""Nothing new is left in a finite space: only repetitions are possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Train a configuration in full again.
+
+    Attributes:
+        config_id: The configuration.
+        score: The logarithm of how much that is expected to lower the best mean.
+    """
+
+    config_id: int
+    score: float
+
+
+Answer = Promote | Proposal | Repeat
+"""What a model may answer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,17 +56,28 @@ class Advice:
 
     Attributes:
         num_events: The number of events that it had seen.
+        offer: The moves of the schedule after these events.
         rng: The generator of the ask, after the model drew from it.
-        answers: The promotions to make and the proposal to start, best first. The first one that is possible counts.
+        answers: The repetitions and promotions to make and the proposal to start, best first. The first one that is
+            possible counts.
         level: The highest level at which a proposal may start; `NOWHERE` if there is none, because a promotion was due.
         chosen_from: The number of promotions that the model chose from; None if it left the choice to the schedule.
+        may_learn: Whether the model was allowed to learn anew.
+        learned: What the model learned for this ask, by name.
     """
 
     num_events: int
+    offer: MoveOffer
     rng: np.random.Generator
-    answers: tuple[Promote | Proposal, ...] = ()
+    answers: tuple[Answer, ...] = ()
     level: int = NOWHERE
     chosen_from: int | None = None
+    may_learn: bool = True
+    learned: Mapping[str, Lesson] = field(default_factory=dict)
+
+    def is_of(self, history: History) -> bool:
+        """Whether the model had seen all events."""
+        return self.num_events == len(history.events)
 
 
 @dataclass(frozen=True)
@@ -54,7 +85,6 @@ class Decider:
     """Decides the next event. It holds the parts of an optimizer that never change."""
 
     space: Space
-    ladder: Ladder
     schedule: Schedule
     model: Model
 
@@ -71,8 +101,12 @@ class Decider:
 
     def has_work(self, history: History) -> bool:
         """Whether there is anything left to evaluate."""
-        if history.record.pending.next_forgotten or history.queue:
+        if history.record.pending.next_forgotten or history.queue or self._has_room(history):
             return True
+        return any(map(history.may_repeat, history.record.levels[-1].results)) if history.repeats else False
+
+    def _has_room(self, history: History) -> bool:
+        """Whether the space has a new configuration at any budget of the schedule."""
         return any(map(history.brackets.has_room, history.brackets.levels))
 
     def decide(self, history: History, rng: np.random.Generator) -> Asked | Joined:
@@ -91,6 +125,8 @@ class Decider:
             return self._reissue(history, forgotten)
         if history.queue:
             return self._queued(history, history.queue[0])
+        if history.repeats and not self._has_room(history):
+            return REPETITION
         offer = self._offer(history)
         joined = self._join(history, offer.start)
         if joined is not None:
@@ -99,17 +135,68 @@ class Decider:
             return self._promote(history, offer.promotions[0])
         return offer
 
-    def advise(self, history: History, offer: MoveOffer, rng: np.random.Generator) -> Advice:
-        """Return what the model answers to the moves."""
+    def step_after(self, history: History, advice: Advice | None) -> Asked | Joined | MoveOffer:
+        """Return what `step` does, which advice of now holds already."""
+        return advice.offer if advice is not None and advice.is_of(history) else self.step(history)
+
+    def advise(self, history: History, offer: MoveOffer, rng: np.random.Generator, *, may_learn: bool = True) -> Advice:
+        """Return what the model answers to the moves, and what it learned for that; see `bohb.record.lessons`."""
+        history.record.lessons.begin(may_learn=may_learn)
+        advice = self._advise(history, offer, rng)
+        if history.repeats and _may_be_repetition(offer):
+            advice = replace(advice, answers=(*self._repetitions(history, offer, advice), *advice.answers))
+        return replace(advice, may_learn=may_learn, learned=history.record.lessons.new)
+
+    def _repetitions(self, history: History, offer: MoveOffer, advice: Advice) -> list[Repeat]:
+        """Return the configurations that are worth more trained again than the model's choice is, best first."""
+        from bohb.models.repetition import repetitions  # with models, which nobody needs who only reads
+
+        top, space = len(history.ladder) - 1, self.space
+        results = history.record.levels[top].results.values()
+        if all(result.is_failure for result in results):
+            return []
+        rival, cost = None, 1.0
+        if offer.start is not None:
+            rival, cost = self._rival(history, advice.answers[0])
+            if rival is None:
+                return []
+        idle = [config_id for config_id in history.record.levels[top].results if history.may_repeat(config_id)]
+        found = repetitions(self.model, history.observations, space, idle, rival, cost)
+        return [Repeat(config_id, float(f"{score:.6g}")) for config_id, score in found]
+
+    def _rival(self, history: History, answer: Answer) -> tuple[Vector | None, float]:
+        """Return the `(1, d)` configuration that the model chose, and its remaining cost as a share of a full training.
+
+        There is none where a random configuration is due although the model could have chosen.
+        """
+        if isinstance(answer, Promote):
+            return history.observations.vectors([answer.config_id]), self._remaining_costs(history, [answer])[0]
+        from bohb.models.beliefs import Estimator
+
+        assert isinstance(answer, Proposal)
+        if len(answer.vectors):
+            return answer.vectors[:1], 1.0
+        return (None if isinstance(self.model, Estimator) else np.full((1, len(self.space.names)), np.nan)), 1.0
+
+    def _advise(self, history: History, offer: MoveOffer, rng: np.random.Generator) -> Advice:
         num_events, start = len(history.events), offer.start
+        if offer == REPETITION:
+            return Advice(num_events, offer, rng)
         answers = None if self._deciders is None else self._choose(self._deciders[1], offer, history, rng)
         if answers is not None:
             level = NOWHERE if start is None else self._level(history, start)
-            return Advice(num_events, rng, answers, level, chosen_from=len(offer.promotions))
+            return Advice(num_events, offer, rng, answers, level, chosen_from=len(offer.promotions))
         if start is None:
-            return Advice(num_events, rng)
-        proposal = check_proposal(self.model.propose(history.observations, self.space, rng), len(self.space.names))
-        return Advice(num_events, rng, (proposal,), level=len(self.ladder) - 1)
+            return Advice(num_events, offer, rng)
+        proposal = check_proposal(self._propose(history, start, rng), len(self.space.names))
+        return Advice(num_events, offer, rng, (proposal,), level=len(history.ladder) - 1)
+
+    def _propose(self, history: History, start: Start, rng: np.random.Generator) -> Proposal:
+        """Return the model's candidates for a start. A model that does not vary configurations has that done for it."""
+        if not isinstance(start, Exploit):
+            return self.model.propose(history.observations, self.space, rng)
+        model = self.model if isinstance(self.model, ExploringModel) else models.PerturbationModel()
+        return model.explore(history.observations, self.space, rng, start.source, self._level(history, start))
 
     def place(
         self, history: History, offer: MoveOffer, advice: Advice, rng: np.random.Generator
@@ -119,14 +206,51 @@ class Decider:
         A promotion that was due was not compared with a start, so it counts only where one is due still. Where one is
         due that the model did not see, the schedule decides, as it does where the model leaves the choice to it.
         """
+        event = self._placed(history, offer, advice, rng)
+        return replace(event, learned=advice.learned) if isinstance(event, Asked) else event
+
+    def _placed(
+        self, history: History, offer: MoveOffer, advice: Advice, rng: np.random.Generator
+    ) -> Asked | Joined | None:
+        answer = self._answer(history, offer, advice)
+        if isinstance(answer, Repeat):
+            return self._repeat(history, answer)
+        if isinstance(answer, Promote):
+            is_advised = answer in advice.answers
+            return self._promote(history, answer, chosen_from=advice.chosen_from if is_advised else None)
+        if answer is None or offer.start is None:
+            return None
+        return self._start(history, offer.start, answer, rng)
+
+    def goes_on(self, history: History, trial: Trial, advice: Advice | None) -> bool:
+        """Whether the next event, with this advice, asks the configuration of a trial again at a larger budget."""
+        step: Asked | Joined | MoveOffer | None = self.step_after(history, advice)
+        if isinstance(step, MoveOffer):
+            answer = None if advice is None else self._answer(history, step, advice)
+            step = self._promote(history, answer) if isinstance(answer, Promote) else None
+        if not isinstance(step, Asked) or step.trial.config_id != trial.config_id:
+            return False
+        return history.ladder.level(step.trial.budget) > history.ladder.level(trial.budget)
+
+    def _answer(self, history: History, offer: MoveOffer, advice: Advice) -> Answer | None:
+        """Return the first answer of the advice that is possible now, or else the promotion that is due, or None."""
         is_due = offer.start is None
         for answer in advice.answers:
-            if isinstance(answer, Promote):
+            if isinstance(answer, Repeat):
+                if _may_be_repetition(offer) and history.may_repeat(answer.config_id):
+                    return answer
+            elif isinstance(answer, Promote):
                 if (is_due or advice.level > NOWHERE) and answer in offer.promotions:
-                    return self._promote(history, answer, chosen_from=advice.chosen_from)
-            elif offer.start is not None and self._level(history, offer.start) <= advice.level:
-                return self._start(history, offer.start, answer, rng)
-        return self._promote(history, offer.promotions[0]) if is_due else None
+                    return answer
+            elif offer.start is not None and self._fits(history, offer.start, advice):
+                return answer
+        return offer.promotions[0] if offer.promotions and is_due else None
+
+    def _fits(self, history: History, start: Start, advice: Advice) -> bool:
+        """Whether a proposal in the advice may start here. A variation of a configuration is for one place alone."""
+        if isinstance(start, Exploit) or isinstance(advice.offer.start, Exploit):
+            return start == advice.offer.start
+        return self._level(history, start) <= advice.level
 
     def _offer(self, history: History) -> MoveOffer:
         """Return the moves of the schedule. There is one alone if the model does not choose."""
@@ -136,11 +260,16 @@ class Decider:
         return MoveOffer((), move) if isinstance(move, Start) else MoveOffer((move,), None)
 
     def _join(self, history: History, start: Start | None) -> Joined | None:
-        """Return the entry of a result from outside the brackets, if the space has no new configuration to start."""
+        """Return the entry of a result from outside the brackets.
+
+        It enters if the space has no new configuration to start, or if the schedule prefers it.
+        """
         if start is None:
             return None
         level = self._level(history, start)
-        config_id = None if history.brackets.has_room(level) else history.brackets.best_outside(level)
+        config_id = history.brackets.best_known(level) if start.prefers_known else None
+        if config_id is None and not history.brackets.has_room(level):
+            config_id = history.brackets.best_outside(level)
         return None if config_id is None else Joined(config_id, start.bracket, start.rung)
 
     def _choose(
@@ -152,7 +281,7 @@ class Decider:
             SettingError: If a user's own model returns something that the offer does not hold.
         """
         waiting = [move.config_id for move in offer.promotions]
-        costs = [self._remaining_cost(history, move) for move in offer.promotions]
+        costs = self._remaining_costs(history, offer.promotions)
         start = self._start_level(history, offer)
         answers: Sequence[object] | None
         if self._ranker is not None:
@@ -170,13 +299,15 @@ class Decider:
         if type(answer) is not int or not 0 <= answer < len(offer.promotions):
             raise SettingError(
                 f"expected an index of the {len(offer.promotions)} ids in `waiting` from the model's `choose`"
-                f"{', or a proposal' if offer.start is not None else ''}, got {answer!r}"
+                f"{', or a proposal' if offer.start is not None else ''}, got {brief(answer)}"
             )
         return offer.promotions[answer]
 
     def _reissue(self, history: History, forgotten: Trial) -> Asked:
-        trial = replace(forgotten, id=len(history.trials))
-        return Asked(trial, replace(history.facts[forgotten.id], reissue_of=forgotten.id))
+        facts = Facts() if forgotten.id < 0 else history.facts[forgotten.id]
+        origin = Origin.ENQUEUED if forgotten.id < 0 else forgotten.origin
+        trial = replace(forgotten, id=len(history.trials), origin=origin)
+        return Asked(trial, replace(facts, reissue_of=forgotten.id))
 
     def _queued(self, history: History, item: Queued) -> Asked:
         if item.level is not None:
@@ -184,14 +315,24 @@ class Decider:
         start = self.schedule.start(history.brackets)
         return Asked(self._trial(history, item.config_id, self._level(history, start), start, Origin.ENQUEUED), Facts())
 
+    def _repeat(self, history: History, answer: Repeat) -> Asked:
+        level = len(history.ladder) - 1
+        trial = self._trial(history, answer.config_id, level, None, Origin.REPEATED)
+        number = history.next_repeat(answer.config_id, level)
+        return Asked(replace(trial, repeat=number), Facts(score=answer.score))
+
     def _promote(self, history: History, move: Promote, *, chosen_from: int | None = None) -> Asked | Joined:
         level = self._level(history, move)
         if history.brackets.is_taken(level, move.config_id):
             return Joined(move.config_id, move.bracket, move.rung)
-        below = history.brackets[move.bracket].rungs[move.rung - 1]
-        rank = below.rank(history.record.levels[below.level].entry(move.config_id))
+        rank, finished = self._rank_below(history, move, move.config_id)
         trial = self._trial(history, move.config_id, level, move, Origin.PROMOTED)
-        return Asked(trial, Facts(rank=rank, finished=len(below.finished), chosen_from=chosen_from))
+        return Asked(trial, Facts(rank=rank, finished=finished, chosen_from=chosen_from))
+
+    def _rank_below(self, history: History, move: Start | Promote, config_id: int) -> tuple[int, int]:
+        """Return the rank of a configuration in the rung below a move, and how many have a result there."""
+        below = history.brackets[move.bracket].rungs[move.rung - 1]
+        return below.rank(history.record.levels[below.level].entry(config_id)), len(below.finished)
 
     def _start(self, history: History, start: Start, proposal: Proposal, rng: np.random.Generator) -> Asked:
         """Return a trial of a configuration that is new at the level.
@@ -204,8 +345,11 @@ class Decider:
             level = next(filter(history.brackets.has_room, history.brackets.levels))
             move = None
         vector, origin, facts = select(
-            proposal, len(self.ladder), self.space, lambda vector: history.is_new(vector, level), rng
+            proposal, len(history.ladder), self.space, lambda vector: history.is_new(vector, level), rng
         )
+        if isinstance(move, Exploit):
+            rank, finished = self._rank_below(history, move, move.replaces)
+            origin, facts = Origin.EXPLOITED, replace(facts, replaces=move.replaces, rank=rank, finished=finished)
         config_id = history.configs.find(vector)
         if config_id is not None:
             return Asked(self._trial(history, config_id, level, move, origin), facts)
@@ -214,10 +358,20 @@ class Decider:
         )
         return Asked(trial, facts)
 
-    def _remaining_cost(self, history: History, move: Promote) -> float:
-        """Return the cost to complete the training from its checkpoint, as a share of a full training."""
-        costs = self.ladder.costs
-        return (costs[-1] - costs[history.brackets.plan(move.bracket).levels[move.rung - 1]]) / costs[-1]
+    def _remaining_costs(self, history: History, moves: Sequence[Promote]) -> list[float]:
+        """Return the cost to complete each training from its checkpoint, as a share of a full training."""
+        costs, full = history.ladder.costs, history.ladder.costs[-1]
+        level_of = {
+            (bracket, rung): history.brackets.plan(bracket).levels[rung - 1]
+            for bracket, rung in {(move.bracket, move.rung) for move in moves}
+        }
+        remaining = []
+        for move in moves:
+            level = level_of[move.bracket, move.rung]
+            below = history.result(move.config_id, level)
+            paid = costs[level] if below is None or below.used is None else history.ladder.cost(below.used)
+            remaining.append((full - paid) / full)
+        return remaining
 
     def _start_level(self, history: History, offer: MoveOffer) -> int | None:
         return None if offer.start is None else self._level(history, offer.start)
@@ -235,12 +389,12 @@ class Decider:
         *,
         config: ReadOnlyDict | None = None,
     ) -> Trial:
-        # Only a promotion resumes. Other checkpoints may be deleted at any time.
-        previous = history.resumable(move) if isinstance(move, Promote) else None
+        # Only these resume. Other checkpoints may be deleted at any time.
+        previous = history.resumable(move) if isinstance(move, Promote | Exploit) else None
         return Trial(
             id=len(history.trials),
             config=history.configs[config_id] if config is None else config,
-            budget=self.ladder[level],
+            budget=history.ladder[level],
             config_id=config_id,
             bracket=None if move is None else move.bracket,
             rung=None if move is None else move.rung,
@@ -248,3 +402,8 @@ class Decider:
             checkpoint=None if previous is None else previous.checkpoint,
             origin=origin,
         )
+
+
+def _may_be_repetition(offer: MoveOffer) -> bool:
+    """Whether a repetition may come instead: of a new training, and not of one that goes on."""
+    return offer == REPETITION or not (offer.start is None or isinstance(offer.start, Exploit))

@@ -1,7 +1,7 @@
 """The history of a search: its events, and everything that derives from them. It decides nothing."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,30 @@ from bohb.budgets import Ladder
 from bohb.errors import StateError
 from bohb.facts import Facts
 from bohb.models import Observations
-from bohb.optimizer.events import Asked, Enqueued, Event, Forgotten, Joined, Observed, Told
+from bohb.optimizer.events import (
+    Asked,
+    Enqueued,
+    Event,
+    Extended,
+    Forgotten,
+    Joined,
+    Observed,
+    Reported,
+    Retried,
+    Told,
+)
 from bohb.record import Configurations, Record
-from bohb.schedules import Promote, Schedule
+from bohb.schedules import Exploit, Promote, Schedule
 from bohb.schedules.bracket_log import BracketLog
 from bohb.space import Space
 from bohb.trials import Origin, Result, Status, Trial
+
+Clock = Callable[[int], tuple[float | None, float | None]]
+"""Returns the `seconds` and `finished_at` of a trial, given its id, at the moment when it is told."""
+
+
+def _no_clock(_: int) -> tuple[None, None]:
+    return None, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,55 +50,106 @@ class History:
     """Everything that happened, indexed for look-up.
 
     Attributes:
+        repeats: Whether a configuration may be trained in full again.
         events: All events, in order.
         trials: The asked trials. The index is the id.
-        observed: The observed trials by id. Their ids count down from -1.
+        observed: The observed trials, and those of reports that count, by id. Their ids count down from -1.
         facts: Why each trial was asked, by id.
         queue: The enqueued configurations, in order.
         answers: The result of each asked trial that was told, by id.
+        reports: What each asked trial reported on its way, by id.
+        retried: The ids of the trials whose failures were taken back.
         incumbents: The results that were the incumbent, in order. The last one is the current incumbent.
         record: The pending trials and the results.
         configs: The configurations.
         brackets: The brackets as the schedule sees them.
         observations: The results as the model sees them.
+        clock: Says how long the trial took that is told now, and when that is; a study sets it.
+        ladders: The ladders, the first and each longer one. The last one is the current ladder.
     """
 
-    def __init__(self, space: Space, ladder: Ladder, schedule: Schedule) -> None:
+    def __init__(self, space: Space, ladder: Ladder, schedule: Schedule, *, repeats: bool = False) -> None:
+        self.repeats = repeats
         self.events: list[Event] = []
         self.trials: list[Trial] = []
         self.observed: dict[int, Trial] = {}
         self.facts: list[Facts] = []
         self.queue: list[Queued] = []
         self.answers: dict[int, Result] = {}
+        self.reports: dict[int, list[Reported]] = {}
+        self.retried: set[int] = set()
         self.incumbents: list[Result] = []
         self.record = Record(ladder.costs)
         self.configs = Configurations(len(space.names))
         self._bracket_log = BracketLog(schedule, ladder, self.record, space.size)
         self.brackets = self._bracket_log.view
         self.observations = Observations(self.record, self.configs)
+        self.ladders = [ladder]
         self._space = space
-        self._ladder = ladder
+        self._released: set[int] = set()
+        self._num_repeats: dict[tuple[int, int], int] = {}  # by level and configuration
         self._known_before: set[tuple[int, int, int]] = set()
+        self._has_changed: set[int] = set()  # the trials whose training began with another configuration
+        self.clock: Clock = _no_clock
+        self._unlearned_at = -1  # the number of events before the last one after which a model learns anew
 
     # Queries.
 
-    def result(self, config_id: int, level: int) -> Result | None:
-        """Return the result of a configuration at a level, or None."""
-        return self.record.levels[level].results.get(config_id)
+    @property
+    def ladder(self) -> Ladder:
+        """The current ladder."""
+        return self.ladders[-1]
+
+    def result(self, config_id: int, level: int, repeat: int = 0) -> Result | None:
+        """Return the result of a configuration at a level, or of a repetition there, or None."""
+        return self.record.levels[level].result(config_id, repeat)
+
+    def next_repeat(self, config_id: int, level: int) -> int:
+        """Return the number of the next repetition of a configuration at a level."""
+        return self._num_repeats.get((level, config_id), 0) + 1
+
+    def may_repeat(self, config_id: int) -> bool:
+        """Whether a configuration can be trained in full again: it succeeded in full, and is not pending there.
+
+        What a training reached that began with another configuration, as in a population, is no result of this one
+        alone, which another training of it could repeat.
+        """
+        top = len(self.ladder) - 1
+        first = self.result(config_id, top)
+        is_idle = self.repeats and not self.record.pending.has(top, config_id)
+        if not is_idle or first is None or first.is_failure:
+            return False
+        return first.trial.id not in self._has_changed
+
+    def failure(self, trial: Trial) -> Result | None:
+        """Return the result of a trial if it is a failure that counts."""
+        result = self.result(trial.config_id, self.ladder.level(trial.budget), trial.repeat)
+        return result if result is not None and result.trial.id == trial.id and result.is_failure else None
+
+    def _goes_on_from_another(self, trial: Trial) -> bool:
+        """Whether the training of a trial began with another configuration. Without a checkpoint it begins anew."""
+        if trial.origin is Origin.EXPLOITED:
+            return trial.checkpoint is not None
+        return trial.previous in self._has_changed
 
     def is_running(self, trial: Trial) -> bool:
         """Whether a trial is pending, and not forgotten."""
-        return self.record.pending.is_running(self._ladder.level(trial.budget), trial)
+        return self.record.pending.is_running(self.ladder.level(trial.budget), trial)
 
-    def resumable(self, move: Promote) -> Result | None:
-        """Return the result in the rung below that a promotion resumes from, or None.
+    def resumable(self, move: Promote | Exploit) -> Result | None:
+        """Return the result in the rung below that a move resumes from, or None.
 
         A result from before the configuration entered that rung is not resumed. No promotion was possible then, so its
-        checkpoint may have been released and deleted.
+        checkpoint may have been released and deleted. Neither is one that no trial was asked for. One from before the
+        ladder became longer is resumed, unless the user said that it was deleted.
         """
         level = self.brackets[move.bracket].rungs[move.rung - 1].level
-        is_older = (move.bracket, move.rung - 1, move.config_id) in self._known_before
-        return None if is_older else self.result(move.config_id, level)
+        config_id = move.source if isinstance(move, Exploit) else move.config_id
+        is_older = (move.bracket, move.rung - 1, config_id) in self._known_before
+        result = self.result(config_id, level)
+        if is_older or result is None or result.trial.id < 0 or result.trial.id in self._released:
+            return None
+        return result
 
     def is_new(self, vector: NDArray[np.float64], level: int) -> bool:
         """Whether the configuration with this `(d,)` vector is neither evaluated nor pending at a level."""
@@ -88,20 +157,26 @@ class History:
         return config_id is None or not self.record.is_taken(level, config_id)
 
     def releasable(self) -> tuple[str, ...]:
-        """Return the checkpoints that no promotion can resume from, in the order of telling."""
+        """Return the checkpoints that no promotion or repetition can resume from, in the order of telling."""
         pending = self.record.pending
-        needed = {trial.checkpoint for trial in [*pending.running, *pending.forgotten]} | {
+        failed = [result.trial for result in self.record.results if result.is_failure]  # each of them may be retried
+        needed = {trial.checkpoint for trial in [*pending.running, *pending.forgotten, *failed]} | {
             result.checkpoint for result in self.record.results if self._needs_checkpoint(result)
         }
-        told = (result.checkpoint for result in [*self.record.results, *self.answers.values()])
+        needed |= {self.reports[trial.id][-1].checkpoint for trial in pending.running if trial.id in self.reports}
+        told = [result.checkpoint for result in [*self.record.results, *self.answers.values()]]
+        told += [report.checkpoint for reports in self.reports.values() for report in reports]
         return tuple(dict.fromkeys(path for path in told if path is not None and path not in needed))
 
     def _needs_checkpoint(self, result: Result) -> bool:
-        """Whether the checkpoint of a result is needed: by a promotion, or because it is the incumbent's."""
-        trial, level = result.trial, self._ladder.level(result.trial.budget)
+        """Whether the checkpoint told with a result is needed: by a later trial, or because it is the incumbent's."""
+        trial, level = result.trial, self.ladder.level(result.trial.budget)
         if self.incumbents and result is self.incumbents[-1]:
             return True
-        return result.status is Status.OK and self.brackets.may_promote(level, trial.config_id, result.loss)
+        if result.status is not Status.OK:
+            return False
+        is_promotable = self.brackets.may_promote(level, trial.config_id, result.loss)
+        return is_promotable or self._bracket_log.may_inherit(level, (result.loss, trial.config_id))
 
     # Events.
 
@@ -117,14 +192,20 @@ class History:
             case Forgotten(trial_id):
                 self._forgotten(trial_id)
             case Enqueued(config, budget):
-                level = None if budget is None else self._ladder.level(budget)
+                level = None if budget is None else self.ladder.level(budget)
                 self.queue.append(Queued(self._identify(config), level))
             case Observed():
                 self._observed(event)
+            case Reported():
+                self._reported(event)
+            case Retried(trial_id):
+                self._retried(trial_id)
+            case Extended():
+                self._extended(event)
         self.events.append(event)
 
     def _asked(self, event: Asked) -> None:
-        trial, level = event.trial, self._ladder.level(event.trial.budget)
+        trial, level = event.trial, self.ladder.level(event.trial.budget)
         if event.seen is not None and event.seen >= len(self.events):
             raise StateError(f"expected advice from before the {len(self.events)} events, got {event}")
         vector = self._check_asked(trial, level, event.facts)
@@ -133,10 +214,16 @@ class History:
         if event.facts.reissue_of is None:
             self._dequeue(trial.config_id, level)
             if trial.bracket is not None and trial.rung is not None:
-                self._bracket_log.enter(trial.bracket, trial.rung, trial.config_id)
-        in_bracket = self._bracket_log.has_entered(level, trial.config_id)
+                replaces = event.facts.replaces if trial.origin is Origin.EXPLOITED else None
+                self._bracket_log.enter(trial.bracket, trial.rung, trial.config_id, replaces)
+        if trial.repeat:
+            self._num_repeats[level, trial.config_id] = trial.repeat
+        in_bracket = not trial.repeat and self._bracket_log.has_entered(level, trial.config_id)
         self.record.pending.ask(level, trial, in_bracket=in_bracket)
-        self.record.lessons.keep(event.learned)
+        if event.seen is None or event.seen > self._unlearned_at:  # else it was learned from what counts no more
+            self.record.lessons.keep(event.learned)
+        if self._goes_on_from_another(trial):
+            self._has_changed.add(trial.id)
         self.trials.append(trial)
         self.facts.append(event.facts)
 
@@ -149,10 +236,14 @@ class History:
         if trial.id != len(self.trials):
             raise StateError(f"expected trial {len(self.trials)} to be asked next, got trial {trial.id}")
         self._check_facts(trial, facts)
+        if trial.previous is not None and trial.previous >= trial.id:
+            raise StateError(f"expected trial {trial.id} to go on from an earlier one, got {trial}")
         is_outside = trial.bracket is None or trial.rung is None
         if not is_outside and not self._bracket_log.has_rung(trial.bracket, trial.rung, level):
             raise StateError(f"expected trial {trial.id} in an open bracket or the next, got {trial}")
-        if facts.reissue_of is None and self.record.is_taken(level, trial.config_id):
+        if trial.repeat and facts.reissue_of is None:
+            self._check_repeat(trial, level)
+        elif facts.reissue_of is None and self.record.is_taken(level, trial.config_id):
             raise StateError(f"expected a configuration that is new at {trial.budget}, got {trial}")
         if 0 <= trial.config_id < len(self.configs) and trial.config == self.configs[trial.config_id]:
             return None
@@ -170,16 +261,32 @@ class History:
         """
         if facts.reissue_of is not None:
             self._check_reissue(trial, facts.reissue_of)
-        if facts.level is not None and not 0 <= facts.level < len(self._ladder):
+        if facts.level is not None and not 0 <= facts.level < len(self.ladder):
             raise StateError(f"expected a level of the ladder, got {facts.level}")
         if trial.origin is Origin.PROMOTED and (facts.rank is None or facts.finished is None):
             raise StateError(f"expected the rank of a promoted trial, got {facts}")
+        if trial.origin is Origin.EXPLOITED and not self._replaces_a_member(trial, facts):
+            raise StateError(f"expected trial {trial.id} to replace a configuration in the rung below, got {facts}")
+
+    def _replaces_a_member(self, trial: Trial, facts: Facts) -> bool:
+        """Whether an exploited trial takes the place of a configuration in the rung below."""
+        is_below = facts.rank is not None and facts.finished is not None and bool(trial.rung)
+        if not is_below or trial.bracket is None or not 0 <= trial.bracket < len(self.brackets):
+            return False
+        rungs = self.brackets[trial.bracket].rungs
+        return 0 < (trial.rung or 0) < len(rungs) and facts.replaces in rungs[(trial.rung or 0) - 1].entered
+
+    def _check_repeat(self, trial: Trial, level: int) -> None:
+        is_next = trial.repeat == self.next_repeat(trial.config_id, level) and trial.bracket is None
+        if level != len(self.ladder) - 1 or not is_next or not self.may_repeat(trial.config_id):
+            raise StateError(f"expected the next repetition of a configuration that succeeded in full, got {trial}")
 
     def _check_reissue(self, trial: Trial, reissue_of: int) -> None:
-        known = self.trials[reissue_of] if 0 <= reissue_of < len(self.trials) else None
-        if known is None or not self.record.pending.is_forgotten(reissue_of):
+        if not self.record.pending.is_forgotten(reissue_of):
             raise StateError(f"expected a forgotten trial to be asked again, got {reissue_of}")
-        if (trial.config_id, trial.budget) != (known.config_id, known.budget):
+        known = self.observed[reissue_of] if reissue_of < 0 else self.trials[reissue_of]
+        own, before = ((one.config_id, one.budget, one.repeat) for one in (trial, known))
+        if own != before:
             raise StateError(f"expected trial {trial.id} to repeat {known}, got {trial}")
 
     def _joined(self, event: Joined) -> None:
@@ -196,30 +303,89 @@ class History:
         if not 0 <= event.trial_id < len(self.trials):
             raise StateError(f"expected the outcome of one of the {len(self.trials)} asked trials, got {event}")
         trial = self.trials[event.trial_id]
-        level = self._ladder.level(trial.budget)
-        is_late = self.result(trial.config_id, level) is not None
+        level = self.ladder.level(trial.budget)
+        is_late = self.result(trial.config_id, level, trial.repeat) is not None
         status = Status.LATE if is_late else event.status
-        result = Result(trial, event.loss, status, event.checkpoint, event.info)
+        if event.budget is not None and not 0 < self.ladder.cost(event.budget) < self.ladder.costs[level]:
+            raise StateError(f"expected a part of the budget of trial {trial.id}, {trial.budget}, got {event}")
+        curve = tuple((report.budget, report.loss) for report in self.reports.get(trial.id, ()))
+        seconds, finished_at = self.clock(trial.id)
+        times = (
+            seconds if event.seconds is None else event.seconds,
+            finished_at if event.finished_at is None else event.finished_at,
+        )
+        own = (trial, event.loss, status, event.checkpoint, event.info, event.metrics)
+        result = Result(*own, curve, *times, event.budget, event.cost)
         self.answers[trial.id] = result
         if not is_late:
             self._settle(level, result)
 
     def _observed(self, event: Observed) -> None:
-        level = self._ladder.level(event.budget)
+        level = self.ladder.level(event.budget)
         known = self.configs.find(self._space.encode(event.config))
-        if known is not None and self.result(known, level) is not None:
+        if known is not None and self.result(known, level, event.repeat) is not None:
             raise StateError(f"expected one result for a configuration at a budget, got a second one: {event}")
-        config_id = self._identify(event.config)
-        number, config = -1 - len(self.observed), self.configs[config_id]
-        trial = Trial(number, config, event.budget, config_id, None, None, None, None, Origin.OBSERVED)
+        if event.repeat and (known is None or not self.repeats or self.result(known, level) is None):
+            raise StateError(f"expected the first result of a configuration before its repetitions, got {event}")
+        self._settle_outside(level, self._identify(event.config), Origin.OBSERVED, event, None)
+
+    def _reported(self, event: Reported) -> None:
+        trial = self._check_reported(event)
+        self.reports.setdefault(trial.id, []).append(event)
+        if event.budget not in self.ladder.budgets:
+            return
+        level = self.ladder.level(event.budget)
+        if self.result(trial.config_id, level) is None:
+            self._settle_outside(level, trial.config_id, Origin.REPORTED, event, event.checkpoint)
+
+    def _check_reported(self, event: Reported) -> Trial:
+        """Return the trial of a report that can follow the earlier events.
+
+        Raises:
+            StateError: If it cannot.
+        """
+        if not 0 <= event.trial_id < len(self.trials) or event.trial_id in self.answers:
+            raise StateError(f"expected a report of an asked trial that was not told, got {event}")
+        trial, reports = self.trials[event.trial_id], self.reports.get(event.trial_id)
+        cost, last = self.ladder.cost(event.budget), self.ladder.cost(reports[-1].budget) if reports else 0
+        if not last < cost < self.ladder.cost(trial.budget):
+            raise StateError(f"expected reports at increasing budgets below {trial.budget}, got {event}")
+        return trial
+
+    def _settle_outside(
+        self, level: int, config_id: int, origin: Origin, event: Observed | Reported, checkpoint: str | None
+    ) -> None:
+        """Record a result that no trial was asked for, outside the brackets."""
+        number, budget = -1 - len(self.observed), self.ladder[level]
+        repeat = event.repeat if isinstance(event, Observed) else 0
+        trial = Trial(number, self.configs[config_id], budget, config_id, None, None, None, None, origin, repeat)
         self.observed[number] = trial
-        self._dequeue(config_id, level)
-        self._settle(level, Result(trial, event.loss, event.status, None, event.info))
+        if repeat:
+            self._num_repeats[level, config_id] = max(repeat, self.next_repeat(config_id, level) - 1)
+        else:
+            self._dequeue(config_id, level)
+        self._settle(level, Result(trial, event.loss, event.status, checkpoint, event.info, event.metrics))
+
+    def _extended(self, event: Extended) -> None:
+        if not event.ladder.continues(self.ladder) or len(event.ladder) == len(self.ladder):
+            raise StateError(f"expected a ladder that begins with {list(self.ladder)}, got {event}")
+        if not all(0 <= number < len(self.trials) for number in event.released):
+            raise StateError(f"expected checkpoints of the {len(self.trials)} asked trials, got {event}")
+        cycle = self._bracket_log.plans(event.ladder)  # a user's own schedule may fail, here and in the next line
+        _ = self.brackets.open
+        self.record.extend(event.ladder.costs)
+        self._bracket_log.extend(event.ladder, cycle)
+        self.brackets = self._bracket_log.view
+        self.observations = Observations(self.record, self.configs)
+        self.ladders.append(event.ladder)
+        self._released.update(event.released)
+        self._unlearned_at = len(self.events)
 
     def _settle(self, level: int, result: Result) -> None:
         """Record a result that counts. Its configuration is no longer pending at this level."""
         self.record.tell(level, result)
-        self._bracket_log.tell(level, result.trial.config_id)
+        if not result.trial.repeat:
+            self._bracket_log.tell(level, result.trial.config_id)
         if self._is_incumbent(level, result):
             self.incumbents.append(result)
 
@@ -229,14 +395,34 @@ class History:
         if not self.incumbents:
             return True
         best = self.incumbents[-1]
-        best_level = self._ladder.level(best.trial.budget)
+        best_level = self.ladder.level(best.trial.budget)
         return level > best_level or (level == best_level and result.loss < best.loss)
 
     def _forgotten(self, trial_id: int) -> None:
         if not 0 <= trial_id < len(self.trials) or not self.is_running(self.trials[trial_id]):
             raise StateError(f"expected a pending trial to be forgotten, got trial {trial_id}")
         trial = self.trials[trial_id]
-        self.record.pending.forget(self._ladder.level(trial.budget), trial.config_id)
+        self.record.pending.forget(self.ladder.level(trial.budget), trial.config_id)
+
+    def _retried(self, trial_id: int) -> None:
+        """Take a failure back. What belongs to the other results, such as checkpoints and rungs, stays."""
+        trial = self.observed[trial_id] if trial_id < 0 else self.trials[trial_id]
+        failure = self.failure(trial)
+        if failure is None:
+            raise StateError(f"expected a failure that counts to be taken back, got trial {trial_id}")
+        level = self.ladder.level(trial.budget)
+        self.record.take_back(level, failure)
+        self.retried.add(trial_id)
+        self._unlearned_at = len(self.events)
+        if trial.repeat:
+            return
+        self._bracket_log.take_back(level, trial.config_id)
+        self._known_before = {
+            entry for entry in self._known_before if entry[2] != trial.config_id or self._level_of(*entry[:2]) != level
+        }
+
+    def _level_of(self, bracket: int, rung: int) -> int:
+        return self.brackets[bracket].rungs[rung].level
 
     def _dequeue(self, config_id: int, level: int) -> None:
         """Remove a configuration from the queue that is now asked or observed."""

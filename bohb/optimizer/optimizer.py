@@ -5,40 +5,36 @@ events. It does not depend on files, clocks, threads or processes.
 """
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from bohb._checks import flag
 from bohb.budgets import Ladder, ladder
-from bohb.errors import BohbError, ConfigError, SpaceExhausted, StateError, TellConflict
-from bohb.facts import Facts
+from bohb.errors import ConfigError, StateError, TellConflict
 from bohb.models import Model
-from bohb.optimizer import events, plan
-from bohb.optimizer.boundary import check_seed, find_trial, private_copy, where_known
+from bohb.objectives import advised, read_goal
+from bohb.optimizer.adoption import Adopted, fit
+from bohb.optimizer.asking import Asking
+from bohb.optimizer.boundary import check_seed, find_trial, longer_ladder, where_known
 from bohb.optimizer.completion import complete
-from bohb.optimizer.decision import Advice, Decider
-from bohb.optimizer.events import Asked, Enqueued, Event, Forgotten, Joined, Observed, Told
-from bohb.optimizer.explanation import Explanation, explain
-from bohb.optimizer.health import Health, health
-from bohb.optimizer.history import History
+from bohb.optimizer.events import Enqueued, Event, Extended, Forgotten, Observed, Retried, Told
+from bohb.optimizer.foreign import read_results
+from bohb.optimizer.history import Clock
+from bohb.optimizer.inside import read_reported, read_used
 from bohb.optimizer.outcomes import read_answer, read_outcome, read_told, same_or_conflict
-from bohb.optimizer.presets import check_model, choose_schedule, from_preset, own_parts
+from bohb.optimizer.presets import check_model, choose_schedule, own_parts
 from bohb.optimizer.selection import Vector
-from bohb.schedules import MoveOffer, Schedule
+from bohb.optimizer.state import describe, restore
+from bohb.schedules import Schedule
 from bohb.space import Space, checked_space
 from bohb.trials import ReadOnlyDict, Result, Trial
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
-FORMAT = 1
-"""The version of what `to_state` writes."""
 
-
-class Optimizer:
+class Optimizer(Asking):
     """BOHB as one object with `ask` and `tell`.
 
     >>> import bohb
@@ -58,13 +54,19 @@ class Optimizer:
         schedule: Replaces the preset's schedule.
         model: Replaces the preset's model.
         preset: The name of a schedule and a model; see `bohb.optimizer.presets`.
+        objectives: The metric that you tell, by name, and whether to `"minimize"` or `"maximize"` it, as in
+            `{"accuracy": "maximize"}`. None for a loss to minimise.
+        repeats: Whether a configuration may be trained in full again, under another `Trial.repeat`, when that says more
+            about which one is best than a new one would. Set it where two trainings of a configuration differ, and use
+            `trial.repeat` in the seed of a training. A finite space then never ends.
 
     Raises:
         SpaceError: If the space cannot be searched.
         BudgetError: If the budgets do not make a ladder.
-        SettingError: If the seed, preset, schedule or model is not valid.
+        SettingError: If the seed, preset, schedule, model, objectives or `repeats` are not valid.
     """
 
+    @advised
     def __init__(
         self,
         space: "ConfigurationSpace | Mapping[str, Any] | Space",
@@ -74,90 +76,17 @@ class Optimizer:
         schedule: Schedule | None = None,
         model: Model | None = None,
         preset: str = "default",
+        objectives: Mapping[str, str] | None = None,
+        repeats: bool = False,
     ) -> None:
-        self._space = checked_space(space)
-        self._ladder = ladder(budgets)
-        self._seed = secrets.randbits(63) if seed is None else check_seed(seed)
-        self._preset = preset
+        goal = read_goal(objectives)
+        chosen = choose_schedule(preset, schedule)
+        drawn = secrets.randbits(63) if seed is None else check_seed(seed)
+        given = checked_space(space), ladder(budgets), chosen, drawn, preset, goal
+        super().__init__(*given, repeats=flag("repeats", repeats), model=check_model(model))
         self._custom = own_parts(schedule, model)
-        self._schedule = choose_schedule(preset, schedule)
-        self._own_model = check_model(model)
-        self._history = History(self._space, self._ladder, self._schedule)
 
-    @cached_property
-    def _decider(self) -> Decider:
-        """The parts that decide, made at the first ask: whoever only replays needs no model."""
-        model = from_preset(self._preset).make_model() if self._own_model is None else self._own_model
-        return Decider(self._space, self._ladder, self._schedule, model)
-
-    # Ask and tell.
-
-    def ask(self) -> Trial:
-        """Return the next trial to evaluate. Never block.
-
-        Raises:
-            SpaceExhausted: If every configuration of a finite space is evaluated or pending at every budget
-                of the schedule.
-        """
-        trial = self.follow(self.advise())
-        assert trial is not None  # nothing happened in between
-        return trial
-
-    def advise(self) -> Advice | None:
-        """Return what the model says about the next ask, and change nothing. Only this part of an ask takes time.
-
-        Together with `follow` this is `ask`, cut in two, for a search that several processes share. They can all advise
-        at once, and only `follow` needs a lock.
-
-        Returns:
-            The advice, or None if the next ask needs no model.
-        """
-        if not self._decider.has_work(self._history):
-            return None
-        step, rng = self._decider.step(self._history), self._generator(len(self._history.trials))
-        return self._decider.advise(self._history, step, rng) if isinstance(step, MoveOffer) else None
-
-    def follow(self, advice: Advice | None) -> Trial | None:
-        """Return the next trial, as `ask` does, with what `advise` returned now or some events ago.
-
-        The moves are those that the schedule allows now, and a configuration has to be new now. What the model chose
-        may be out of date.
-
-        Returns:
-            The trial, or None if the advice is no answer to these moves: the promotion is taken, the schedule wants a
-            promotion or a start at another budget, or advice is needed where there was none. Then nothing has changed.
-
-        Raises:
-            SpaceExhausted: As `ask`.
-        """
-        self._check_has_work()
-        step: Asked | Joined | MoveOffer | None = self._decider.step(self._history)
-        rng, seen = self._generator(len(self._history.trials)), None
-        if isinstance(step, MoveOffer):
-            if advice is not None and advice.num_events == len(self._history.events):
-                rng = advice.rng
-            elif advice is not None:
-                seen = advice.num_events
-            step = None if advice is None else self._decider.place(self._history, step, advice, rng)
-        while isinstance(step, Joined):
-            self._history.apply(step)
-            step = self._decider.decide(self._history, rng)
-        if step is None:
-            return None
-        self._history.apply(replace(step, learned=self._history.record.lessons.new, seen=seen))
-        return private_copy(step.trial)
-
-    def _check_has_work(self) -> None:
-        if not self._decider.has_work(self._history):
-            raise SpaceExhausted(
-                f"all {self._space.size} configurations of the space are evaluated or pending at all "
-                f"{len(self._history.brackets.levels)} budgets of the schedule; tell the {len(self.pending)} pending "
-                "trials and stop, or widen the space"
-            )
-
-    def _generator(self, number: int) -> np.random.Generator:
-        """Return a generator whose numbers depend only on the seed and a number: for an ask, how many were before."""
-        return np.random.Generator(np.random.Philox(key=np.array([self._seed, number], dtype=np.uint64)))
+    # Tell.
 
     def tell(
         self,
@@ -166,18 +95,28 @@ class Optimizer:
         *,
         checkpoint: Any = None,
         info: Mapping[str, Any] | None = None,
+        budget: Any = None,
+        cost: Any = None,
+        seconds: float | None = None,
+        finished_at: float | None = None,
     ) -> Result:
         """Record the outcome of a trial. Repeating the same call is safe.
 
         Args:
             trial: The trial, or its id.
             outcome: The loss to minimise: a number of Python, numpy or torch. Or a mapping with `"loss"` and, if
-                wanted, `"checkpoint"`, `"info"` and more names, which go to the info. A `Failure`, an exception, nan
-                and infinities are failures.
+                wanted, `"checkpoint"`, `"info"` and more names, which go to the info. With `objectives` it is the value
+                of your metric, or a mapping with its name; further numbers in the mapping go to `Result.metrics`. A
+                `Failure`, an exception, nan and infinities are failures.
             checkpoint: Where training may resume if the configuration is promoted, a string or a path.
             info: Anything else to keep, as JSON values by name: nested at most 32 deep, with integers of at most 600
                 digits, in at most 4,194,304 characters. Numbers and arrays of numpy and torch are converted, and nan
                 and infinities become None. What cannot be kept is dropped with a warning; the loss counts.
+            budget: How much the trial used, if it stopped itself early. The loss counts at the trial's own budget, as
+                the best that this training reaches; only what was used counts as spent.
+            cost: What the trial cost, for example in seconds or money: a number from 0, to keep in `Result.cost`.
+            seconds: How long the trial took, if you measured it. `bohb.run` does, and a study knows.
+            finished_at: When it ended, in seconds since 1970, if you measured it.
 
         Returns:
             The result. If the trial was forgotten and its configuration already has another result at this budget, the
@@ -187,14 +126,67 @@ class Optimizer:
             UnknownTrial: If this optimizer never asked the trial.
             TellConflict: If the trial was told before with another outcome.
             OutcomeError: If there is no loss in the outcome.
+            BudgetError: If more was used than the trial's budget, or less than it reported.
         """
         known = find_trial(self._history, trial)
-        event = read_told(known.id, outcome, checkpoint, info)
+        amounts = {"cost": cost, "seconds": seconds, "finished_at": finished_at}
+        event = read_told(known.id, outcome, checkpoint, info, goal=self._goal, **amounts)
         before = self._history.answers.get(known.id)
         if before is not None:
-            return same_or_conflict(before, event)
-        self._history.apply(event)
+            return same_or_conflict(before, event, self._goal)
+        used = read_used(budget, known, self._history, self._ladder)
+        self._history.apply(replace(event, budget=used))
         return self._history.answers[known.id]
+
+    def report(self, trial: Trial | int, budget: Any, outcome: Any, *, checkpoint: Any = None) -> None:
+        """Record a result of a running trial on its way. Repeating the same call is safe.
+
+        At a budget of the ladder it counts as the result of the configuration there, if there is none. Every report
+        becomes part of the learning curve, `Result.curve`, of the trial's own result.
+
+        Args:
+            trial: The trial, or its id.
+            budget: A budget below the trial's own and above that of its last report. It need not be on the ladder.
+            outcome: As in `tell`.
+            checkpoint: As in `tell`.
+
+        Raises:
+            UnknownTrial: If this optimizer never asked the trial.
+            TellConflict: If the trial was told, or reported another outcome at this budget.
+            BudgetError: If the budget is not below the trial's own, or not above that of its last report.
+            OutcomeError: If there is no loss in the outcome.
+        """
+        known = find_trial(self._history, trial)
+        event = read_reported(known, budget, outcome, checkpoint, self._history, self._ladder, self._goal)
+        if event is not None:
+            self._history.apply(event)
+
+    def proceed(
+        self, trial: Trial | int, outcome: Any, *, checkpoint: Any = None, info: Mapping[str, Any] | None = None
+    ) -> Trial | None:
+        """Tell the outcome of a trial, and return the next trial if it continues the same training.
+
+        Call it inside a training loop, where a trial reaches its budget. `proceed` makes the same decision that `ask`
+        makes. A search with `proceed` equals one with `tell` and `ask`, except that no training is torn down that goes
+        on anyway.
+
+        Args:
+            trial: As in `tell`.
+            outcome: As in `tell`.
+            checkpoint: As in `tell`.
+            info: As in `tell`.
+
+        Returns:
+            The next trial, of the same configuration at a larger budget: train on up to `budget`. None: stop this
+            training, and call `ask` for the next trial, which may be another one.
+
+        Raises:
+            UnknownTrial: As `tell`.
+            TellConflict: As `tell`.
+            OutcomeError: As `tell`.
+        """
+        self.tell(trial, outcome, checkpoint=checkpoint, info=info)
+        return self.go_on(trial)
 
     def forget(self, trial: Trial | int) -> None:
         """Record that a trial never ran. The next ask repeats it under a new id.
@@ -210,6 +202,30 @@ class Optimizer:
             raise TellConflict(f"expected a pending trial to forget, got trial {known.id}, which was told; keep it")
         if self._history.is_running(known):
             self._history.apply(Forgotten(known.id))
+
+    def retry(self, trial: Trial | int) -> None:
+        """Take back a failure that was not the fault of its configuration. The next ask repeats it under a new id.
+
+        The failure stays among the events, and counts no more: not for the model, not for the schedule, and not as an
+        evaluation of a finite space. A failure that is already taken back stays so.
+
+        Args:
+            trial: The trial that failed, or its id; also one that `observe` recorded.
+
+        Raises:
+            UnknownTrial: If this optimizer has no such trial.
+            TellConflict: If the trial did not fail, or its failure was late and never counted.
+        """
+        known = find_trial(self._history, trial, observed=True)
+        if known.id in self._history.retried:
+            return
+        if self._history.failure(known) is None:
+            answer = self._history.answers.get(known.id)
+            state = "not told yet" if answer is None and known.id >= 0 else "ok" if answer is None else answer.status
+            raise TellConflict(
+                f"expected a trial whose failure counts, got trial {known.id}, which is {state}; keep it"
+            )
+        self._history.apply(Retried(known.id))
 
     def enqueue(self, config: Mapping[str, Any], budget: Any = None) -> None:
         """Enqueue a configuration, to be asked before any proposal of the model.
@@ -250,99 +266,68 @@ class Optimizer:
             TellConflict: If the configuration has another result at this budget.
         """
         level, plain = self._ladder.level(budget), self._plain(config)
-        value, status, info = read_outcome(read_answer(loss))
+        answer = read_answer(loss, goal=self._goal)
+        value, status, info = read_outcome(answer)
         config_id = self._history.configs.find(self._space.encode(plain))
         before = None if config_id is None else self._history.result(config_id, level)
         if before is not None:
-            return same_or_conflict(before, Told(before.trial.id, value, status, before.checkpoint, {}))
-        self._history.apply(Observed(plain, self._ladder[level], value, status, info))
+            told = Told(before.trial.id, value, status, before.checkpoint, {})
+            return same_or_conflict(before, told, self._goal)
+        self._history.apply(Observed(plain, self._ladder[level], value, status, info, answer.metrics))
         return self._history.record.results[-1]
 
-    # Facts.
+    def adopt(self, results: Any, *, fill: Mapping[str, Any] | None = None) -> Adopted:
+        """Take over the results of another search as observations, as far as they fit. Repeating the call is safe.
 
-    @property
-    def seed(self) -> int:
-        """The seed that was given or drawn."""
-        return self._seed
-
-    @property
-    def space(self) -> Space:
-        """The search space."""
-        return self._space
-
-    @property
-    def preset(self) -> str:
-        """The name of the preset. It stands for the parts that the user did not replace."""
-        return self._preset
-
-    @property
-    def ladder(self) -> Ladder:
-        """The ladder of budgets."""
-        return self._ladder
-
-    @property
-    def incumbent(self) -> Result | None:
-        """The result with the lowest finite loss at the largest budget that has one, or None."""
-        return self._history.incumbents[-1] if self._history.incumbents else None
-
-    @property
-    def results(self) -> Sequence[Result]:
-        """Every result that counts, in the order of telling."""
-        return tuple(self._history.record.results)
-
-    @property
-    def pending(self) -> Sequence[Trial]:
-        """The trials that were asked and not yet told or forgotten, in the order of asking."""
-        return tuple(self._history.record.pending.running)
-
-    def trial(self, trial_id: int) -> Trial:
-        """Return the asked or observed trial with this id.
-
-        Raises:
-            UnknownTrial: If this optimizer has no trial with this id.
-        """
-        return private_copy(find_trial(self._history, trial_id, observed=True))
-
-    def trajectory(self) -> Sequence[Result]:
-        """Return the results that were the incumbent, in order."""
-        return tuple(self._history.incumbents)
-
-    def plan(self, num_workers: int = 1, cycles: int = 1) -> plan.Plan:
-        """Return what a search will cost.
+        A configuration is read in this space: parameters that are gone are dropped, and new ones filled. If two results
+        then fall on one configuration and budget, the better counts. A result at a budget between two of the ladder
+        counts at the lower one. Checkpoints stay with the other search.
 
         Args:
-            num_workers: The number of workers, at least 1.
-            cycles: The number of cycles over all brackets, at least 1.
+            results: An optimizer, a study, a snapshot of one, a state as `to_state` returns it, a frame of pandas with
+                columns `config.NAME`, `budget`, and `loss` or `metric.NAME`, or a list of results.
+            fill: The values of parameters that are new here, by name. It applies wherever a parameter is active here
+                and has no value there.
+
+        Returns:
+            What was taken over, and why the rest was not.
 
         Raises:
-            SettingError: If a number is not a positive integer.
+            SettingError: If the results are none of these.
+            ConfigError: If a value of `fill` does not lie in the space.
+            StateError: If a state is damaged, or of a search with parts of its own.
         """
-        return plan.plan(self._schedule, self._ladder, num_workers, cycles, capacity=self._space.size)
+        given = read_results(results, type(self).from_state)
+        observed, adopted = fit(given, fill, self._space, self._ladder, self._history, self._goal)
+        for event in observed:
+            self._history.apply(event)
+        return adopted
 
-    def health(self) -> Health:
-        """Return the health of the search: model, agreement of the budgets, failures, repeats and lost trials."""
-        return health(self._history, self._ladder)
+    def extend(self, budgets: Iterable[Any], *, released: Iterable[str] = ()) -> Ladder:
+        """Go on with a longer ladder: the best at the largest budget are promoted beyond it, with their checkpoints.
 
-    def explain(self, trial: Trial | int) -> Explanation:
-        """Return why a trial was asked.
+        Everything stays as it is, and the old budgets are the first of the new ones. A ladder that the search has had
+        changes nothing, so the call may be repeated.
+
+        Args:
+            budgets: All budgets, the old ones and larger ones; as in the constructor.
+            released: The checkpoints that were deleted when `releasable` named them. A promotion that would need one of
+                them starts from scratch.
+
+        Returns:
+            The current ladder.
 
         Raises:
-            UnknownTrial: If this optimizer has no such trial.
+            BudgetError: If the budgets do not begin with the old ones.
         """
-        known = find_trial(self._history, trial, observed=True)
-        facts = self._history.facts[known.id] if known.id >= 0 else Facts()
-        return explain(known, facts, self._ladder)
-
-    def releasable(self) -> Sequence[str]:
-        """Return the checkpoints that are safe to delete, in the order of telling; never the incumbent's."""
-        return self._history.releasable()
+        longer = longer_ladder(self._history.ladders, budgets)
+        if longer is not None:
+            gone = set(released)
+            lost = (result.trial.id for result in self.results if result.checkpoint in gone and result.trial.id >= 0)
+            self._history.apply(Extended(longer, tuple(lost)))
+        return self._ladder
 
     # State.
-
-    @property
-    def events(self) -> Sequence[Event]:
-        """Everything that happened, in order. With the constructor's arguments this is the whole state."""
-        return self._history.events
 
     def apply(self, event: Event) -> None:
         """Replay an event of an optimizer with the same arguments, without computing a proposal.
@@ -360,18 +345,13 @@ class Optimizer:
         self._history.observations.catch_up()
         self._history.brackets.catch_up()
 
+    def use_clock(self, clock: Clock) -> None:
+        """Take the times of results from a clock, as a study does with the clock of its store."""
+        self._history.clock = clock
+
     def to_state(self) -> dict[str, Any]:
         """Return the whole state as JSON-able data."""
-        pairs = (events.to_json(event, self._space) for event in self._history.events)
-        return {
-            "format": FORMAT,
-            "space": self._space.to_json(),
-            "ladder": self._ladder.to_json(),
-            "seed": self._seed,
-            "preset": self._preset,
-            "custom": self._custom,
-            "events": [{"kind": kind, **facts} for kind, facts in pairs],
-        }
+        return describe(self, self._custom)
 
     @classmethod
     def from_state(
@@ -387,30 +367,7 @@ class Optimizer:
         Raises:
             StateError: If the state is damaged or of another format, or if the wrong parts are given.
         """
-        if not isinstance(state, Mapping) or state.get("format") != FORMAT:
-            raise StateError(f"expected a state of format {FORMAT} as `to_state` returns it, got {str(state)[:100]}")
-        given = own_parts(schedule, model)
-        if given != state.get("custom"):
-            raise StateError(
-                f"expected the parts that the optimizer was made with, {state.get('custom')}, got {given}; pass those"
-            )
-        try:
-            optimizer = cls(
-                Space.from_json(state["space"]),
-                Ladder.from_json(state["ladder"]),
-                seed=state["seed"],
-                schedule=schedule,
-                model=model,
-                preset=state["preset"],
-            )
-            for data in state["events"]:
-                optimizer.apply(events.from_json(data["kind"], data, optimizer._space, optimizer._ladder))
-            optimizer.catch_up()
-        except StateError:
-            raise
-        except (BohbError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-            raise StateError(f"expected a state as `to_state` returns it, got a damaged one: {error!r}") from error
-        return optimizer
+        return restore(cls, state, schedule, model)
 
     # Configurations.
 

@@ -3,22 +3,21 @@
 import json
 import math
 import os
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+from bohb._checks import integer
 from bohb._json import MAX_CHARACTERS, check_limits
-from bohb._plain import Keeper, scalar
+from bohb._plain import Keeper, entries, scalar
 from bohb._text import brief, describe_error, shortened
-from bohb.errors import BohbWarning, OutcomeError, TellConflict, UnknownTrial
-from bohb.optimizer.events import Told
+from bohb._warning import warn
+from bohb.errors import OutcomeError, TellConflict, UnknownTrial
+from bohb.objectives import LOSS, RESERVED, Goal
+from bohb.optimizer.events import Reported, Told, is_number
 from bohb.trials import Failure, Result, Status, Trial
 
-Kept = TypeVar("Kept", Result, Told)
+Kept = TypeVar("Kept", Result, Told, Reported)
 
-EXPECTED_LOSS = "expected a loss that float() accepts, a mapping with 'loss', a Failure or an exception"
-OWN_NAMES = ("loss", "checkpoint", "info")
-"""The names in a mapping that have a meaning of their own; every other one goes to the info."""
 MAX_CHECKPOINT = 2**16
 """How many characters a checkpoint may have."""
 MAX_ERROR = 20_000
@@ -31,12 +30,12 @@ def read_trial_id(trial: Any) -> int:
     Raises:
         UnknownTrial: If it is neither.
     """
-    trial_id = trial.id if isinstance(trial, Trial) else trial
-    if isinstance(trial_id, bool) or not hasattr(trial_id, "__index__"):
+    number = integer(trial.id if isinstance(trial, Trial) else trial)
+    if number is None or number.bit_length() > 64:
         raise UnknownTrial(
             f"expected a trial or its id, got {type(trial).__name__} {brief(trial)}; pass what ask returned"
         )
-    return int(trial_id.__index__())
+    return number
 
 
 def unknown_trial(trial_id: int, num_asked: int) -> UnknownTrial:
@@ -48,37 +47,61 @@ class Answer(NamedTuple):
     """What a user told, in plain Python values.
 
     Attributes:
-        outcome: The loss, finite or not; or why there is none.
+        outcome: The loss to minimise, finite or not; or why there is none.
         checkpoint: The checkpoint, or None.
         info: What JSON can keep of everything else.
+        metrics: The metrics by name, the objective's own first; empty if the search has no objectives.
         dropped: What was told and cannot be kept, one text each.
     """
 
     outcome: float | Failure
     checkpoint: str | None
     info: dict[str, Any]
+    metrics: dict[str, float]
     dropped: tuple[str, ...]
 
 
-def read_told(trial_id: int, outcome: Any, checkpoint: Any, info: Any) -> Told:
+def read_told(trial_id: int, outcome: Any, checkpoint: Any, info: Any, *, goal: Goal = LOSS, **amounts: Any) -> Told:
     """Return a tell as an event; warn of what cannot be kept.
+
+    Args:
+        trial_id: The id of the trial.
+        outcome: As in `read_answer`.
+        checkpoint: As in `read_answer`.
+        info: As in `read_answer`.
+        goal: What the number is.
+        amounts: `cost`, `seconds` and `finished_at`, as far as they were told.
 
     Raises:
         OutcomeError: If there is no loss in the outcome.
     """
-    answer = read_answer(outcome, checkpoint, info)
+    answer = read_answer(outcome, checkpoint, info, goal=goal)
     loss, status, facts = read_outcome(answer)
-    return Told(trial_id, loss, status, answer.checkpoint, facts)
+    more = {name: _read_amount(name, amount) for name, amount in amounts.items()}
+    return Told(trial_id, loss, status, answer.checkpoint, facts, metrics=answer.metrics, **more)
 
 
-def read_answer(outcome: Any, checkpoint: Any = None, info: Any = None) -> Answer:
+def _read_amount(name: str, amount: Any) -> float | None:
+    """Return an amount as a number; warn of what is none, because no training is lost for it."""
+    if amount is None:
+        return None
+    number = _read_info({name: amount}, []).get(name)
+    if is_number(number) and number >= 0:
+        return float(number)
+    warn_of([f"a value of {name} that is not a finite number from 0, {brief(amount)}"])
+    return None
+
+
+def read_answer(outcome: Any, checkpoint: Any = None, info: Any = None, *, goal: Goal = LOSS) -> Answer:
     """Return what a user told as plain values. Only the loss can be refused: it is what a training was spent on.
 
     Args:
-        outcome: A number, a `Failure`, an exception, or a mapping with `"loss"` and, if wanted, `"checkpoint"`,
-            `"info"` and anything else, which goes to the info.
+        outcome: A number, a `Failure`, an exception, or a mapping with the name of the goal and, if wanted,
+            `"checkpoint"`, `"info"` and anything else. Other numbers are metrics if the goal is declared; the rest goes
+            to the info.
         checkpoint: The checkpoint; it replaces the one in the outcome.
         info: Facts to keep, in addition to those in the outcome.
+        goal: What the number is.
 
     Raises:
         OutcomeError: If there is no loss in the outcome.
@@ -86,25 +109,32 @@ def read_answer(outcome: Any, checkpoint: Any = None, info: Any = None) -> Answe
     if isinstance(outcome, BaseException):
         outcome = Failure.of(outcome)
     dropped: list[str] = []
-    loss: float | Failure
     if isinstance(outcome, Failure):
-        loss, facts = _read_failure(outcome, dropped), _read_info(info, dropped)
-    elif not isinstance(outcome, Mapping):
-        loss, facts = read_loss(outcome), _read_info(info, dropped)
-    elif "loss" in outcome:
-        loss, checkpoint = read_loss(outcome["loss"]), outcome.get("checkpoint") if checkpoint is None else checkpoint
-        more = {name: value for name, value in outcome.items() if name not in OWN_NAMES}
-        facts = _read_info(more, dropped) | _read_info(outcome.get("info"), dropped) | _read_info(info, dropped)
-    else:
-        raise OutcomeError(f"{EXPECTED_LOSS}, got the names {brief(list(outcome))}; add the loss under 'loss'")
+        facts = _fitting(_read_info(info, dropped), dropped)
+        return Answer(_read_failure(outcome, dropped), _read_checkpoint(checkpoint, dropped), facts, {}, tuple(dropped))
+    named = (entries(outcome) or {}) if isinstance(outcome, Mapping) else {goal.name: outcome}
+    if goal.name not in named:
+        raise OutcomeError(f"{_expected(goal)}, got the names {brief(list(named))}; add the value under {goal.name!r}")
+    value = read_value(named[goal.name], goal)
+    checkpoint = named.get("checkpoint") if checkpoint is None else checkpoint
+    more = _read_info({name: each for name, each in named.items() if name not in (goal.name, *RESERVED)}, dropped)
+    metrics = {goal.name: value, **more} if goal.is_declared else {}
+    metrics = {name: each for name, each in metrics.items() if is_number(each)}
+    facts = {name: each for name, each in more.items() if name not in metrics}
+    facts |= _read_info(named.get("info"), dropped) | _read_info(info, dropped)
     path = _read_checkpoint(checkpoint, dropped)
-    return Answer(loss, path, _fitting(facts, dropped), tuple(dropped))
+    return Answer(goal.loss(value), path, _fitting(facts, dropped), _fitting(metrics, dropped), tuple(dropped))
+
+
+def _expected(goal: Goal) -> str:
+    what = f"a value of {goal.name}" if goal.is_declared else "a loss"
+    return f"expected {what} that float() accepts, a mapping with {goal.name!r}, a Failure or an exception"
 
 
 def warn_of(dropped: Iterable[str]) -> None:
     """Warn of each thing that cannot be kept."""
     for what in dropped:
-        warnings.warn(f"the loss counts, but JSON cannot keep {what}; it is dropped", BohbWarning, stacklevel=2)
+        warn(f"the loss counts, but JSON cannot keep {what}; it is dropped")
 
 
 def read_outcome(answer: Answer) -> tuple[float, Status, dict[str, Any]]:
@@ -117,26 +147,30 @@ def read_outcome(answer: Answer) -> tuple[float, Status, dict[str, Any]]:
     return math.inf, Status.NAN if math.isnan(answer.outcome) else Status.INFINITE, answer.info
 
 
-def read_loss(outcome: Any) -> float:
-    """Return a loss as a float, finite or not.
+def read_value(value: Any, goal: Goal = LOSS) -> float:
+    """Return the value of a goal as a float, finite or not.
 
     Raises:
         OutcomeError: If it is not a number.
     """
-    if outcome is None:
-        raise OutcomeError(f"{EXPECTED_LOSS}, got None; return the loss from the objective")
+    if value is None:
+        raise OutcomeError(f"{_expected(goal)}, got None; return the {goal.name} from the objective")
     try:
-        loss = scalar(outcome)
-        if isinstance(loss, str | bytes | bytearray):
-            raise OutcomeError(f"{EXPECTED_LOSS}, got the text {loss!r:.100}; convert it first")
-        if getattr(loss, "shape", ()) != ():
-            raise OutcomeError(f"{EXPECTED_LOSS}, got an array of shape {tuple(loss.shape)}; reduce it to one number")
-        return float(loss)
+        number = scalar(value)
+        if goal.is_declared and isinstance(number, bool):
+            raise OutcomeError(f"{_expected(goal)}, got {number}; a metric is neither true nor false")
+        if isinstance(number, str | bytes | bytearray):
+            raise OutcomeError(f"{_expected(goal)}, got the text {number!r:.100}; convert it first")
+        if getattr(number, "shape", ()) != ():
+            raise OutcomeError(
+                f"{_expected(goal)}, got an array of shape {tuple(number.shape)}; reduce it to one number"
+            )
+        return float(number)
     except OutcomeError:
         raise
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # RuntimeError: torch's
         raise OutcomeError(
-            f"{EXPECTED_LOSS}, got {type(outcome).__name__} {brief(outcome)}: {describe_error(error)}"
+            f"{_expected(goal)}, got {type(value).__name__} {brief(value)}: {describe_error(error)}"
         ) from error
 
 
@@ -202,7 +236,7 @@ def _read_failure(failure: Failure, dropped: list[str]) -> Failure:
     return Failure(f"a failure of type {type(failure.text).__name__}")
 
 
-def same_or_conflict(before: Kept, again: Told) -> Kept:
+def same_or_conflict(before: Kept, again: Told | Reported, goal: Goal = LOSS) -> Kept:
     """Return the earlier result if a second tell has the same loss, status and checkpoint. The info may differ.
 
     Raises:
@@ -211,8 +245,9 @@ def same_or_conflict(before: Kept, again: Told) -> Kept:
     same_status = before.status in (again.status, Status.LATE)
     if before.loss == again.loss and same_status and before.checkpoint == again.checkpoint:
         return before
+    told, now = goal.shown(before.loss), goal.shown(again.loss)
     raise TellConflict(
-        f"expected the outcome that was told before for trial {again.trial_id}: loss {before.loss!r} "
-        f"({before.status}), checkpoint {before.checkpoint!r}; got loss {again.loss!r} ({again.status}), "
+        f"expected the outcome that was told before for trial {again.trial_id}: {goal.name} {told!r} "
+        f"({before.status}), checkpoint {before.checkpoint!r}; got {goal.name} {now!r} ({again.status}), "
         f"checkpoint {again.checkpoint!r}; the first one stays"
     )

@@ -2,15 +2,17 @@
 
 import heapq
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from bohb._checks import positive_integer
+from bohb._html import grid, lines
+from bohb._text import aligned, significant
 from bohb.budgets import Ladder
 from bohb.errors import SettingError
 from bohb.record import Record
-from bohb.schedules import Bracket, BracketPlan, Brackets, Promote, Schedule, Start
+from bohb.schedules import Bracket, BracketPlan, Brackets, Exploit, Promote, Schedule, Start
 from bohb.schedules.bracket_log import BracketLog
 from bohb.trials import Origin, Result, Status, Trial
 
@@ -26,6 +28,42 @@ class PlannedRung:
 
     budget: object
     num_configs: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstFull:
+    """When a search without failures has its first result at the largest budget.
+
+    With a schedule that promotes by loss it may come earlier, but not later.
+
+    Attributes:
+        trial_even: Which trial has it, counted from 1 in the order of asking, if all trials take equally long.
+        trial_resumed: The same if trials take as long as they cost, with checkpoints.
+        trial_afresh: The same without checkpoints.
+        time_resumed: When it comes, in the time of the makespan, with checkpoints.
+        time_afresh: The same without checkpoints.
+    """
+
+    trial_even: int
+    trial_resumed: int
+    trial_afresh: int
+    time_resumed: float
+    time_afresh: float
+
+    @property
+    def max_trials(self) -> int:
+        """The number of trials that suffices for it in each of these cases."""
+        return max(self.trial_even, self.trial_resumed, self.trial_afresh)
+
+    def __str__(self) -> str:
+        """Return a sentence."""
+        trials = sorted({self.trial_even, self.trial_resumed, self.trial_afresh})
+        if len(trials) == 1:
+            how_many = f"{trials[0]} trials"
+        else:
+            how_many = f"{trials[0]} to {trials[-1]} trials, depending on how long each takes"
+        times = f"{significant(self.time_resumed)} with checkpoints, {significant(self.time_afresh)} without"
+        return f"the first full result takes {how_many}; it comes after {times}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +88,10 @@ class Plan:
         makespan_resumed: When the last trial ends with checkpoints, if each worker spends one unit of cost per unit of
             time.
         makespan_afresh: The same without checkpoints.
+        first_full: When the first result at the largest budget comes; None if the search is too large
+            to be simulated, or never gets there.
+        repeats: Whether configurations may be trained in full again. How many are depends on their results, so no
+            figure counts them.
     """
 
     brackets: tuple[tuple[PlannedRung, ...], ...]
@@ -61,25 +103,53 @@ class Plan:
     cost_afresh: float
     makespan_resumed: float
     makespan_afresh: float
+    first_full: FirstFull | None = None
+    repeats: bool = False
 
     def __str__(self) -> str:
-        """Return the plan as text, one line for each bracket."""
-        lines = [
-            f"bracket {i}: " + ", ".join(f"{rung.num_configs} x {rung.budget}" for rung in rungs)
-            for i, rungs in enumerate(self.brackets)
-        ]
-        lines.append(
+        """Return the plan as text: a table of the brackets, and a line for each other figure."""
+        headers, rows = self.table()
+        return "\n".join([*aligned(headers, rows, right=range(1, len(headers))), *self.sentences()])
+
+    def _repr_html_(self) -> str:
+        """Return the plan as a table for notebooks."""
+        headers, rows = self.table()
+        return grid("plan", headers, rows) + lines("in all", self.sentences())
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Return the budgets, and how many configurations each bracket evaluates at them."""
+        budgets = list(dict.fromkeys(str(rung.budget) for rungs in self.brackets for rung in rungs))
+        return ["budget", *budgets], [self._row(number, budgets) for number in range(len(self.brackets))]
+
+    def sentences(self) -> list[str]:
+        """Return the figures, each on a line."""
+        found = [
             f"{self.num_cycles} cycle(s): {self.num_configs} configurations, {self.num_trials} trials; "
-            f"cost {self.cost_resumed:g} with checkpoints, {self.cost_afresh:g} without"
-        )
-        lines.append(
-            f"{self.num_workers} worker(s): done after {self.makespan_resumed:g} with checkpoints, "
-            f"{self.makespan_afresh:g} without"
-        )
-        return "\n".join(lines)
+            f"cost {significant(self.cost_resumed)} with checkpoints, {significant(self.cost_afresh)} without",
+            f"{self.num_workers} worker(s): done after {significant(self.makespan_resumed)} with checkpoints, "
+            f"{significant(self.makespan_afresh)} without",
+        ]
+        found += [] if self.first_full is None else [str(self.first_full)]
+        return [*found, _REPETITIONS_TEXT] if self.repeats else found
+
+    def _row(self, number: int, budgets: Sequence[str]) -> list[str]:
+        """Return how many configurations a bracket evaluates at each budget."""
+        sizes = {str(rung.budget): str(rung.num_configs) for rung in self.brackets[number]}
+        return [f"bracket {number}", *(sizes.get(budget, "") for budget in budgets)]
 
 
-def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, *, capacity: int | None = None) -> Plan:
+_REPETITIONS_TEXT = "repetitions come on top: each costs a full training, and how many there are depends on the results"
+
+
+def plan(
+    schedule: Schedule,
+    ladder: Ladder,
+    num_workers: int,
+    num_cycles: int,
+    *,
+    capacity: int | None = None,
+    repeats: bool = False,
+) -> Plan:
     """Return what `num_cycles` cycles of a schedule cost on `num_workers` workers.
 
     Args:
@@ -88,6 +158,7 @@ def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, 
         num_workers: From 1 to 10^9.
         num_cycles: From 1 to 10^9.
         capacity: The number of configurations in the space, or None if it is infinite. No budget gets more.
+        repeats: Whether configurations may be trained in full again.
 
     Raises:
         SettingError: If a number is not a positive integer, or is too large.
@@ -96,21 +167,23 @@ def plan(schedule: Schedule, ladder: Ladder, num_workers: int, num_cycles: int, 
     plans = BracketLog(schedule, ladder, Record(ladder.costs), capacity).view.cycle
     num_planned = [num_cycles * num for num in _sizes_by_level(plans, len(ladder))]
     if sum(num if capacity is None else min(num, capacity) for num in num_planned) > MAX_SIMULATED:
-        return _by_sizes(plans, ladder, num_workers, num_cycles, capacity)
-    cycle = _simulate(schedule, ladder, capacity, 1, 1, resumed=False)
+        return replace(_by_sizes(plans, ladder, num_workers, num_cycles, capacity), repeats=repeats)
+    cycle = _simulate(schedule, ladder, capacity, 1, 1, _afresh)
     resumed, afresh = (
-        _simulate(schedule, ladder, capacity, num_workers, num_cycles, resumed=resumed) for resumed in (True, False)
+        _simulate(schedule, ladder, capacity, num_workers, num_cycles, prices) for prices in (_resumed, _afresh)
     )
     return Plan(
-        brackets=tuple(_rungs(bracket, ladder) for bracket in cycle.brackets),
+        brackets=tuple(_rungs(bracket, ladder) for bracket in cycle.listed),
         num_cycles=num_cycles,
         num_workers=num_workers,
         num_configs=afresh.num_configs,
-        num_trials=sum(len(rung.entered) for bracket in afresh.brackets for rung in bracket.rungs),
+        num_trials=sum(len(rung.entered) for bracket in afresh.listed for rung in bracket.rungs),
         cost_resumed=resumed.cost,
         cost_afresh=afresh.cost,
-        makespan_resumed=resumed.makespan,
-        makespan_afresh=afresh.makespan,
+        makespan_resumed=resumed.now,
+        makespan_afresh=afresh.now,
+        first_full=_first_full(schedule, ladder, capacity, num_workers),
+        repeats=repeats,
     )
 
 
@@ -174,55 +247,121 @@ def _cost_of(plan: BracketPlan, ladder: Ladder, *, resumed: bool) -> float:
     return math.fsum(size * (cost - less) for size, cost, less in zip(plan.sizes, costs, paid, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class _Simulation:
-    """The outcome of a simulated search."""
-
-    brackets: Sequence[Bracket]
-    num_configs: int
-    cost: float
-    makespan: float
+_Prices = Callable[[Start | Promote, Brackets], float]
 
 
-def _price(move: Start | Promote, brackets: Brackets, *, resumed: bool) -> float:
-    """Return the cost of a move."""
+class _Workers:
+    """A search on simulated workers, each of which spends one unit of cost per unit of time.
+
+    The loss of a configuration is its id, so that older ones are promoted.
+    """
+
+    def __init__(self, schedule: Schedule, ladder: Ladder, capacity: int | None, prices: _Prices) -> None:
+        self.schedule, self.ladder, self.prices = schedule, ladder, prices
+        self.record = Record(ladder.costs)
+        self.log = BracketLog(schedule, ladder, self.record, capacity)
+        self.running: list[tuple[float, int, int, int]] = []  # (end, trial, configuration, level)
+        self.now, self.cost, self.num_configs, self.num_trials = 0.0, 0.0, 0, 0
+
+    @property
+    def brackets(self) -> Brackets:
+        """The brackets so far."""
+        return self.log.view
+
+    @property
+    def listed(self) -> list[Bracket]:
+        """The brackets as a list."""
+        return [self.brackets[i] for i in range(len(self.brackets))]
+
+    def next(self) -> Start | Promote:
+        """Return the next move."""
+        return self.schedule.next(self.brackets)
+
+    def start(self, move: Start | Promote) -> None:
+        """Start a trial."""
+        config_id = self.num_configs if isinstance(move, Start) else move.config_id
+        self.num_configs += isinstance(move, Start)
+        price = self.prices(move, self.brackets)
+        replaces = move.replaces if isinstance(move, Exploit) else None
+        level = self.log.enter(move.bracket, move.rung, config_id, replaces)
+        trial = _simulated(self.num_trials, config_id, self.ladder[level], move)
+        self.record.pending.ask(level, trial, in_bracket=True)
+        self.num_trials += 1
+        heapq.heappush(self.running, (self.now + price, self.num_trials, config_id, level))
+        self.cost += price
+
+    def finish(self) -> tuple[int, int]:
+        """Let the next trial end; return its number, from 1 in the order of asking, and its level."""
+        self.now, number, config_id, level = heapq.heappop(self.running)
+        trial = self.record.pending.trial(level, config_id)
+        self.record.tell(level, Result(trial, float(config_id), Status.OK, None, {}))
+        self.log.tell(level, config_id)
+        return number, level
+
+
+def _resumed(move: Start | Promote, brackets: Brackets) -> float:
+    """Return the cost of a move with checkpoints."""
     levels, costs = brackets.plan(move.bracket).levels, brackets.ladder.costs
-    paid = costs[levels[move.rung - 1]] if resumed and isinstance(move, Promote) else 0
+    paid = costs[levels[move.rung - 1]] if isinstance(move, Promote | Exploit) else 0
     return costs[levels[move.rung]] - paid
 
 
-def _simulate(
-    schedule: Schedule, ladder: Ladder, capacity: int | None, num_workers: int, num_cycles: int, *, resumed: bool
-) -> _Simulation:
-    """Run the schedule itself on simulated workers.
+def _afresh(move: Start | Promote, brackets: Brackets) -> float:
+    """Return the cost of a move without checkpoints."""
+    return brackets.ladder.costs[brackets.plan(move.bracket).levels[move.rung]]
 
-    The loss of a configuration is its id, so that older ones are promoted. A worker idles if the next move lies beyond
-    the planned cycles, or if the space has no new configuration.
+
+def _even(move: Start | Promote, brackets: Brackets) -> float:  # noqa: ARG001 - every move costs the same
+    """Return 1, for any move."""
+    return 1.0
+
+
+def _simulate(
+    schedule: Schedule, ladder: Ladder, capacity: int | None, num_workers: int, num_cycles: int, prices: _Prices
+) -> _Workers:
+    """Run the schedule itself to the end of the planned cycles.
+
+    A worker idles if the next move lies beyond the planned cycles, or if the space has no new configuration.
     """
-    record = Record(ladder.costs)
-    log = BracketLog(schedule, ladder, record, capacity)
-    brackets = log.view
-    running: list[tuple[float, int, int]] = []  # (end, configuration, level)
-    now, spent, num_configs, num_trials = 0.0, 0.0, 0, 0
+    workers = _Workers(schedule, ladder, capacity, prices)
     while True:
-        while len(running) < num_workers:
-            move = schedule.next(brackets)
-            if isinstance(move, Start) and _is_beyond(move, brackets, num_cycles):
+        while len(workers.running) < num_workers:
+            move = workers.next()
+            if isinstance(move, Start) and _is_beyond(move, workers.brackets, num_cycles):
                 break
-            config_id = num_configs if isinstance(move, Start) else move.config_id
-            num_configs += isinstance(move, Start)
-            price = _price(move, brackets, resumed=resumed)
-            level = log.enter(move.bracket, move.rung, config_id)
-            record.pending.ask(level, _simulated(num_trials, config_id, ladder[level], move), in_bracket=True)
-            num_trials += 1
-            heapq.heappush(running, (now + price, config_id, level))
-            spent += price
-        if not running:
-            return _Simulation([brackets[i] for i in range(len(brackets))], num_configs, spent, now)
-        now, config_id, level = heapq.heappop(running)
-        trial = record.pending.trial(level, config_id)
-        record.tell(level, Result(trial, float(config_id), Status.OK, None, {}))
-        log.tell(level, config_id)
+            workers.start(move)
+        if not workers.running:
+            return workers
+        workers.finish()
+
+
+def _first_full(schedule: Schedule, ladder: Ladder, capacity: int | None, num_workers: int) -> FirstFull | None:
+    """Return when the first configuration is evaluated at the largest budget, or None if that is far or never."""
+    resumed = _until_full(schedule, ladder, capacity, num_workers, _resumed)
+    afresh = _until_full(schedule, ladder, capacity, num_workers, _afresh) if resumed else None
+    even = _until_full(schedule, ladder, capacity, num_workers, _even) if afresh else None
+    if even is None or resumed is None or afresh is None:
+        return None
+    return FirstFull(even[0], resumed[0], afresh[0], resumed[1], afresh[1])
+
+
+def _until_full(
+    schedule: Schedule, ladder: Ladder, capacity: int | None, num_workers: int, prices: _Prices
+) -> tuple[int, float] | None:
+    """Return the number of the first trial to end at the largest budget, and when it does. No worker idles."""
+    workers = _Workers(schedule, ladder, capacity, prices)
+    while workers.num_trials < MAX_SIMULATED:
+        while len(workers.running) < num_workers and workers.num_trials < MAX_SIMULATED:
+            move = workers.next()
+            if isinstance(move, Start) and not _has_room(move, workers.brackets):
+                break
+            workers.start(move)
+        if not workers.running:
+            return None
+        number, level = workers.finish()
+        if level == len(ladder) - 1:
+            return number, workers.now
+    return None
 
 
 def _simulated(trial_id: int, config_id: int, budget: object, move: Start | Promote) -> Trial:
@@ -234,8 +373,13 @@ def _simulated(trial_id: int, config_id: int, budget: object, move: Start | Prom
 def _is_beyond(start: Start, brackets: Brackets, num_cycles: int) -> bool:
     """Whether a start lies beyond the planned cycles, or the space has no new configuration for it."""
     plan = brackets.plan(start.bracket)
-    if not brackets.has_room(plan.levels[start.rung]):
+    if not _has_room(start, brackets):
         return True
     if not plan.is_endless:
         return start.bracket >= num_cycles * len(brackets.cycle)
     return start.bracket < len(brackets) and len(brackets[start.bracket].rungs[0].entered) >= num_cycles * plan.sizes[0]
+
+
+def _has_room(start: Start, brackets: Brackets) -> bool:
+    """Whether the space has a new configuration for a start."""
+    return brackets.has_room(brackets.plan(start.bracket).levels[start.rung])

@@ -4,8 +4,18 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bohb import models
+from bohb._checks import has_method
+from bohb._text import brief
 from bohb.errors import SettingError
-from bohb.schedules import AsynchronousHalving, FreezeThaw, FullBudget, HpBandSterHyperband, Hyperband, Schedule
+from bohb.schedules import (
+    AsynchronousHalving,
+    FreezeThaw,
+    FullBudget,
+    HpBandSterHyperband,
+    Hyperband,
+    Population,
+    Schedule,
+)
 
 
 class Preset(NamedTuple):
@@ -23,6 +33,8 @@ PRESETS = {
     "hyperband": Preset(Hyperband, lambda: models.RandomModel()),
     "asha": Preset(AsynchronousHalving, lambda: models.RandomModel()),
     "random": Preset(FullBudget, lambda: models.RandomModel()),
+    "population": Preset(Population, lambda: models.PerturbationModel()),
+    "pb2": Preset(Population, lambda: models.ImprovementBandit()),
 }
 """The presets:
 
@@ -33,6 +45,8 @@ PRESETS = {
 * `hpbandster`: BOHB as HpBandSter implements it, to compare with published curves.
 * `hyperband`, `asha`: the two schedules with random configurations.
 * `random`: random configurations at the full budget.
+* `population`: population-based training (Jaderberg et al. 2017), in which configurations change during a training.
+* `pb2`: the same, with changes that a Gaussian process chooses (Parker-Holder et al. 2020).
 """
 
 
@@ -42,8 +56,8 @@ def from_preset(name: str) -> Preset:
     Raises:
         SettingError: If there is no such preset.
     """
-    if name not in PRESETS:
-        raise SettingError(f"expected a preset of {', '.join(PRESETS)}; got {name!r}")
+    if not isinstance(name, str) or name not in PRESETS:
+        raise SettingError(f"expected a preset of {', '.join(PRESETS)}; got {brief(name)}")
     return PRESETS[name]
 
 
@@ -73,8 +87,8 @@ def own_parts(schedule: Schedule | None, model: models.Model | None) -> list[str
 
 def _check_part(part: Any, what: str, methods: tuple[str, ...]) -> Any:
     """Return a user's own schedule or model, after a check of its methods."""
-    missing = [method for method in methods if not callable(getattr(part, method, None))]
+    missing = [method for method in methods if not has_method(part, method)]
     if missing or isinstance(part, type):
         wanted = "an instance, not the class" if isinstance(part, type) else f"an object with {', '.join(methods)}"
-        raise SettingError(f"expected {wanted} as {what}, got {part!r}; see bohb.{what}s.{what.title()}")
+        raise SettingError(f"expected {wanted} as {what}, got {brief(part)}; see bohb.{what}s.{what.title()}")
     return part

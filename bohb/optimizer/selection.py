@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bohb._json import keep
+from bohb._text import brief
 from bohb.errors import SettingError, SpaceError, SpaceExhausted
 from bohb.facts import Facts
 from bohb.models import Proposal
@@ -52,7 +53,7 @@ def check_proposal(proposal: Any, num_dims: int) -> Proposal:
         SettingError: If it is no proposal of vectors in so many dimensions.
     """
     if not isinstance(proposal, Proposal):
-        raise SettingError(f"expected the model to return a Proposal, got {proposal!r}")
+        raise SettingError(f"expected the model to return a Proposal, got {brief(proposal)}")
     shape = np.shape(proposal.vectors)
     if len(shape) != 2 or (shape[0] and shape[1] != num_dims):
         raise SettingError(f"expected a proposal of (n, {num_dims}) vectors from the model, got the shape {shape}")

@@ -103,7 +103,7 @@ def test_facts_of_a_custom_model_are_explained() -> None:
     more["mood"].append("low")
     explanation = optimizer.explain(trial)
     assert explanation.facts["mood"] == ["high"]
-    assert "9, 2 good and 3 bad, score 1" in str(explanation)
+    assert "at 9, with 2 good and 3 bad ones; its score is 1" in str(explanation)
 
 
 class Choosing:
@@ -138,7 +138,7 @@ def test_a_model_with_choose_decides_about_promotions() -> None:
         facts = worst.explain(trial).facts
         assert facts["chosen_from"] >= 1
     assert any(worst.explain(trial).facts["rank"] > 0 for trial in promoted)
-    assert "chosen by the model of" in str(worst.explain(promoted[-1]))
+    assert "and the model chose it from" in str(worst.explain(promoted[-1]))
 
 
 def test_the_schedule_chooses_if_the_model_returns_none() -> None:

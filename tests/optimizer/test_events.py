@@ -10,7 +10,7 @@ import pytest
 
 import bohb
 from bohb.facts import Facts
-from bohb.optimizer.events import Asked, Enqueued, Forgotten, Joined, Observed, Told
+from bohb.optimizer.events import Asked, Enqueued, Extended, Forgotten, Joined, Observed, Told, to_json
 from bohb.trials import Status
 from tests.strategies import loss_of, make
 
@@ -95,6 +95,8 @@ def foreign_events(trial: bohb.Trial) -> list[Any]:
         Enqueued(new.config, 5),
         Enqueued({"depth": 99}, None),
         Observed(new.config, 5, 1.0, Status.OK),
+        *(Extended(bohb.ladder(budgets)) for budgets in ([1, 3], [1, 3, 9, 27], [1, 3, 10, 27, 81], [27, 81])),
+        Extended(bohb.geometric(1, 81, eta=3), released=(1,)),
     ]
 
 
@@ -121,3 +123,23 @@ def test_a_reissue_repeats_the_forgotten_trial() -> None:
     with pytest.raises(bohb.StateError, match="can follow"):
         optimizer.apply(Asked(again, Facts(reissue_of=first.id)))
     assert optimizer.ask().config == first.config
+
+
+def test_what_is_optional_is_absent_when_it_is_empty() -> None:
+    """Studies of earlier versions have neither, and read as before."""
+    optimizer = make(space="float")
+    optimizer.observe({"x": 0.5, "y": 0.0, "z": 1.0}, 1, 0.5)
+    optimizer.extend(bohb.geometric(1, 81, eta=3))
+    told = Observed({"x": 0.1, "y": 0.0, "z": 1.0}, 1, 0.5, Status.OK, {"note": 1}, {"accuracy": 0.5})
+    trial = optimizer.ask()
+    optimizer.apply(told)
+    optimizer.apply(Extended(bohb.geometric(1, 243, eta=3), released=(trial.id,)))
+    kept = [to_json(event, optimizer.space) for event in optimizer.events]
+    names = [sorted(facts) for _, facts in kept]
+    assert names[0] == ["budget", "config", "loss", "status"]
+    assert names[1] == ["budgets", "costs", "eta"]
+    assert names[3] == ["budget", "config", "info", "loss", "metrics", "status"]
+    assert names[4] == ["budgets", "costs", "eta", "released"]
+    again = bohb.Optimizer.from_state(json.loads(json.dumps(optimizer.to_state())))
+    assert again.events == optimizer.events
+    assert again.results[-1].metrics == {"accuracy": 0.5}

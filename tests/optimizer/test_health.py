@@ -189,10 +189,27 @@ def test_a_repeated_trial_is_explained_and_counted_once() -> None:
     assert optimizer.health().num_duplicates == drawn.num_duplicates
 
 
+def test_a_search_shows_its_figures() -> None:
+    text = str(fully_told(1.0, 2.0, math.nan, 3.0, 4.0).health())
+    assert text.startswith("the model is not active: no model\n5 trials were asked (5 random);")
+    assert "20.0% of the results are failures\n100.0% of the draws are allowed; 0 draws were repeats\n" in text
+
+
+def test_the_reason_of_a_failure_is_explained() -> None:
+    """Its last line; of a command, also the last line of its stderr."""
+    optimizer = fully_told(1.0)
+    optimizer.tell(optimizer.ask(), ValueError("first line\nlast \x1b line\n\n"))
+    assert optimizer.explain(1).text.endswith(" It failed: last \\x1b line.")
+    told = optimizer.tell(optimizer.ask(), bohb.Failure("exit status 1"), info={"stderr": "Traceback\nKeyError: 'a'\n"})
+    assert told.reason == "exit status 1: KeyError: 'a'"
+    assert optimizer.tell(optimizer.ask(), math.inf).reason == "the loss is infinite"
+    assert optimizer.results[0].reason is None
+
+
 def test_an_observed_trial_is_explained_as_observed() -> None:
     optimizer = bohb.Optimizer(SPACE, [1, 3], seed=0)
     result = optimizer.observe({"x": 0.25}, 3, 1.0)
-    assert str(optimizer.explain(result.trial)) == "observed elsewhere"
+    assert str(optimizer.explain(result.trial)).endswith("its result was observed elsewhere.")
     assert optimizer.explain(result.trial).origin is bohb.Origin.OBSERVED
 
 
@@ -206,10 +223,11 @@ def test_explain_and_health_say_what_happened(preset: str, words: str) -> None:
         trial = optimizer.ask()
         optimizer.tell(trial, loss_of(trial))
     texts = {str(optimizer.trial(i).origin): str(optimizer.explain(i)) for i in range(120)}
-    assert texts["random"].startswith("random (")
+    assert texts["random"].startswith("The configuration was drawn at random from the space")
     assert words in texts["model"]
     assert "rank" in texts["promoted"]
-    assert texts["enqueued"] == "enqueued by the user"
+    assert texts["enqueued"].startswith("The user enqueued the configuration.")
+    assert all(text.endswith(".") and "It ended with loss" in text for text in texts.values())
     health = optimizer.health()
     assert health.is_model_active
     assert sum(health.origins.values()) == 120

@@ -1,5 +1,6 @@
 """Plans against sums by hand, and against bounds that hold for every schedule."""
 
+import heapq
 import itertools
 
 import numpy as np
@@ -143,9 +144,67 @@ def test_numbers_of_workers_and_cycles_are_positive_integers(wrong):
 
 def test_a_plan_prints_as_text():
     text = str(plan(Hyperband(), FIVE, 4, 1))
-    assert "bracket 0: 81 x 1, 27 x 3, 9 x 9, 3 x 27, 1 x 81" in text
+    assert text.splitlines()[:2] == ["budget      1   3   9  27  81", "bracket 0  81  27   9   3   1"]
     assert "143 configurations, 206 trials; cost 1581 with checkpoints, 1902 without" in text
-    assert text.splitlines()[-1].startswith("4 worker(s): done after")
+    assert text.splitlines()[-2].startswith("4 worker(s): done after")
+    assert text.splitlines()[-1].startswith("the first full result takes ")
+
+
+def first_full(optimizer, num_workers, price):
+    """The number of the first trial to end in full, and when, if trials take as long as they are priced."""
+    running, now = [], 0.0
+    while True:
+        while len(running) < num_workers:
+            trial = optimizer.ask()
+            heapq.heappush(running, (now + price(optimizer, trial), trial.id))
+        now, trial_id = heapq.heappop(running)
+        result = optimizer.tell(trial_id, optimizer.trial(trial_id).config["x"])
+        if result.trial.budget == optimizer.ladder[-1]:
+            return trial_id + 1, now
+
+
+def even(optimizer, trial):
+    return 1.0
+
+
+def afresh(optimizer, trial):
+    return float(trial.budget)
+
+
+def resumed(optimizer, trial):
+    return float(trial.budget - (0 if trial.previous is None else optimizer.trial(trial.previous).budget))
+
+
+@pytest.mark.parametrize("num_workers", [1, 2, 5, 20])
+@pytest.mark.parametrize("preset", ["default", "hyperband", "hpbandster", "random"])
+def test_the_first_full_result_comes_when_the_plan_says(preset, num_workers):
+    """With any losses, because these schedules count results until then."""
+    for seed in range(2):
+        planned = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3, 9], seed=0, preset=preset).plan(num_workers).first_full
+        found = {
+            price: first_full(
+                bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3, 9], seed=seed, preset=preset), num_workers, price
+            )
+            for price in (even, resumed, afresh)
+        }
+        assert found[even][0] == planned.trial_even
+        assert found[resumed] == (planned.trial_resumed, planned.time_resumed)
+        assert found[afresh] == (planned.trial_afresh, planned.time_afresh)
+        assert planned.max_trials == max(number for number, _ in found.values())
+
+
+@pytest.mark.parametrize("preset", ["fast", "asha"])
+def test_promotion_by_loss_brings_the_first_full_result_no_later(preset):
+    for seed in range(5):
+        optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3, 9], seed=seed, preset=preset)
+        planned = optimizer.plan(2).first_full
+        number, seconds = first_full(optimizer, 2, resumed)
+        assert number <= planned.trial_resumed
+        assert seconds <= planned.time_resumed
+
+
+def test_a_plan_that_never_reaches_the_top_says_nothing_of_it():
+    assert plan(AsynchronousHalving(), ladder([1, 10**5]), 30_000, 1).first_full is None
 
 
 @every_schedule
