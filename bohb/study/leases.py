@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bohb._checks import real
+from bohb._text import brief
 from bohb.errors import SettingError
 
 LEASED = "leased"
@@ -16,6 +18,9 @@ LEASE_KINDS = frozenset({LEASED, RENEWED, RELEASED, EXPIRED})
 
 ENDING_KINDS = frozenset({"told", "forgotten"})
 """The kinds of an optimizer's events with which a lease ends."""
+
+LIVING_KIND = "reported"
+"""The kind of an optimizer's events with which a lease starts anew: a worker that reports is alive."""
 
 
 @dataclass(slots=True)
@@ -59,6 +64,8 @@ class Leases:
             self._held[facts["id"]].since = at
         elif kind in ENDING_KINDS:
             self._held.pop(facts["id"], None)
+        elif kind == LIVING_KIND and facts["id"] in self._held:
+            self._held[facts["id"]].since = at
 
     def drop(self, trial_id: int) -> None:
         """Remove the lease of a trial, because another trial settled its configuration."""
@@ -73,8 +80,9 @@ def check_seconds(lease: Any) -> float | None:
     """
     if lease is None:
         return None
-    if isinstance(lease, bool) or not isinstance(lease, int | float) or not lease > 0:
+    seconds = real(lease)
+    if seconds is None or not seconds > 0:
         raise SettingError(
-            f"expected a positive number of seconds as lease, or None for one without end; got {lease!r}"
+            f"expected a positive number of seconds as lease, or None for one without end; got {brief(lease)}"
         )
-    return None if math.isinf(lease) else float(lease)
+    return None if math.isinf(seconds) else seconds

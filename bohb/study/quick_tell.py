@@ -15,22 +15,30 @@ from typing import Any
 
 from bohb._secrets import shown
 from bohb.errors import StudyCorrupt, StudyUnavailable
+from bohb.objectives import Goal
 from bohb.optimizer.events import Told, told_from_json, told_to_json
 from bohb.optimizer.outcomes import read_told, read_trial_id, same_or_conflict, unknown_trial
-from bohb.study.stores.header import read_header
+from bohb.study.stores.header import read_header, read_objectives
 from bohb.study.stores.protocol import Log, Moment
 from bohb.study.stores.registry import canonical, open_log
 from bohb.study.stores.rows import Row, checksum, may_hold, read_facts, seal, verify
 
 
-def tell(
+def tell(target: str | os.PathLike[str], trial_id: int, outcome: Any, **more: Any) -> Told:
+    """Record the outcome of a trial, as `tell_and_name` does; return what is recorded for it."""
+    return tell_and_name(target, trial_id, outcome, **more)[0]
+
+
+def tell_and_name(
     target: str | os.PathLike[str],
     trial_id: int,
     outcome: Any,
     *,
     checkpoint: Any = None,
     info: Mapping[str, Any] | None = None,
-) -> Told:
+    budget: Any = None,
+    cost: Any = None,
+) -> tuple[Told, Goal]:
     """Record the outcome of a trial, as `Study.tell` does; repeating the same call is safe.
 
     Args:
@@ -39,14 +47,17 @@ def tell(
         outcome: As for `Optimizer.tell`.
         checkpoint: As for `Optimizer.tell`.
         info: As for `Optimizer.tell`.
+        budget: As for `Optimizer.tell`. Only a ladder can compare budgets, so this one opens the whole study.
+        cost: As for `Optimizer.tell`.
 
     Returns:
-        What is recorded for the trial: this outcome, or the same one told before.
+        What is recorded for the trial, this outcome or the same one told before; and what the study optimises.
 
     Raises:
         UnknownTrial: If the study never asked the trial.
         TellConflict: If the trial was told before with another outcome.
         OutcomeError: If there is no loss in the outcome.
+        BudgetError: If more was used than the trial's budget, or less than it reported.
         StudyError: If the study cannot be read or written; see its children.
     """
     name = canonical(target)
@@ -56,32 +67,36 @@ def tell(
 
     try:
         with log.transaction(write=True) as moment:
-            read = partial(read_told, outcome=outcome, checkpoint=checkpoint, info=info)
-            told = _tell(log, moment, read_trial_id(trial_id), read)
+            read = partial(read_told, outcome=outcome, checkpoint=checkpoint, info=info, cost=cost)
+            goal = read_objectives(read_header(_only(log, 1)))
+            told = None if budget is not None else _tell(log, moment, read_trial_id(trial_id), read, goal)
     finally:
         log.close()
-    return _tell_in_full(name, trial_id, outcome, checkpoint, info) if told is None else told
+    if told is None:
+        more = {"checkpoint": checkpoint, "info": info, "budget": budget, "cost": cost}
+        told = _tell_in_full(name, trial_id, outcome, **more)
+    return told, goal
 
 
-def _tell(log: Log, moment: Moment, trial_id: int, read: Callable[[int], Told]) -> Told | None:
+def _tell(log: Log, moment: Moment, trial_id: int, read: Callable[..., Told], goal: Goal) -> Told | None:
     """Append a tell unless it is known; return what is recorded, or None if only the optimizer can compare the two."""
-    read_header(_only(log, 1))
     asked = _find_asked(log, moment.last.seq, trial_id)
-    before, told = _find_told(log, asked, trial_id), read(trial_id)
+    before, told = _find_told(log, asked, trial_id), read(trial_id, goal=goal)
     if before is None:
         log.append([seal(moment.last, *told_to_json(told), moment.at)])
         return told
     if before.status != told.status and (before.loss, before.checkpoint) == (told.loss, told.checkpoint):
         return None  # two kinds of failure are the same if the first came too late to count
-    return same_or_conflict(before, told)
+    return same_or_conflict(before, told, goal)
 
 
-def _tell_in_full(target: str, trial_id: int, outcome: Any, checkpoint: Any, info: Mapping[str, Any] | None) -> Told:
+def _tell_in_full(target: str, trial_id: int, outcome: Any, **more: Any) -> Told:
     from bohb.study.study import Study
 
     with Study.open(target) as study:
-        result = study.tell(trial_id, outcome, checkpoint=checkpoint, info=info)
-    return Told(trial_id, result.loss, result.status, result.checkpoint, result.info)
+        result = study.tell(trial_id, outcome, **more)
+    kept: dict[str, Any] = {"budget": result.used, "cost": result.cost, "metrics": result.metrics}
+    return Told(trial_id, result.loss, result.status, result.checkpoint, result.info, **kept)
 
 
 def _find_asked(log: Log, last_seq: int, trial_id: int) -> Row:

@@ -32,7 +32,7 @@ _DAMAGE = (
 
 
 _LOSSES = (float, type(None))
-_WITH_TEXTS = ("config", "why", "info")
+_WITH_TEXTS = ("config", "why", "info", "metrics")
 
 
 class Replica:
@@ -48,6 +48,7 @@ class Replica:
         self.leases = leases.Leases()
         self.times = TimeRecord()
         self.last = first
+        optimizer.use_clock(self.times.clock)
         self._num_known = 0
         self._drafts: list[tuple[str, Mapping[str, Any]]] = []
 
@@ -71,7 +72,7 @@ class Replica:
         self._num_known = len(self.optimizer.events)
 
     def _take(self, row: Row) -> None:
-        facts = read_facts(row)
+        facts, self.times.now = read_facts(row), row.at
         try:
             if row.kind in leases.LEASE_KINDS:
                 _check_lease(row.kind, facts)
@@ -107,11 +108,11 @@ class Replica:
             else:
                 self.leases.drop(trial_id)
 
-    def advise(self, at: float) -> Advice | None:
+    def advise(self, at: float, *, may_learn: bool = True) -> Advice | None:
         """Return what the model says about the next ask; None if that repeats a trial whose lease has expired."""
         overdue = self.leases.overdue(at)
         pending = {trial.id for trial in self.optimizer.pending} if overdue else set()
-        return self.optimizer.advise() if pending.isdisjoint(overdue) else None
+        return self.optimizer.advise(may_learn=may_learn) if pending.isdisjoint(overdue) else None
 
     def follow(self, advice: Advice | None, at: float, lease: float | None) -> Trial | None:
         """Ask with advice that may be older; see `Optimizer.follow`. The trial is held for `lease` seconds."""
@@ -120,6 +121,16 @@ class Replica:
         if trial is not None and lease is not None:
             self.record(leases.LEASED, {"id": trial.id, "seconds": lease}, at)
         return trial
+
+    def advise_on(self, trial: Trial | int, at: float, *, may_learn: bool) -> tuple[bool, Advice | None]:
+        """Return whether the next ask continues the training of this trial, and the advice for it."""
+        advice = self.advise(at, may_learn=may_learn)
+        return self.optimizer.goes_on(trial, advice), advice
+
+    def go_on(self, trial: Trial | int, advice: Advice | None, at: float, lease: float | None) -> Trial | None:
+        """Ask as `follow` does, if that continues the training of this trial."""
+        self.expire(at)
+        return self.follow(advice, at, lease) if self.optimizer.goes_on(trial, advice) else None
 
     def rows(self, at: float) -> list[Row]:
         """Return what happened since the last row, as rows, and count them as written."""

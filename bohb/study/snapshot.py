@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bohb._frame import frame_of
 from bohb.budgets import Ladder
 from bohb.optimizer import Optimizer
 from bohb.optimizer.events import Event
@@ -13,6 +14,8 @@ from bohb.space import Space
 from bohb.trials import Result, Trial
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bohb.study.study import Study
 
 
@@ -26,6 +29,11 @@ class TrialTimes(NamedTuple):
 
     asked: float
     told: float | None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took from ask to tell; None before it was told."""
+        return None if self.told is None else self.told - self.asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,9 @@ class Snapshot:
         pending: Every trial that was asked and not settled, in the order of asking.
         incumbent: The lowest finite loss at the largest budget that has one; None before there is any.
         times: When each trial was asked and told, by the id of the trial.
+        objectives: The metric that is told, and its direction; None for a loss to minimise.
+        ladders: All ladders that the search has had, the first one and each longer one.
+        repeats: Whether a configuration may be trained in full again.
     """
 
     space: Space
@@ -53,6 +64,23 @@ class Snapshot:
     pending: Sequence[Trial]
     incumbent: Result | None
     times: Mapping[int, TrialTimes]
+    objectives: Mapping[str, str] | None = None
+    ladders: Sequence[Ladder] = ()
+    repeats: bool = False
+
+    def to_frame(self, *, curves: bool = False) -> "pd.DataFrame":
+        """Return the results as a frame of pandas, a row a result; `bohb.frames.to_frame` names the columns."""
+        return frame_of(self.space, self.ladder, self.results, self.times, objectives=self.objectives, curves=curves)
+
+
+def spans_of(snapshot: Snapshot) -> tuple[float, list[tuple[float, float]]]:
+    """Return when the first trial was asked, and when each result was asked and told, in the order of telling.
+
+    All times of an optimizer are 0. An observation, which nobody asked, has the time of the first ask.
+    """
+    start = min((times.asked for times in snapshot.times.values()), default=0.0)
+    known = [snapshot.times.get(result.trial.id, TrialTimes(start, None)) for result in snapshot.results]
+    return start, [(asked, asked if told is None else told) for asked, told in known]
 
 
 def snapshot_of(source: "Study | Optimizer | Snapshot", times: Mapping[int, TrialTimes] | None = None) -> Snapshot:
@@ -76,15 +104,23 @@ def snapshot_of(source: "Study | Optimizer | Snapshot", times: Mapping[int, Tria
         source.pending,
         source.incumbent,
         times or {},
+        source.objectives,
+        source.ladders,
+        source.repeats,
     )
 
 
 class TimeRecord:
-    """The times of all trials: a fold over the rows of a log. It takes 16 bytes a trial."""
+    """The times of all trials: a fold over the rows of a log. It takes 16 bytes a trial.
+
+    Attributes:
+        now: When the row is written that the optimizer takes or makes now.
+    """
 
     def __init__(self) -> None:
         self._asked = array("d")
         self._told = array("d")
+        self.now = 0.0
 
     def take(self, kind: str, facts: Mapping[str, Any], at: float) -> None:
         """Update the times with a row that the optimizer has accepted.
@@ -99,6 +135,11 @@ class TimeRecord:
             self._told.append(math.nan)
         elif kind == "told":
             self._told[facts["id"]] = at
+
+    def clock(self, trial_id: int) -> tuple[float, float]:
+        """Return how long a trial took that is told now, and when that is; a row of now may have asked it."""
+        asked = self._asked[trial_id] if trial_id < len(self._asked) else self.now
+        return max(0.0, self.now - asked), self.now
 
     def by_trial(self) -> dict[int, TrialTimes]:
         """Return the times by the id of the trial."""

@@ -5,19 +5,24 @@ search are in `bohb.optimizer`.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from bohb._checks import flag
 from bohb._secrets import shown
 from bohb.budgets import Ladder, ladder
 from bohb.errors import StudyUnavailable
+from bohb.objectives import advised, read_goal
 from bohb.optimizer import Optimizer
-from bohb.optimizer.events import Event
+from bohb.optimizer.boundary import check_seed
+from bohb.optimizer.foreign import read_results
+from bohb.optimizer.notebook import search_html
+from bohb.optimizer.outcomes import read_trial_id
 from bohb.space import Space, checked_space
 from bohb.study import leases
+from bohb.study.findings import StudyFindings
 from bohb.study.replica import Replica
-from bohb.study.seats import seat
-from bohb.study.snapshot import Snapshot, TrialTimes
+from bohb.study.seats import first_in, seat
 from bohb.study.stores import header
 from bohb.study.stores.protocol import Log
 from bohb.study.stores.registry import canonical, create, open_log, open_part, recalled
@@ -29,9 +34,7 @@ if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
     from bohb.models import Model
-    from bohb.optimizer.explanation import Explanation
-    from bohb.optimizer.health import Health
-    from bohb.optimizer.plan import Plan
+    from bohb.optimizer.adoption import Adopted
     from bohb.schedules import Schedule
 
 T = TypeVar("T")
@@ -40,7 +43,7 @@ MAX_TRIES = 3
 """How often an ask lets the model advise outside of the lock, before it keeps the lock and so comes to an end."""
 
 
-class Study:
+class Study(StudyFindings):
     """A durable, shared optimizer; `Study.open` makes one.
 
     It has the methods of `bohb.Optimizer`, and `bohb.run` takes either. When a call returns, its effect is on disk. A
@@ -64,9 +67,10 @@ class Study:
     ) -> None:
         self.target = open_part(target)
         self._schedule, self._model, self._lease = schedule, model, leases.check_seconds(lease)
-        self._transactions = Transactions(shown(target), log, schedule, model)
+        super().__init__(Transactions(shown(target), log, schedule, model))
 
     @classmethod
+    @advised
     def open(
         cls,
         target: str | os.PathLike[str],
@@ -78,6 +82,8 @@ class Study:
         schedule: "Schedule | None" = None,
         model: "Model | None" = None,
         lease: float | None = None,
+        objectives: Mapping[str, str] | None = None,
+        repeats: bool | None = None,
     ) -> Self:
         """Create the study, or resume it; to resume, the target alone is enough.
 
@@ -91,6 +97,8 @@ class Study:
             schedule: As for `Optimizer`. It is not stored: give it again whenever you open the study.
             model: As for `Optimizer`. It is not stored either.
             lease: The default lease of `ask`, in seconds; None for leases without end.
+            objectives: As for `Optimizer`; None means what the study has, or a loss to minimise for a new study.
+            repeats: As for `Optimizer`; None means what the study has, or False for a new study.
 
         Raises:
             StudyMismatch: If the study differs from the arguments, or the target is something else than a study.
@@ -99,7 +107,9 @@ class Study:
             StudyUnavailable: If there is no study and space or budgets are missing, or the store is out of reach.
             StudyBusy: If another process kept the lock for too long; try again.
         """
-        name = canonical(target)
+        name, goal = canonical(target), read_goal(objectives)
+        if repeats is not None:
+            flag("repeats", repeats)
         if space is not None:
             space = checked_space(space)
         if budgets is not None:
@@ -113,6 +123,8 @@ class Study:
                 schedule=schedule,
                 model=model,
                 preset="default" if preset is None else preset,
+                objectives=objectives,
+                repeats=bool(repeats),
             )
             facts = header.describe(optimizer)
             create(name, lambda at: seal(None, header.HEADER_KIND, facts, at))
@@ -123,7 +135,8 @@ class Study:
                 "check the path, or create it: Study.open with a space and budgets, or `bohb create`"
             )
         study = cls(name, log, schedule=schedule, model=model, lease=lease)
-        given: dict[str, Any] = {"preset": preset, "seed": None if seed is None else seed.__index__()}
+        given: dict[str, Any] = {"preset": preset, "seed": None if seed is None else check_seed(seed)}
+        given |= {"objectives": goal.objectives, "repeats": repeats}
         given["space"] = None if space is None else space.to_json()
         given["ladder"] = None if budgets is None else budgets.to_json()
         try:
@@ -142,6 +155,10 @@ class Study:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _repr_html_(self) -> str:
+        """Return the study as a table for notebooks."""
+        return search_html(f"study {shown(self.target)}", self.snapshot())
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the target and the options; a copy in another process reads the rest from the log.
@@ -175,9 +192,9 @@ class Study:
 
     def _try(self, lease: float | None) -> Trial | None:
         """Ask with advice from outside of the lock; None if other processes made it useless in the meantime."""
-        with seat():
-            advice = self._transactions.read_at(Replica.advise)
-        return self._transactions.write(lambda replica, at: replica.follow(advice, at, lease))
+        with seat(), first_in(self.target) as may_learn:
+            advice = self._transactions.read_at(lambda replica, at: replica.advise(at, may_learn=may_learn))
+            return self._transactions.write(lambda replica, at: replica.follow(advice, at, lease))
 
     def _ask_under_lock(self, lease: float | None) -> Trial:
         trial = self._transactions.write(lambda replica, at: replica.follow(replica.advise(at), at, lease))
@@ -185,18 +202,91 @@ class Study:
         return trial
 
     def tell(
-        self, trial: Trial | int, outcome: Any, *, checkpoint: Any = None, info: Mapping[str, Any] | None = None
+        self,
+        trial: Trial | int,
+        outcome: Any,
+        *,
+        checkpoint: Any = None,
+        info: Mapping[str, Any] | None = None,
+        budget: Any = None,
+        cost: Any = None,
     ) -> Result:
         """Record the outcome of a trial, as `Optimizer.tell` does; repeating the same call is safe.
+
+        How long the trial took follows from the clock of the store.
 
         Raises:
             UnknownTrial: If the study never asked the trial.
             TellConflict: If the trial was told before with another outcome.
             OutcomeError: If there is no loss in the outcome.
+            BudgetError: If more was used than the trial's budget, or less than it reported.
         """
-        return self._transactions.write(
-            lambda replica, _: replica.optimizer.tell(trial, outcome, checkpoint=checkpoint, info=info)
+        more = {"checkpoint": checkpoint, "info": info, "budget": budget, "cost": cost}
+        return self._transactions.write(lambda replica, _: replica.optimizer.tell(trial, outcome, **more))
+
+    def report(self, trial: Trial | int, budget: Any, outcome: Any, *, checkpoint: Any = None) -> None:
+        """Record a result of a running trial on its way, as `Optimizer.report` does; repeating the same call is safe.
+
+        It restarts the lease of the trial, as `heartbeat` does.
+
+        Raises:
+            UnknownTrial: If the study never asked the trial.
+            TellConflict: If the trial was told, or reported another outcome at this budget.
+            BudgetError: If the budget is not below the trial's own, or not above that of its last report.
+            OutcomeError: If there is no loss in the outcome.
+        """
+        self._transactions.write(
+            lambda replica, _: replica.optimizer.report(trial, budget, outcome, checkpoint=checkpoint)
         )
+
+    def proceed(
+        self,
+        trial: Trial | int,
+        outcome: Any,
+        *,
+        checkpoint: Any = None,
+        info: Mapping[str, Any] | None = None,
+        lease: float | None = None,
+    ) -> Trial | None:
+        """Tell the outcome of a trial, and return the next trial if it continues the same training.
+
+        See `Optimizer.proceed`. The outcome is on disk before the next trial is chosen, outside of the lock.
+
+        Args:
+            trial: As for `tell`.
+            outcome: As for `tell`.
+            checkpoint: As for `tell`.
+            info: As for `tell`.
+            lease: As for `ask`.
+
+        Returns:
+            The next trial, of the same configuration at a larger budget; None: stop, and call `ask`.
+
+        Raises:
+            UnknownTrial: As `tell`.
+            TellConflict: As `tell`.
+            OutcomeError: As `tell`.
+            SettingError: If the lease is not a positive number.
+        """
+        leases.check_seconds(lease)
+        self.tell(trial, outcome, checkpoint=checkpoint, info=info)
+        return self.go_on(trial, lease=lease)
+
+    def go_on(self, trial: Trial | int, *, lease: float | None = None) -> Trial | None:
+        """Return the next trial if it continues the training of a told one, as `Optimizer.go_on` does.
+
+        Args:
+            trial: A trial that was told.
+            lease: As for `ask`.
+        """
+        seconds = self._lease if lease is None else leases.check_seconds(lease)
+        with seat(), first_in(self.target) as may_learn:
+            is_wanted, advice = self._transactions.read_at(
+                lambda replica, at: replica.advise_on(trial, at, may_learn=may_learn)
+            )
+            if not is_wanted:
+                return None
+            return self._transactions.write(lambda replica, at: replica.go_on(trial, advice, at, seconds))
 
     def forget(self, trial: Trial | int) -> None:
         """Record that a trial never ran, as `Optimizer.forget` does: it is asked again.
@@ -206,6 +296,15 @@ class Study:
             TellConflict: If the trial was told.
         """
         self._transactions.write(lambda replica, _: replica.optimizer.forget(trial))
+
+    def retry(self, trial: Trial | int) -> None:
+        """Take back a failure, as `Optimizer.retry` does: its configuration is asked again.
+
+        Raises:
+            UnknownTrial: If the study has no such trial.
+            TellConflict: If the trial did not fail, or its failure was late and never counted.
+        """
+        self._transactions.write(lambda replica, _: replica.optimizer.retry(trial))
 
     def enqueue(self, config: Mapping[str, Any], budget: Any = None) -> None:
         """Enqueue a configuration to be tried before the model's choices, as `Optimizer.enqueue` does.
@@ -229,6 +328,26 @@ class Study:
         """
         return self._transactions.write(lambda replica, _: replica.optimizer.observe(config, budget, loss))
 
+    def adopt(self, results: Any, *, fill: Mapping[str, Any] | None = None) -> "Adopted":
+        """Take over the results of another search, as `Optimizer.adopt` does, in one transaction.
+
+        Raises:
+            SettingError: If the results are nothing that can be read.
+            ConfigError: If a value of `fill` does not lie in the space.
+            StateError: If a state is damaged, or of a search with parts of its own.
+        """
+        given = read_results(results, Optimizer.from_state)  # before the lock is taken: it may be another study
+        return self._transactions.write(lambda replica, _: replica.optimizer.adopt(given, fill=fill))
+
+    def extend(self, budgets: Iterable[Any], *, released: Iterable[str] = ()) -> Ladder:
+        """Go on with a longer ladder, as `Optimizer.extend` does; other processes see it at their next call.
+
+        Raises:
+            BudgetError: If the budgets do not begin with the old ones.
+        """
+        longer, gone = ladder(budgets), tuple(released)
+        return self._transactions.write(lambda replica, _: replica.optimizer.extend(longer, released=gone))
+
     # Leases.
 
     def heartbeat(self, trial: Trial | int) -> bool:
@@ -243,7 +362,7 @@ class Study:
         """
 
         def act(replica: Replica, at: float) -> bool:
-            known = replica.optimizer.trial(_id(trial))
+            known = replica.optimizer.trial(read_trial_id(trial))
             is_pending = any(pending.id == known.id for pending in replica.optimizer.pending)
             if is_pending and known.id in replica.leases:
                 replica.record(leases.RENEWED, {"id": known.id}, at)
@@ -263,7 +382,7 @@ class Study:
             num_events = len(replica.optimizer.events)
             replica.optimizer.forget(trial)
             if len(replica.optimizer.events) > num_events:
-                replica.record(leases.RELEASED, {"id": _id(trial)}, at)
+                replica.record(leases.RELEASED, {"id": read_trial_id(trial)}, at)
 
         self._transactions.write(act)
 
@@ -272,114 +391,7 @@ class Study:
         """The default lease of `ask`, in seconds; None for leases without end."""
         return self._lease
 
-    # Facts.
-
-    def snapshot(self) -> Snapshot:
-        """Return the whole study as of one moment, as a frozen record.
-
-        Properties that are read one after the other may be of different moments, because other processes add to the
-        study in between.
-        """
-        return self._transactions.read(lambda replica: replica.snapshot())
-
-    @property
-    def space(self) -> Space:
-        """The search space."""
-        return self._see(lambda optimizer: optimizer.space)
-
-    @property
-    def preset(self) -> str:
-        """The name of the preset, for the parts that are not the user's own."""
-        return self._see(lambda optimizer: optimizer.preset)
-
-    @property
-    def events(self) -> Sequence[Event]:
-        """Everything that happened in the search, in order; leases are not part of it."""
-        return self._see(lambda optimizer: tuple(optimizer.events))
-
-    @property
-    def times(self) -> Mapping[int, TrialTimes]:
-        """When each trial was asked and told, by the id of the trial, in seconds since 1970 by the store's clock."""
-        return self._transactions.read(lambda replica: replica.times.by_trial())
-
-    @property
-    def seed(self) -> int:
-        """The seed, given or drawn."""
-        return self._see(lambda optimizer: optimizer.seed)
-
-    @property
-    def ladder(self) -> Ladder:
-        """The ladder of budgets."""
-        return self._see(lambda optimizer: optimizer.ladder)
-
-    @property
-    def incumbent(self) -> Result | None:
-        """The result with the lowest finite loss at the largest budget that has one; None before there is any."""
-        return self._see(lambda optimizer: optimizer.incumbent)
-
-    @property
-    def results(self) -> Sequence[Result]:
-        """Every result that counts, in the order of telling."""
-        return self._see(lambda optimizer: optimizer.results)
-
-    @property
-    def pending(self) -> Sequence[Trial]:
-        """Every trial that was asked and not settled, in the order of asking."""
-        return self._see(lambda optimizer: optimizer.pending)
-
-    def trial(self, trial_id: int) -> Trial:
-        """Return the trial with this id.
-
-        Raises:
-            UnknownTrial: If the study never asked it.
-        """
-        return self._see(lambda optimizer: optimizer.trial(trial_id))
-
-    def trajectory(self) -> Sequence[Result]:
-        """Return the results that were the incumbent, in order."""
-        return self._see(lambda optimizer: optimizer.trajectory())
-
-    def plan(self, num_workers: int = 1, cycles: int = 1) -> "Plan":
-        """Return what a search will take, before anything is spent, as `Optimizer.plan` does.
-
-        Args:
-            num_workers: How many workers share the work, at least 1.
-            cycles: The number of cycles over all brackets, at least 1.
-
-        Raises:
-            SettingError: If a number is not a positive integer.
-        """
-        return self._see(lambda optimizer: optimizer.plan(num_workers, cycles))
-
-    def health(self) -> "Health":
-        """Return how the search is doing, as `Optimizer.health` does."""
-        return self._see(lambda optimizer: optimizer.health())
-
-    def explain(self, trial: Trial | int) -> "Explanation":
-        """Explain why a trial was chosen.
-
-        Raises:
-            UnknownTrial: If the study never asked the trial.
-        """
-        return self._see(lambda optimizer: optimizer.explain(trial))
-
-    def releasable(self) -> Sequence[str]:
-        """Return the checkpoints that no promotion can ever need again, in the order of telling."""
-        return self._see(lambda optimizer: optimizer.releasable())
-
-    def to_state(self) -> dict[str, Any]:
-        """Return the search as plain JSON-able data, without leases; `Optimizer.from_state` continues it alone."""
-        return self._see(lambda optimizer: optimizer.to_state())
-
-    def _see(self, look: Callable[[Optimizer], T]) -> T:
-        """Return what `look` sees in the newest state of the search."""
-        return self._transactions.read(lambda replica: look(replica.optimizer))
-
 
 def _again(target: str, schedule: Any, model: Any, lease: float | None) -> Study:
     """Open the study that was pickled."""
     return Study.open(recalled(target), schedule=schedule, model=model, lease=lease)
-
-
-def _id(trial: Trial | int) -> int:
-    return trial.id if isinstance(trial, Trial) else trial

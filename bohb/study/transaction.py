@@ -70,6 +70,7 @@ class Transactions:
             with self._log.transaction(write=True) as moment:
                 replica = self._newest(moment)
                 self._replica = None  # restored only when the log has everything that memory has
+                replica.times.now = moment.at
                 try:
                     answer = act(replica, moment.at)
                 except BohbError as error:  # what was decided before the refusal stays decided
@@ -112,12 +113,14 @@ class Transactions:
             StudyMismatch: Names the first difference.
         """
         with self._lock:
-            self.read(lambda _: None)
+            ladders = self.read(lambda replica: [one.to_json() for one in replica.optimizer.ladders])
             assert self._parts is not None
-            kept = self._parts.header
+            kept = {header.REPEATS: False, **self._parts.header, "ladder": ladders[-1]}
         given = {name: value for name, value in given.items() if value is not None}
         if given.get("space", kept["space"]) != kept["space"]:  # perhaps as another version of ConfigSpace wrote it
             kept, given = ({**facts, "space": renewed(facts["space"])} for facts in (kept, given))
+        if given.get("ladder") in ladders:  # whoever began with a shorter one goes on with the study as it is
+            del given["ladder"]
         header.check_same(kept, given)
 
     def _newest(self, moment: Moment) -> Replica:
@@ -148,6 +151,8 @@ class Transactions:
                 schedule=self._schedule,
                 model=self._model,
                 preset=facts["preset"],
+                objectives=header.read_objectives(facts).objectives,
+                repeats=facts.get(header.REPEATS, False),
             )
         except (BohbError, TypeError, ArithmeticError) as error:
             raise self._damaged(error) from error

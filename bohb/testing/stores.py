@@ -179,8 +179,12 @@ class StoreContract:
         for number in range(20):
             trial = optimizer.ask()
             assert studies[number % 2].ask() == trial
-            result = optimizer.tell(trial, trial.config["x"])
-            assert studies[number % 3 % 2].tell(trial, trial.config["x"]) == result
+            loss = float("nan") if number % 6 == 5 else trial.config["x"]
+            result = optimizer.tell(trial, loss)
+            assert studies[number % 3 % 2].tell(trial, loss) == result
+            if number % 12 == 5:
+                optimizer.retry(trial)
+                studies[number % 2].retry(trial)
         for study in studies:
             study.close()
         with Study.open(target) as study:

@@ -1,7 +1,6 @@
 """Real stores for the tests of the study: files, and a PostgreSQL server that the tests start and stop themselves."""
 
 import os
-import secrets
 import time
 
 import pytest
@@ -25,12 +24,7 @@ def server():
 @pytest.fixture
 def database(server):
     """The URL of an empty schema on the server."""
-    import psycopg
-
-    schema = f"study_{secrets.token_hex(4)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-    return f"{server}?options=-csearch_path%3D{schema}"
+    return postgres.new_schema(server)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -51,6 +51,24 @@ def test_a_tell_after_the_lease_counts_if_it_is_the_first(study, clock):
     assert study.ask().config != trial.config
 
 
+def test_a_retried_trial_has_a_lease_of_its_own(study, clock):
+    """The lease ended with the failure. A retry is not held, and the trial that repeats it is."""
+    trial = study.ask(lease=60)
+    study.tell(trial, RuntimeError("no space left on device"))
+    study.retry(trial)
+    study.retry(trial)
+    assert not study.pending
+    assert not study.heartbeat(trial)
+    again = study.ask(lease=60)
+    assert (again.config, again.budget) == (trial.config, trial.budget)
+    clock.now += 50
+    assert study.heartbeat(again)
+    clock.now += 61
+    assert study.ask(lease=60).config == trial.config
+    assert study.tell(again, 0.5).status == "ok"
+    assert [result.loss for result in study.snapshot().results] == [0.5]
+
+
 def test_a_released_trial_is_asked_again(target):
     with open_new(target, lease=1000.0) as study:
         trial = study.ask()

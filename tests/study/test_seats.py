@@ -4,8 +4,9 @@ from contextlib import ExitStack
 
 import pytest
 
+import bohb
 from bohb.study import seats
-from bohb.study.seats import seat
+from bohb.study.seats import first_in, seat
 from bohb.study.stores import queue
 from tests.study.common import loss_of, most_inside, open_new
 
@@ -15,6 +16,7 @@ NUM_CORES = 3
 @pytest.fixture(autouse=True)
 def own_seats(tmp_path, monkeypatch):
     """Seats that no other process takes."""
+    (tmp_path / "seats").mkdir()
     monkeypatch.setattr(seats, "_folder", lambda: tmp_path / "seats")
     monkeypatch.setattr("os.cpu_count", lambda: NUM_CORES)
 
@@ -59,3 +61,30 @@ def test_a_study_works_while_all_seats_are_taken(target, monkeypatch):
         for _ in range(5):
             study.tell(trial := study.ask(), loss_of(trial))
         assert len(study.results) == 5
+
+
+@pytest.mark.skipif(not queue.HAS_QUEUES, reason="there is an order by flock")
+def test_one_is_first_in_a_study_and_nothing_is_left_behind(tmp_path):
+    before = set((tmp_path / "seats").iterdir())
+    for _ in range(2):
+        with first_in("one") as first, first_in("one") as second, first_in("other") as elsewhere:
+            assert (first, second, elsewhere) == (True, False, True)
+    assert set((tmp_path / "seats").iterdir()) == before
+
+
+def test_where_there_is_no_folder_everybody_is_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(seats, "_folder", lambda: tmp_path / "none" / "seats")
+    with first_in("one") as first, first_in("one") as second:
+        assert first
+        assert second
+
+
+def test_what_other_studies_do_changes_no_search(tmp_path):
+    """A study with one worker asks what an optimizer asks, while another study of the host is busy."""
+    with open_new(tmp_path / "s.db", preset="default") as study, seat(), first_in("another"):
+        optimizer = bohb.Optimizer(study.space, study.ladder, seed=study.seed)
+        for _ in range(40):
+            trial = study.ask()
+            assert trial == optimizer.ask()
+            study.tell(trial, loss_of(trial))
+            optimizer.tell(trial, loss_of(trial))

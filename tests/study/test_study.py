@@ -128,7 +128,7 @@ def test_a_tell_does_not_wait_for_the_model_of_another_process(target, monkeypat
 def test_an_interrupted_decision_leaves_no_half_updated_state(target, monkeypatch):
     """As by Ctrl-C: what was in memory is read from the log again."""
 
-    def interrupt(_):
+    def interrupt(_, *, may_learn):
         raise KeyboardInterrupt
 
     with open_new(target) as study:

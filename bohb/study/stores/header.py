@@ -5,19 +5,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bohb._text import brief
 from bohb.budgets import Ladder, ladder
-from bohb.errors import BudgetError, StudyCorrupt, StudyMismatch, StudyVersion
+from bohb.errors import BudgetError, SettingError, StudyCorrupt, StudyMismatch, StudyVersion
+from bohb.objectives import Goal, read_goal
 from bohb.study.stores.rows import FIRST_CHECKSUM, Row, read_facts, verify
 
 if TYPE_CHECKING:
     from bohb.optimizer import Optimizer
 
-LOG_FORMAT = 1
-"""The version of the rows. It changes when an older version of bohb would misread a newer study."""
+LOG_FORMATS = (1, 2, 3)
+"""The versions of the rows, the newest last: a new one when an older bohb would misread a study. 2 has objectives, and
+3 has repetitions."""
 
 HEADER_KIND = "study"
 
 _PARTS = ("space", "ladder", "seed", "preset", "custom")
+OBJECTIVES = "objectives"
+"""The part that is absent if the study has a loss to minimise."""
+REPEATS = "repeats"
+"""The part that is absent if no configuration is trained in full again."""
 
 
 def describe(optimizer: "Optimizer") -> dict[str, Any]:
@@ -27,7 +34,9 @@ def describe(optimizer: "Optimizer") -> dict[str, Any]:
         SpaceError: If the space has values that JSON cannot carry.
     """
     state = optimizer.to_state()
-    return {"format": LOG_FORMAT, **{name: state[name] for name in _PARTS}}
+    more = [name for name in (OBJECTIVES, REPEATS) if name in state]
+    version = LOG_FORMATS[2] if REPEATS in more else LOG_FORMATS[1] if more else LOG_FORMATS[0]
+    return {"format": version, **{name: state[name] for name in (*_PARTS, *more)}}
 
 
 def read_header(row: Row) -> dict[str, Any]:
@@ -40,12 +49,24 @@ def read_header(row: Row) -> dict[str, Any]:
     # The format comes first: a newer one may have another checksum.
     facts = read_facts(row) if type(row.payload) is str else {}
     version = facts.get("format")
-    if row.kind == HEADER_KIND and type(version) is int and version > LOG_FORMAT:
-        raise StudyVersion(f"expected a study of format {LOG_FORMAT} or older, got format {version}; upgrade bohb")
+    if row.kind == HEADER_KIND and type(version) is int and version > LOG_FORMATS[-1]:
+        raise StudyVersion(f"expected a study of format {LOG_FORMATS[-1]} or older, got format {version}; upgrade bohb")
     verify(row, 1, FIRST_CHECKSUM)
-    if row.kind != HEADER_KIND or version != LOG_FORMAT or any(name not in facts for name in _PARTS):
+    if row.kind != HEADER_KIND or version not in LOG_FORMATS or any(name not in facts for name in _PARTS):
         raise StudyCorrupt(f"expected the description of a study as its first event, got {str(row)[:200]}; restore it")
     return facts
+
+
+def read_objectives(facts: Mapping[str, Any]) -> Goal:
+    """Return the goal that a header names.
+
+    Raises:
+        StudyCorrupt: If it names none that a study can have.
+    """
+    try:
+        return read_goal(facts.get(OBJECTIVES))
+    except SettingError as error:
+        raise StudyCorrupt(f"expected the objectives of a study in its first event: {error}; restore it") from error
 
 
 def read_ladder(data: Any) -> Ladder:
@@ -68,13 +89,23 @@ def check_same(header: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         StudyMismatch: Names the first difference.
     """
     for name, value in given.items():
-        found = difference(name, header[name], value)
+        found = difference(name, header.get(name), value)
         if found is not None:
             where, kept, new = found
+            more = _advice(name, header.get(name), value)
             raise StudyMismatch(
                 f"expected the study's own {name}, in which {where} is {_short(kept)}; got {_short(new)}. "
-                "Leave the argument out to resume the study, or open another target"
+                f"Leave the argument out to resume the study, or open another target{more}"
             )
+
+
+def _advice(name: str, kept: Any, new: Any) -> str:
+    """Return what else to do about arguments that the study can come to have."""
+    if name == "ladder" and Ladder.from_json(new).continues(Ladder.from_json(kept)):
+        return "; to go on with more budgets, extend it: study.extend(...), or `bohb extend`"
+    if name == "space":
+        return "; a new study can adopt its results: study.adopt(...), or `bohb import --from`"
+    return ""
 
 
 def difference(where: str, kept: Any, new: Any) -> tuple[str, Any, Any] | None:
@@ -103,5 +134,8 @@ def _by_name(values: Sequence[Any]) -> dict[Any, Any]:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError, RecursionError):  # an argument that no study can have
+        return brief(value)
     return text if len(text) <= 200 else f"{text[:200]}..."

@@ -5,16 +5,24 @@ database in schemas of their own: `postgresql://host/db?options=-csearch_path%3D
 
 The lock on the table admits one writer at a time, first come, first served, and readers at any time. The time is the
 server's; the clocks of the workers do not matter.
+
+A call waits for the server for `LOCK_SECONDS` in all, whatever keeps it from answering: the lock, a process that is
+stopped, a network that loses packets. Then the connection is closed. What the server had received by then is committed
+or not, as a whole, and repeating the call is safe.
 """
 
 import logging
+import math
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from bohb._secrets import is_plain_url, redacted, secrets_of, shown
 from bohb.errors import BohbError, StudyBusy, StudyCorrupt, StudyError, StudyMismatch, StudyUnavailable
+from bohb.study.stores.patience import Patience
 from bohb.study.stores.protocol import LOCK_SECONDS, Moment
 from bohb.study.stores.rows import Row
 
@@ -42,6 +50,10 @@ _CREATING = 0x626F6862
 
 FETCH_ROWS = 2000
 """How many rows are fetched at once."""
+_KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+"""After 30 s without a sign from the other end, each end takes the connection for broken."""
+_MAX_IDLE_SECONDS = 600
+"""After how long the server ends a transaction whose client says nothing, so that its lock is free."""
 
 
 def open_log(target: str) -> "PostgresLog | None":
@@ -68,7 +80,8 @@ def create(target: str, first: Callable[[float], Row]) -> None:
     Raises:
         StudyUnavailable: If it cannot be written.
     """
-    with _translated(target), _connect(target) as connection, connection.transaction():
+    patience = Patience(shown(target), LOCK_SECONDS)
+    with _translated(target), _connect(target, patience) as connection, connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))
         if connection.execute("SELECT to_regclass('bohb_events')").fetchone() == (None,):
             connection.execute(_CREATE)
@@ -81,6 +94,7 @@ class PostgresLog:
     def __init__(self, target: str) -> None:
         self._target = target
         self._connection: psycopg.Connection | None = None
+        self._patience = Patience(shown(target), LOCK_SECONDS)
 
     def exists(self) -> bool:
         """Whether the database holds a study.
@@ -88,6 +102,7 @@ class PostgresLog:
         Raises:
             StudyMismatch: If it holds a table of the same name with other columns.
         """
+        self._patience.renew()
         with _translated(self._target):
             columns = self._connect().execute(_FIND).fetchall()
         if columns and columns != TABLE_COLUMNS:
@@ -97,6 +112,7 @@ class PostgresLog:
     @contextmanager
     def transaction(self, *, write: bool) -> Iterator[Moment]:
         """See `Log`."""
+        self._patience.renew()
         with _translated(self._target):
             connection = self._connect()
         try:
@@ -113,12 +129,13 @@ class PostgresLog:
 
     def read_after(self, seq: int, *, limit: int | None = None) -> Iterator[Row]:
         """See `Log`."""
-        connection = self._connect()
+        connection = self._open()
         while limit is None or limit > 0:
             count = FETCH_ROWS if limit is None else min(limit, FETCH_ROWS)
             with _translated(self._target):
                 query = f"{_SELECT} WHERE seq > %s ORDER BY seq LIMIT %s"
                 rows = [Row._make(found) for found in connection.execute(query, (seq, count))]
+            self._patience.renew()
             yield from rows
             if len(rows) < count:
                 return
@@ -127,7 +144,7 @@ class PostgresLog:
     def append(self, rows: Sequence[Row]) -> None:
         """See `Log`."""
         with _translated(self._target):
-            _insert(self._connect(), rows)
+            _insert(self._open(), rows)
 
     def close(self) -> None:
         """See `Log`."""
@@ -137,7 +154,12 @@ class PostgresLog:
 
     def _connect(self) -> "psycopg.Connection":
         if self._connection is None or self._connection.closed:
-            self._connection = _connect(self._target)
+            self._connection = _connect(self._target, self._patience)
+        return self._connection
+
+    def _open(self) -> "psycopg.Connection":
+        """Return the connection of the transaction; one that is lost is not replaced within it."""
+        assert self._connection is not None, "rows are read and written within a transaction"
         return self._connection
 
     def _moment(self, connection: "psycopg.Connection") -> Moment:
@@ -154,13 +176,13 @@ class PostgresLog:
 
         try:
             connection.execute("ROLLBACK")
-        except psycopg.Error:
+        except (psycopg.Error, StudyBusy):
             self.close()
 
 
-def _connect(target: str) -> "psycopg.Connection":
+def _connect(target: str, patience: Patience) -> "psycopg.Connection":
     try:
-        import psycopg
+        connections = _patient_connection()
     except ImportError as error:
         raise StudyUnavailable(
             'expected psycopg to reach a PostgreSQL database, but it is not installed: pip install "bohb[postgres]"'
@@ -170,16 +192,77 @@ def _connect(target: str) -> "psycopg.Connection":
             f"expected a URL such as postgresql://user@host:5432/database, got {shown(target)}; write special "
             "characters of each part as %XX: @ is %40, / is %2F, ? is %3F, % is %25"
         )
-    with _secrets_kept_from_log(target):
-        connection = psycopg.connect(target, autocommit=True, connect_timeout=LOCK_SECONDS)
+    connection = _reach(connections, target, patience)
     try:
-        connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        _set_limits(connection, patience.seconds)
         if connection.execute("SHOW synchronous_commit").fetchone() == ("off",):
             connection.execute("SET synchronous_commit = on")  # a call that returned is on disk
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _reach(connections: Any, target: str, patience: Patience) -> "psycopg.Connection":
+    """Return a new connection, which waits for the server no longer than its call may."""
+    from psycopg import conninfo, errors
+
+    given = conninfo.conninfo_to_dict(target)
+    num_hosts = str(given.get("host", "")).count(",") + 1  # they are tried one after the other
+    limits: dict[str, int] = {"keepalives": 1, **_KEEPALIVES, "tcp_user_timeout": math.ceil(patience.seconds * 1000)}
+    limits = {name: limit for name, limit in limits.items() if name not in given}
+    started = time.monotonic()
+    try:
+        with _secrets_kept_from_log(target):
+            connection: psycopg.Connection = connections.connect(
+                target, autocommit=True, connect_timeout=math.ceil(patience.left / num_hosts), **limits
+            )
+    except errors.ConnectionTimeout as error:
+        _hide_secrets(error, target)
+        # What the call has reached so far hangs from the frames of the traceback, and is closed with them.
+        raise patience.ended() from error.with_traceback(None)
+    patience.left -= time.monotonic() - started
+    connection.patience = patience  # type: ignore[attr-defined]
+    return connection
+
+
+@cache
+def _patient_connection() -> Any:
+    """Return the class of connections that wait as long as their call may; psycopg is loaded now."""
+    import psycopg
+
+    class PatientConnection(psycopg.Connection):
+        """A connection that is closed when the patience of its call ends, or when waiting is interrupted."""
+
+        patience: Patience
+
+        def wait(self, gen: Any, *_: Any, **__: Any) -> Any:
+            """Let the steps of an operation follow each other, each when the socket is ready for it."""
+            try:
+                events = next(gen)
+                while True:
+                    events = gen.send(self._await(events))
+            except StopIteration as end:
+                return end.value
+
+        def _await(self, events: int) -> int:
+            try:
+                return self.patience.wait(self.pgconn.socket, events)
+            except BaseException:  # nobody knows what the server does with the rest
+                self.close()
+                raise
+
+    return PatientConnection
+
+
+def _set_limits(connection: "psycopg.Connection", seconds: float) -> None:
+    """Let the server give up the lock, and free it, when this end does not answer."""
+    limits = {f"tcp_{name}": str(limit) for name, limit in _KEEPALIVES.items()} | {
+        "lock_timeout": f"{math.ceil(seconds * 900)}ms",  # so that the server gives up before this end
+        "tcp_user_timeout": f"{math.ceil(seconds * 1000)}ms",
+        "idle_in_transaction_session_timeout": f"{_MAX_IDLE_SECONDS}s",
+    }
+    connection.execute("; ".join(f"SET {name} = '{limit}'" for name, limit in limits.items()))
 
 
 def _now(connection: "psycopg.Connection") -> float:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from bohb.study.stores.rows import Row
 
 LOCK_SECONDS = 60
-"""How many seconds to wait for the lock of a log, or for its server, before `StudyBusy` or `StudyUnavailable`."""
+"""How many seconds a call waits for the lock of a log, or for its server, before `StudyBusy`."""
 
 
 class Moment(NamedTuple):

@@ -42,9 +42,9 @@ class Queue:
         Args:
             deadline: When to give up, by `time.monotonic`.
         """
-        if not self.take():
-            self._wait(deadline)
-        try:
+        try:  # Ctrl-C may come at any moment
+            if not self.take():
+                self._wait(deadline)
             yield
         finally:
             self.leave()
@@ -80,10 +80,11 @@ class Queue:
         try:
             if not waiter.wait(deadline):
                 raise self._busy()
+            self._file = file
         except BaseException:
+            self._file = None
             waiter.leave()
             raise
-        self._file = file
 
 
 def _lock(file: int, operation: int) -> bool:
@@ -104,10 +105,10 @@ class _Waiter:
         self._file = file
         self._mutex, self._done = threading.Lock(), threading.Event()
         self._has_left = False
-        threading.Thread(target=self._run, name="bohb-queue", daemon=True).start()
 
     def wait(self, deadline: float) -> bool:
         """Return whether the lock became free before the deadline; then it is held."""
+        threading.Thread(target=self._run, name="bohb-queue", daemon=True).start()
         return self._done.wait(max(deadline - time.monotonic(), 0))
 
     def leave(self) -> None:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Any, cast
 
+from bohb._checks import has_method
 from bohb._secrets import looks_like_address, refused, scheme_of, without_secrets
-from bohb.errors import SettingError, StudyMismatch
+from bohb._text import brief
+from bohb.errors import SettingError, StudyMismatch, StudyUnavailable
 from bohb.study.stores.protocol import Log, Store
 from bohb.study.stores.rows import Row
 
@@ -38,10 +40,12 @@ def register(scheme: str, store: Store) -> None:
         SettingError: If the scheme is not valid, or the store lacks a function.
     """
     if not isinstance(scheme, str) or re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) is None:
-        raise SettingError(f"expected a scheme such as 'redis', without ://; got {scheme!r}")
-    missing = [name for name in ("open_log", "create") if not callable(getattr(store, name, None))]
+        raise SettingError(f"expected a scheme such as 'redis', without ://; got {brief(scheme)}")
+    missing = [name for name in ("open_log", "create") if not has_method(store, name)]
     if missing:
-        raise SettingError(f"expected a store with open_log and create, got {store!r} without {' and '.join(missing)}")
+        raise SettingError(
+            f"expected a store with open_log and create, got {brief(store)} without {' and '.join(missing)}"
+        )
     _stores[scheme] = store
 
 
@@ -51,22 +55,45 @@ def canonical(target: str | os.PathLike[str]) -> str:
     Raises:
         StudyMismatch: If it is not a path, or the scheme of the URL is not registered.
     """
-    text = _without_sqlite(os.fspath(target))
+    text = _without_sqlite(_path(target))
     if not isinstance(text, str) or not _is_target(text):
+        got = repr(refused(text)) if isinstance(text, str) else brief(target)
         schemes = ", ".join(f"{scheme}://" for scheme in sorted(_stores) if scheme != PATH)
         raise StudyMismatch(
             f"expected a path, sqlite:///path, or a URL of {schemes} as target, "
-            f"got {refused(text) if isinstance(text, str) else text!r:.200}; "
+            f"got {got:.200}; "
             "a store of your own needs bohb.study.stores.register first, and ./ before the name of a file makes it one"
         )
     if scheme_of(text) != PATH:
         return text
-    return os.path.abspath(text)  # noqa: PTH100 - `resolve` would follow a link, which the store refuses
+    try:
+        return os.path.abspath(text)  # noqa: PTH100 - `resolve` would follow a link, which the store refuses
+    except FileNotFoundError as error:
+        raise StudyUnavailable(
+            f"expected a study at {text}, but the folder in which this process works was deleted; pass an absolute "
+            "path, or go to a folder that exists"
+        ) from error
+
+
+def _path(target: Any) -> Any:
+    """Return a target as the text of a path or a URL; None for what is none."""
+    try:
+        return str.__str__(os.fspath(target))
+    except Exception:  # whatever the object's own conversion raises
+        return None
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:  # half of a character, which no file and no address has
+        return False
+    return True
 
 
 def _is_target(text: str) -> bool:
     """Whether a text is a path, or a URL of a store that is registered."""
-    if not text or "\0" in text or scheme_of(text) not in _stores:
+    if not text or "\0" in text or not _is_encodable(text) or scheme_of(text) not in _stores:
         return False
     return scheme_of(text) != PATH or not looks_like_address(text)
 

@@ -10,9 +10,7 @@ SQLite keeps a rollback journal instead, and readers may then delay a writer.
 """
 
 import os
-import secrets
 import sqlite3
-import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -21,15 +19,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from bohb.errors import BohbError, StudyBusy, StudyCorrupt, StudyError, StudyMismatch, StudyUnavailable
+from bohb.study.stores import place
+from bohb.study.stores.drafts import delete_left, draft_folder
+from bohb.study.stores.place import unavailable
 from bohb.study.stores.protocol import LOCK_SECONDS, Moment
 from bohb.study.stores.queue import Queue
 from bohb.study.stores.rows import MAX_PAYLOAD, Row
 
 SECONDS_BETWEEN_TRIES = 0.0005
 """The pause between two attempts to lock. SQLite's own pauses grow until some process starves."""
-
-COMPANIONS = ("-wal", "-shm", "-journal")
-"""What the names of the files end in that SQLite keeps beside a database. They hold a part of it."""
 
 CREATE_TABLE = """CREATE TABLE bohb_events (
     seq INTEGER PRIMARY KEY,
@@ -53,9 +51,10 @@ def open_log(target: str) -> "SQLiteLog | None":
     """Return the log in a file, or None if there is no such file.
 
     Raises:
-        StudyMismatch: If the path is not that of a plain file.
+        StudyMismatch: If the path is not that of a plain file, or the file has a second name.
     """
-    return None if _find(target) is None else SQLiteLog(target)
+    delete_left(Path(target).parent, place.draft_name(target))
+    return None if place.find(target) is None else SQLiteLog(target)
 
 
 def create(target: str, first: Callable[[float], Row]) -> None:
@@ -65,35 +64,26 @@ def create(target: str, first: Callable[[float], Row]) -> None:
         StudyMismatch: If companion files of a deleted study are there.
         StudyUnavailable: If it cannot be written.
     """
-    orphans = [name for name in _companions(target) if Path(name).exists()]
-    if orphans and _find(target) is None:
+    orphans = [name for name in place.companions(target) if os.path.lexists(name)]
+    if orphans and place.find(target) is None:
         # SQLite would replay their contents into the new file.
         raise StudyMismatch(f"expected nothing at {target}, got files of another study: move or delete {orphans}")
-    draft = f"{target}.new-{secrets.token_hex(4)}"
+    path = Path(target)
     try:
-        with _translated(target), closing(sqlite3.connect(draft, isolation_level=None)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(CREATE_TABLE)
-            _insert(connection, [first(time.time())])
-            connection.execute("COMMIT")
-        _publish(draft, target)
+        with draft_folder(path.parent, place.draft_name(target)) as folder:
+            draft = str(folder / path.name)
+            with _translated(target), closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(CREATE_TABLE)
+                _insert(connection, [first(time.time())])
+                connection.execute("COMMIT")
+                # Closing would do it too, but without an error if it fails: the file would get its name half empty.
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            _publish(draft, target)
     except OSError as error:
-        raise _unavailable(target, error) from error
-    finally:
-        for leftover in (draft, *_companions(draft)):
-            Path(leftover).unlink(missing_ok=True)
-
-
-def _companions(target: str) -> tuple[str, ...]:
-    """Return the names of the files that SQLite keeps beside a file."""
-    return tuple(f"{target}{end}" for end in COMPANIONS)
-
-
-def _queue(target: str) -> str:
-    """Return the name of the file at which writers queue; see `queue.py`. Nothing is lost if it is deleted."""
-    return f"{target}-queue"
+        raise unavailable(target, error) from error
 
 
 def _publish(draft: str, target: str) -> None:
@@ -115,8 +105,8 @@ class SQLiteLog:
     def __init__(self, target: str) -> None:
         self._target = target
         self._connection: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
-        self._queue = Queue(_queue(target), partial(_busy, target))
+        self._opened: tuple[place.Identity | None, ...] = ()
+        self._queue = Queue(f"{target}{place.QUEUE}", partial(_busy, target))
 
     @contextmanager
     def transaction(self, *, write: bool) -> Iterator[Moment]:
@@ -129,7 +119,10 @@ class SQLiteLog:
             yield Moment(time.time(), last)
             with _translated(self._target):
                 _patiently(connection, "COMMIT", self._target)
+            if write:  # what went to files that nobody else will open is not acknowledged
+                self._check_same()
         except BaseException:
+            self._queue.leave()  # Ctrl-C may have come before it did so itself
             self._roll_back(connection)
             raise
 
@@ -145,7 +138,7 @@ class SQLiteLog:
     def read_after(self, seq: int, *, limit: int | None = None) -> Iterator[Row]:
         """See `Log`."""
         with _translated(self._target):
-            cursor = self._connect().execute(
+            cursor = self._open().execute(
                 "SELECT seq, kind, payload, at FROM bohb_events WHERE seq > ? ORDER BY seq LIMIT ?",
                 (seq, -1 if limit is None else limit),
             )
@@ -154,27 +147,81 @@ class SQLiteLog:
     def append(self, rows: Sequence[Row]) -> None:
         """See `Log`."""
         with _translated(self._target):
-            _insert(self._connect(), rows)
+            _insert(self._open(), rows)
 
     def close(self) -> None:
         """See `Log`."""
         if self._connection is not None:
             self._connection.close()
-        self._connection = self._identity = None
+        self._connection = None
         self._queue.close()
 
     def _connect(self) -> sqlite3.Connection:
-        """Return a connection to the file that has the name now; a new one if the file was replaced."""
-        identity = _find(self._target)
-        if identity is None:
-            self.close()
-            raise StudyUnavailable(f"expected a study at {self._target}, got nothing: the file is gone; restore it")
-        if self._connection is None or identity != self._identity:
-            self.close()
+        """Return a connection to the files that have the names now, which must be those that were opened."""
+        if self._connection is not None:
+            self._check_same()
+        if self._connection is None:
+            if place.find(self._target) is None:
+                raise self._gone()
+            place.check_mount(self._target)
+            place.check_companions(self._target)
+            self._await_others()
             with _translated(self._target):
                 self._connection = _connect(self._target)
-            self._identity = identity
+            self._opened = place.identities(self._target)
         return self._connection
+
+    def _await_others(self) -> None:
+        """Wait for processes that use the file without its `-wal`; they notice at their next call.
+
+        Raises:
+            StudyBusy: If one does not.
+        """
+        deadline = time.monotonic() + LOCK_SECONDS
+        while place.is_open_elsewhere(self._target):
+            if time.monotonic() > deadline:
+                raise StudyBusy(
+                    f"expected {self._target}-wal, because another process has {self._target} open: that was moved, or "
+                    "the -wal was deleted; end that process, or let it make a call"
+                )
+            time.sleep(SECONDS_BETWEEN_TRIES)
+
+    def _open(self) -> sqlite3.Connection:
+        """Return the connection of the transaction."""
+        assert self._connection is not None, "rows are read and written within a transaction"
+        return self._connection
+
+    def _check_same(self) -> None:
+        """Check that the files that were opened still have their names; close them if not.
+
+        What this process wrote is then in the file if it can be. The next call opens what has the names.
+
+        Raises:
+            StudyUnavailable: If the file is gone.
+            StudyMismatch: If the file has a second name now.
+            StudyCorrupt: If it, or a companion, was replaced or deleted.
+        """
+        try:
+            if place.find(self._target) is None:
+                raise self._gone()
+            pairs = list(zip(self._opened, place.identities(self._target), strict=True))
+            if any(opened not in (None, now) for opened, now in pairs):
+                raise StudyCorrupt(
+                    f"expected the files of the study at {self._target} that this process opened, but the file or a "
+                    "companion (-wal, -shm) was replaced or deleted; look for another process that did so, and check "
+                    "that the latest results are there"
+                )
+        except BohbError:
+            self.close()
+            raise
+        if any(opened != now for opened, now in pairs):  # a reader had no companions, and a writer came
+            self.close()
+
+    def _gone(self) -> StudyUnavailable:
+        return StudyUnavailable(
+            f"expected a study at {self._target}, got nothing: the file is gone; restore it, or put it back beside its "
+            "-wal, which has the latest events"
+        )
 
     def _last(self, connection: sqlite3.Connection) -> Row:
         query = "SELECT seq, kind, payload, at FROM bohb_events ORDER BY seq DESC LIMIT 1"
@@ -193,35 +240,6 @@ class SQLiteLog:
                 connection.execute("ROLLBACK")
         except sqlite3.Error:  # a fresh connection starts from what was committed
             self.close()
-
-
-def _find(target: str) -> tuple[int, int] | None:
-    """Return the device and inode of the file, or None if there is nothing.
-
-    Raises:
-        StudyMismatch: If the path is not that of a plain file.
-        StudyCorrupt: If the file is empty.
-    """
-    try:
-        found = os.lstat(target)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise _unavailable(target, error) from error
-    if stat.S_ISLNK(found.st_mode):
-        # Two names for one file would have two sets of companion files.
-        raise StudyMismatch(
-            f"expected the file of a study at {target}, got a symbolic link; pass {os.path.realpath(target)}"
-        )
-    if not stat.S_ISREG(found.st_mode):
-        raise StudyMismatch(f"expected the file of a study at {target}, got {_kind(found.st_mode)}; pass another path")
-    if not found.st_size:
-        raise StudyCorrupt(f"expected a study at {target}, got an empty file; delete it to start a new study")
-    return found.st_dev, found.st_ino
-
-
-def _kind(mode: int) -> str:
-    return "a directory" if stat.S_ISDIR(mode) else "a pipe, socket or device"
 
 
 def _connect(target: str) -> sqlite3.Connection:
@@ -316,11 +334,5 @@ def _translate(error: sqlite3.Error, target: str) -> StudyError:
     # SQLite calls a file with a damaged header read-only.
     is_header = code == sqlite3.SQLITE_READONLY and _can_write(target)
     if code in _CAUSES and not is_header:
-        return _unavailable(target, f"{_CAUSES[code]} ({error})")
+        return unavailable(target, f"{_CAUSES[code]} ({error})")
     return StudyCorrupt(f"expected a study in {target}, got a damaged file or none: {error}; restore it from a copy")
-
-
-def _unavailable(target: str, cause: object) -> StudyUnavailable:
-    return StudyUnavailable(
-        f"expected to read and write {target}, but: {cause}; nothing is lost, try again when the cause is gone"
-    )

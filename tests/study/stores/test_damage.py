@@ -416,7 +416,7 @@ HEADER = header.describe(bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0))
 @pytest.mark.parametrize(
     ("changed", "error"),
     [
-        ({"format": 2}, StudyVersion),
+        ({"format": header.LOG_FORMATS[-1] + 1}, StudyVersion),
         ({"format": 10**30}, StudyVersion),
         ({"format": 0}, StudyCorrupt),
         ({"format": "1"}, StudyCorrupt),

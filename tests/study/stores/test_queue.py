@@ -4,6 +4,7 @@ import errno
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -213,3 +214,39 @@ def test_a_closed_log_keeps_no_file_open(tmp_path):
         pass
     log.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == num_open
+
+
+def test_an_interrupt_at_any_line_leaves_the_queue_to_others(path):
+    """As Ctrl-C in a notebook, whose process goes on without another call."""
+    with open_new(path.removesuffix("-queue")) as study:
+        number = 1
+        while is_interrupted(number, study.ask):
+            other = Queue(path, TooLate)
+            assert other.take(), number
+            other.close()
+            number += 1
+    assert number > 5
+
+
+def is_interrupted(number, call):
+    """Interrupt a call before a line of the queue; return whether it comes to so many lines."""
+    left = number
+
+    def trace(frame, event, _):
+        nonlocal left
+        if Path(frame.f_code.co_filename).name != Path(queue.__file__).name:
+            return None
+        left -= event == "line"
+        if left == 0:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False

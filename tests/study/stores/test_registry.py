@@ -104,3 +104,13 @@ def test_the_url_of_a_file_is_the_file(tmp_path, monkeypatch):
     for nothing in ("sqlite:///", "sqlite://", "sqlite://host/s.db"):
         with pytest.raises(StudyMismatch, match="expected a path"):
             canonical(nothing)
+
+
+def test_a_process_whose_folder_was_deleted_is_told_so(tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with pytest.raises(StudyUnavailable, match=r"(?s)s\.db.*folder in which this process works was deleted"):
+        canonical("s.db")
+    assert canonical(f"{tmp_path}/s.db") == f"{tmp_path}/s.db"
