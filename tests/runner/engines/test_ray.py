@@ -1,19 +1,23 @@
 """The contract on a Ray cluster on this machine, and what only a cluster can show."""
 
 import os
+import queue
+import signal
 import threading
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import bohb
 from bohb.runner import RayExecutor
 from bohb.testing.executors import ExecutorContract, make_optimizer
-from tests.runner.engines import requires
+from tests.runner.engines import assert_no_gpu_is_shared, requires
 from tests.runner.engines.examples import run_example
 
 pytestmark = [
@@ -43,16 +47,20 @@ def cluster(_ending: None) -> None:
     ray.shutdown()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ray.init(num_cpus=4, num_gpus=GPUS, include_dashboard=False, log_to_driver=False)
+        ray.init(address="local", num_cpus=4, num_gpus=GPUS, include_dashboard=False, log_to_driver=False)
 
 
 @pytest.mark.usefixtures("cluster")
 class TestRayExecutor(ExecutorContract):
     survives = True
-    start_seconds = 40
+    start_seconds = 20
 
     def make(self, workers):
         return RayExecutor(workers=workers)
+
+    def few(self, usual, slow):
+        """Return a number of trials between the two, because a trial takes half a second to start."""
+        return max(slow, usual // 4)
 
 
 def test_trials_that_run_together_never_share_a_gpu(cluster: None) -> None:
@@ -63,19 +71,14 @@ def test_trials_that_run_together_never_share_a_gpu(cluster: None) -> None:
         time.sleep(0.3)
         return {
             "loss": 0.5,
-            "info": {"gpu": os.environ["CUDA_VISIBLE_DEVICES"], "begin": begin, "end": time.time()},
+            "info": {"devices": os.environ["CUDA_VISIBLE_DEVICES"], "begin": begin, "end": time.time()},
         }
 
     optimizer = make_optimizer()
     with RayExecutor(num_gpus=1) as executor:
         assert executor.workers == GPUS
         bohb.run(objective, optimizer, executor=executor, max_trials=8, progress=False)
-    infos = [result.info for result in optimizer.results]
-    assert {info["gpu"] for info in infos} == {"0", "1"}
-    for one in infos:
-        for other in infos:
-            is_apart = one["end"] <= other["begin"] or other["end"] <= one["begin"]
-            assert one is other or is_apart or one["gpu"] != other["gpu"]
+    assert_no_gpu_is_shared([result.info for result in optimizer.results], {"0", "1"})
 
 
 def test_a_cluster_without_room_is_refused(cluster: None) -> None:
@@ -99,7 +102,8 @@ def two_nodes() -> Iterator[object]:
         cluster.shutdown()
 
 
-def test_a_lost_node_is_a_lost_worker(tmp_path: Path) -> None:
+@pytest.mark.parametrize("settings", [{}, {"bundles": [{"CPU": 0.5}, {"CPU": 0.5}]}], ids=["task", "group"])
+def test_a_lost_node_is_a_lost_worker(settings: dict[str, Any], tmp_path: Path) -> None:
     """A trial on a node that is gone is asked again and is not a failure."""
     folder = str(tmp_path)
 
@@ -124,7 +128,7 @@ def test_a_lost_node_is_a_lost_worker(tmp_path: Path) -> None:
 
         threading.Thread(target=lose, daemon=True).start()
         optimizer = make_optimizer()
-        with RayExecutor(workers=1) as executor:
+        with RayExecutor(workers=1, **settings) as executor:
             arguments = {"executor": executor, "max_trials": 2, "retries": 1, "progress": False}
             report = bohb.run(objective, optimizer, callbacks=[replace], **arguments)
     assert (report.num_trials, report.num_failures, report.num_lost) == (2, 0, 1)
@@ -133,3 +137,93 @@ def test_a_lost_node_is_a_lost_worker(tmp_path: Path) -> None:
 def test_the_script_of_the_documentation_runs() -> None:
     """In a process of its own."""
     assert "6 (0 failed, 0 lost with their worker)" in run_example("ray")
+
+
+def test_what_trials_print_is_kept(cluster: None, tmp_path: Path) -> None:
+    """In the folder of the executor, or in that of the run; a trial that is ended keeps what it printed, too."""
+
+    def objective(trial):
+        print("trial", trial.id, flush=True)
+        if trial.id == 1:
+            time.sleep(600)
+        return 0.5
+
+    with RayExecutor(workers=1, output=tmp_path / "own") as executor:
+        arguments = {"executor": executor, "max_trials": 2, "progress": False}
+        report = bohb.run(objective, make_optimizer(), trial_seconds=15, **arguments)
+        assert report.output == tmp_path / "own"
+        for number in (0, 1):
+            assert (tmp_path / "own" / f"trial-{number}.out").read_text() == f"trial {number}\n"
+        bohb.run(objective, make_optimizer(), directory=tmp_path / "run", **(arguments | {"max_trials": 1}))
+    assert (tmp_path / "run" / "output" / "trial-0.out").read_text() == "trial 0\n"
+    assert not list((tmp_path / "own").glob(".*"))
+
+
+def test_a_node_that_does_not_share_the_folder_sends_what_was_printed(cluster: None, tmp_path: Path) -> None:
+    def objective(trial):
+        print("far away", flush=True)
+        return 0.5
+
+    with RayExecutor(workers=1, output=tmp_path) as executor:
+        executor._call = lambda packed, make=executor._call: replace(make(packed), mark="not-there")  # type: ignore[method-assign]
+        bohb.run(objective, make_optimizer(), executor=executor, max_trials=1, progress=False)
+    assert (tmp_path / "trial-0.out").read_text() == "far away\n"
+
+
+def test_a_trial_has_the_environment_that_is_given(cluster: None) -> None:
+    def objective(trial):
+        return float(os.environ["LOSS"])
+
+    optimizer = make_optimizer()
+    with RayExecutor(workers=1, runtime_env={"env_vars": {"LOSS": "0.25"}}) as executor:
+        bohb.run(objective, optimizer, executor=executor, max_trials=1, progress=False)
+    assert optimizer.results[0].loss == 0.25
+
+
+def test_a_trial_waits_for_a_node_and_its_time_begins_there() -> None:
+    """As where an autoscaler is slow."""
+    with two_nodes() as cluster, RayExecutor(workers=1) as executor:
+        future = executor.submit(time.sleep, 600)
+        time.sleep(3)
+        assert executor.seconds_of(future) is None
+        assert not future.done()
+        cluster.add_node(num_cpus=1)
+        while executor.seconds_of(future) is None:
+            assert not future.done()
+            time.sleep(0.1)
+        executor.end(future)
+        with pytest.raises(bohb.WorkerLost):
+            future.result(timeout=120)
+
+
+def test_what_is_called_when_a_trial_ends_may_wait_for_ray(cluster: None) -> None:
+    """Ray's own thread, which reports that a task ended, must never wait for Ray."""
+    import ray
+
+    task = ray.remote(lambda: 64)
+    values: queue.SimpleQueue[int] = queue.SimpleQueue()
+    with RayExecutor(workers=1) as executor:
+        future = executor.submit(pow, 2, 5)
+        future.add_done_callback(lambda _: values.put(ray.get(task.remote())))
+        assert values.get(timeout=120) == 64
+        assert executor.submit(pow, 2, 7).result(timeout=120) == 128
+
+
+def test_an_outcome_that_cannot_be_kept_is_an_error_and_not_a_silence(cluster: None, tmp_path: Path) -> None:
+    with RayExecutor(workers=1, output=tmp_path) as executor:
+        executor._call = lambda packed, make=executor._call: replace(make(packed), mark="not-there")  # type: ignore[method-assign]
+        (tmp_path / "trial-0.out").mkdir()
+        arguments = {"executor": executor, "max_trials": 1, "retries": 0, "progress": False}
+        report = bohb.run(lambda trial: print("x", flush=True) or 0.5, make_optimizer(), **arguments)
+    assert (report.num_failures, report.num_lost) == (1, 1)
+
+
+def test_nothing_is_left_in_the_cluster(cluster: None) -> None:
+    """Also of a trial that was lost."""
+    from ray.experimental.internal_kv import _internal_kv_list
+
+    with RayExecutor(workers=1) as executor:
+        with pytest.raises(bohb.WorkerLost):
+            executor.submit(os.kill, 0, signal.SIGKILL).result(timeout=300)
+        assert executor.submit(pow, 2, 5).result() == 32
+    assert not _internal_kv_list("bohb-")
