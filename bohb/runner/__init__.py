@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from bohb.runner.executors.processes import ProcessExecutor
     from bohb.runner.executors.ray import RayExecutor
     from bohb.runner.executors.serial import SerialExecutor
+    from bohb.runner.executors.spark import SparkExecutor
+    from bohb.runner.executors.submitit import SubmititExecutor
     from bohb.runner.executors.torchrun import TorchrunExecutor
     from bohb.runner.interface import AskTell
     from bohb.runner.launch import run
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         TrialStarted,
     )
     from bohb.runner.report import Report
+    from bohb.runner.stopping import StopRun
 
 _HOMES = {
     "evaluation": ("FolderTrial", "Objective"),
@@ -34,12 +37,15 @@ _HOMES = {
     "executors.processes": ("ProcessExecutor",),
     "executors.ray": ("RayExecutor",),
     "executors.serial": ("SerialExecutor",),
+    "executors.spark": ("SparkExecutor",),
+    "executors.submitit": ("SubmititExecutor",),
     "executors.torchrun": ("TorchrunExecutor",),
     "interface": ("AskTell",),
     "launch": ("run",),
     "limits": ("cost",),
     "records": ("Callback", "Record", "RunEnded", "RunStarted", "TrialEnded", "TrialLost", "TrialStarted"),
     "report": ("Report",),
+    "stopping": ("StopRun",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -56,6 +62,9 @@ __all__ = [
     "RunEnded",
     "RunStarted",
     "SerialExecutor",
+    "SparkExecutor",
+    "StopRun",
+    "SubmititExecutor",
     "TorchrunExecutor",
     "TrialEnded",
     "TrialLost",

@@ -5,12 +5,16 @@ user's objective or from a study file. So it is deleted only if it lies inside t
 the way is resolved. A link is itself removed, and never followed.
 """
 
+import glob
 import logging
+import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from bohb.runner.interface import AskTell
+from bohb.trials import Trial
 
 log = logging.getLogger("bohb.runner")
 
@@ -62,6 +66,24 @@ class CheckpointCleaner:
         """Return the path of a checkpoint, or None if it does not lie inside the directory."""
         path = _located(name)
         return path if path is not None and self._root in path.parents else None
+
+
+def without_lost(trial: Trial, directory: Path | None) -> Trial:
+    """Return a trial that starts from scratch if its checkpoint lay in the directory of the run and is gone.
+
+    A checkpoint at the largest budget is deleted with the others. When the ladder becomes longer afterwards, its
+    configuration may be promoted all the same.
+    """
+    path = None if directory is None or trial.checkpoint is None else _located(trial.checkpoint)
+    if path is None or directory is None or directory.resolve() not in path.parents or _is_there(path):
+        return trial
+    log.warning("the checkpoint %s was deleted; trial %d starts from scratch", path, trial.id)
+    return replace(trial, previous=None, checkpoint=None)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a checkpoint of this name; some programs write several files, with the path as their prefix."""
+    return os.path.lexists(path) or (path.parent.is_dir() and any(path.parent.glob(f"{glob.escape(path.name)}.*")))
 
 
 def _located(name: str) -> Path | None:

@@ -87,6 +87,14 @@ class LeaseKeeper:
         trial: Trial = self._search.ask(lease=self._seconds) if self._is_leased else self._search.ask()
         return trial
 
+    def go_on(self, trial: Trial) -> Trial | None:
+        """Return the next trial if it continues the training of a told one; None if the search cannot say."""
+        if not hasattr(self._search, "go_on"):
+            return None
+        more = {"lease": self._seconds} if self._is_leased else {}
+        following: Trial | None = self._search.go_on(trial, **more)
+        return following
+
     def beat(self, trials: Iterable[Trial]) -> None:
         """Renew the lease of every running trial, if a heartbeat is due."""
         if time.monotonic() < self.due_at:

@@ -1,7 +1,7 @@
 """What a run tells its callbacks: one frozen record for each thing that happens.
 
 A callback is any function of one record, such as `print`. What it returns is ignored. An exception in it is logged, and
-the run goes on. Most callbacks are a `match` over the records that they need.
+the run goes on; only `StopRun` ends it. Most callbacks are a `match` over the records that they need.
 """
 
 import logging
@@ -10,7 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from bohb.budgets import Ladder
 from bohb.runner.report import Report
+from bohb.runner.stopping import StopRun
 from bohb.trials import Result, Trial
 
 log = logging.getLogger("bohb.runner")
@@ -22,15 +24,20 @@ class RunStarted:
 
     Attributes:
         workers: How many trials run at the same time.
-        limits: The limits of the run by name: `max_trials`, `max_seconds`, `max_budget`.
+        limits: The limits of the run by name: those of `max_trials`, `max_seconds`, `max_budget`, `target`, `patience`
+            and `max_failures` that were given.
         results: The results that the search already has, in the order in which they were told.
         incumbent: The incumbent, or None.
+        objectives: The metric that is told, and its direction; None for a loss to minimise.
+        ladder: The ladder of budgets.
     """
 
     workers: int
     limits: Mapping[str, float]
     results: tuple[Result, ...]
     incumbent: Result | None
+    objectives: Mapping[str, str] | None = None
+    ladder: Ladder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +91,15 @@ Record = RunStarted | TrialStarted | TrialEnded | TrialLost | RunEnded
 Callback = Callable[[Record], Any]
 
 
-def notify(callbacks: Iterable[Callback], record: Record) -> None:
-    """Call every callback with a record; log what they raise."""
+def notify(callbacks: Iterable[Callback], record: Record) -> str | None:
+    """Call every callback with a record; log what they raise. Return why one of them wants the run to end, or None."""
+    reason = None
     for callback in callbacks:
         try:
             callback(record)
+        except StopRun as request:
+            reason = reason or str(request) or "a callback"
         except Exception:
             with suppress(ValueError):  # the objective closed stderr
                 log.exception("callback %r failed on %s; the run goes on", callback, type(record).__name__)
+    return reason

@@ -2,11 +2,13 @@
 
 import html
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bohb._text import visible
+from bohb._html import pairs
+from bohb._text import config_line, duration, significant, visible
+from bohb.objectives import goal_of
 from bohb.runner.interface import AskTell
 from bohb.trials import Result
 
@@ -25,11 +27,16 @@ class Report:
         seconds: The duration of the run.
         busy_seconds: How long the workers evaluated, summed over the workers.
         idle_seconds: How long they did not.
-        stopped_by: Why it ended: the name of the limit, `"space exhausted"`, `"interrupted"` or `"terminated"`.
+        stopped_by: Why it ended: the name of the limit (`"target"` and `"patience"` are limits too), the text of a
+            `StopRun`, which error the first trials have in common, `"space exhausted"`, `"interrupted"` or
+            `"terminated"`.
         first_failure: The error of the first trial that failed, or None.
         output: The folder of what the trials printed, `trial-<id>.out` and `trial-<id>.err`, or None if they printed
             nothing, or printed to the terminal. Without a directory it is temporary, and deleted when this program
             ends.
+        objectives: The metric that was told, and its direction; None for a loss to minimise.
+        last_traceback: The traceback of the last failure, or the end of stderr of its command, if the run was stopped
+            by failures.
     """
 
     incumbent: Result | None
@@ -44,25 +51,27 @@ class Report:
     stopped_by: str
     first_failure: str | None
     output: Path | None = None
+    objectives: Mapping[str, str] | None = None
+    last_traceback: str | None = None
 
     def __str__(self) -> str:
         """Return the report as a few lines of text."""
-        return "\n".join(f"{name + ':':<10} {value}" for name, value in self._rows())
+        lines = [f"{name + ':' if name else '':<12} {value}" for name, value in self._rows()]
+        return "\n".join([*lines, *([] if self.last_traceback is None else ["", self._visible_traceback()])])
 
     def _repr_html_(self) -> str:
         """Return the report as a table for notebooks, with every value escaped."""
-        cells = (
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-            for name, value in self._rows()
-        )
-        return f"<table>{''.join(cells)}</table>"
+        error = "" if self.last_traceback is None else f"<pre>{html.escape(self._visible_traceback())}</pre>"
+        return pairs("run", self._rows()) + error
+
+    def _visible_traceback(self) -> str:
+        return visible(self.last_traceback or "", keep_lines=True).strip()
 
     def _rows(self) -> list[tuple[str, str]]:
         total = self.busy_seconds + self.idle_seconds
         rows = [
             ("trials", f"{self.num_trials} ({self.num_failures} failed, {self.num_lost} lost with their worker)"),
-            ("spent", f"{self.spent:g} of budget in {self.seconds:.1f} s"),
+            ("spent", f"{significant(self.spent)} of budget in {duration(self.seconds)}"),
             ("workers", f"busy {self.busy_seconds:.1f} s, idle {self.idle_seconds:.1f} s ({_share(self, total)} busy)"),
             ("stopped by", self.stopped_by),
             *self._incumbent_rows(),
@@ -77,10 +86,9 @@ class Report:
         if self.incumbent is None:
             return [("incumbent", "none: no trial succeeded")]
         trial = self.incumbent.trial
-        config = ", ".join(f"{name}={value!r}" for name, value in trial.config.items())
         return [
-            ("incumbent", f"loss {self.incumbent.loss:.6g} at budget {trial.budget} (trial {trial.id})"),
-            ("", visible(config)),
+            ("incumbent", f"{goal_of(self).text(self.incumbent.loss)} at budget {trial.budget} (trial {trial.id})"),
+            ("", config_line(trial.config)),
             ("improved", f"{len(self.trajectory)} times"),
         ]
 
@@ -101,6 +109,13 @@ class RunTotals:
     busy_seconds: float = 0.0
     losses: Counter[tuple[int, int]] = field(default_factory=Counter)
 
+    @property
+    def last_traceback(self) -> str | None:
+        """The traceback of the last failure, or the end of stderr of its command; None if neither is known."""
+        info = next((result.info for result in reversed(self.results) if result.is_failure), {})
+        text = info.get("traceback") or info.get("stderr")
+        return None if text is None else str(text)
+
     def report(self, search: AskTell, *, seconds: float, workers: int, stopped_by: str, output: Path | None) -> Report:
         """Return the report of the run."""
         failures = [result for result in self.results if result.is_failure]
@@ -117,11 +132,12 @@ class RunTotals:
             stopped_by=stopped_by,
             first_failure=_describe(failures[0]) if failures else None,
             output=output,
+            objectives=goal_of(search).objectives,
         )
 
 
 def _describe(failure: Result) -> str:
-    return f"trial {failure.trial.id}: {failure.info.get('error', failure.status)}"
+    return f"trial {failure.trial.id}: {failure.reason}"
 
 
 def _share(report: Report, total: float) -> str:

@@ -16,6 +16,11 @@ if hasattr(signal, "SIGHUP"):
     REASONS[signal.SIGHUP] = "terminated"  # the terminal was closed
 
 
+def name_of(number: int) -> str:
+    """Return the name of a signal, or its number: most real-time signals have no name."""
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+
+
 class Interrupts:
     """A context in which SIGINT, SIGTERM and SIGHUP wait for a safe point."""
 

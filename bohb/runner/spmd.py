@@ -26,7 +26,9 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from bohb._checks import check_positive
+from bohb._text import brief
 from bohb.errors import SettingError
+from bohb.objectives import advised
 from bohb.runner.evaluation import Evaluation, Objective, Outcome
 from bohb.runner.interface import AskTell
 from bohb.runner.launch import run as run_loop
@@ -34,7 +36,6 @@ from bohb.runner.ranks.reports import on_rank
 from bohb.runner.ranks.votes import VoteLeader, VoteMember
 from bohb.runner.records import Callback
 from bohb.runner.report import Report
-from bohb.trials import Trial
 
 Launcher = Literal["horovod", "torchrun", "mpi"]
 
@@ -64,6 +65,7 @@ class Group(Protocol):
         """Release what was made for this group, on every rank."""
 
 
+@advised
 def run(
     objective: Objective,
     optimizer_or_study: AskTell | Callable[[], AskTell] | None,
@@ -72,8 +74,11 @@ def run(
     max_trials: int | None = None,
     max_seconds: float | None = None,
     max_budget: float | None = None,
+    max_failures: int | None = None,
+    target: float | None = None,
+    patience: float | None = None,
     trial_seconds: float | None = None,
-    patience: float = 60.0,
+    straggler_seconds: float = 60.0,
     directory: str | Path | None = None,
     keep: Literal["all", "releasable"] = "all",
     callbacks: Sequence[Callback] = (),
@@ -91,10 +96,13 @@ def run(
         max_trials: As for `bohb.run`.
         max_seconds: As for `bohb.run`.
         max_budget: As for `bohb.run`.
+        max_failures: As for `bohb.run`.
+        target: As for `bohb.run`.
+        patience: As for `bohb.run`.
         trial_seconds: The seconds that a trial may take. A call that hangs cannot be ended alone, so after that
             the program ends on all ranks with an error.
-        patience: The seconds that the other ranks have to finish once one has failed. After that they probably wait for
-            the failed one, and the program ends on all ranks with an error.
+        straggler_seconds: The seconds that the other ranks have to finish once one has failed. After that they probably
+            wait for the failed one, and the program ends on all ranks with an error.
         directory: A folder that all ranks can reach.
         keep: As for `bohb.run`.
         callbacks: As for `bohb.run`; called on rank 0.
@@ -107,14 +115,14 @@ def run(
         SettingError: If no launcher started this program, or a setting is not valid.
         RuntimeError: On the other ranks, if rank 0 ended with an error.
     """
-    for name, value in (("patience", patience), ("trial_seconds", trial_seconds)):
+    for name, value in (("straggler_seconds", straggler_seconds), ("trial_seconds", trial_seconds)):
         if value is not None:
             check_positive(name, value)
     group = _group(launcher)
     if group.rank > 0:
         folder = None if directory is None else Path(directory).absolute()
-        return _follow(group, Evaluation(objective, directory=folder))
-    leader = _LeadRank(group, VoteLeader(group.size, patience=patience), trial_seconds)
+        return _follow(group, Evaluation(objective, directory=folder, keeps_open=True, reads=False))
+    leader = _LeadRank(group, VoteLeader(group.size, patience=straggler_seconds), trial_seconds)
 
     def loop() -> Report:
         search = optimizer_or_study if hasattr(optimizer_or_study, "ask") else optimizer_or_study()  # type: ignore[misc]
@@ -125,6 +133,9 @@ def run(
             max_trials=max_trials,
             max_seconds=max_seconds,
             max_budget=max_budget,
+            max_failures=max_failures,
+            target=target,
+            patience=patience,
             directory=directory,
             keep=keep,
             callbacks=callbacks,
@@ -132,6 +143,10 @@ def run(
         )
 
     return leader.serve(loop)
+
+
+_Call = tuple[Any, ...]
+"""The arguments of an evaluation: the trial, from where it resumes, and whether it goes on in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +164,14 @@ class _AllRanksExecutor(Executor):
     in_process = True
 
     def __init__(self) -> None:
-        self.calls: queue.SimpleQueue[tuple[Future[Outcome], Evaluation, Trial] | None] = queue.SimpleQueue()
+        self.calls: queue.SimpleQueue[tuple[Future[Outcome], Evaluation, _Call] | None] = queue.SimpleQueue()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Hand an evaluation and a trial to the main thread."""
         assert isinstance(fn, Evaluation), "made for the loop, which submits evaluations"
         assert not kwargs
         future: Future[Outcome] = Future()
-        self.calls.put((future, fn, *args))
+        self.calls.put((future, fn, args))
         return future
 
 
@@ -176,9 +191,9 @@ class _LeadRank:
         """Evaluate what the loop submits on all ranks until the loop ends; return or raise what the loop does."""
         threading.Thread(target=self._run, args=(loop,), daemon=True).start()
         while (call := self.executor.calls.get()) is not None:
-            future, evaluation, trial = call
+            future, evaluation, arguments = call
             if future.set_running_or_notify_cancel():
-                future.set_result(self._evaluate(evaluation, trial))
+                future.set_result(self._evaluate(evaluation, arguments))
         error = self._ended.exception()
         last = _Stop(self._ended.result(), "") if error is None else _Stop(None, f"{type(error).__name__}: {error}")
         self._leader.finish()  # before the broadcast, after which the other ranks may end at any time
@@ -194,10 +209,10 @@ class _LeadRank:
             self._ended.set_exception(error)
         self.executor.calls.put(None)
 
-    def _evaluate(self, evaluation: Evaluation, trial: Trial) -> Outcome:
+    def _evaluate(self, evaluation: Evaluation, call: _Call) -> Outcome:
         self._leader.begin(self._trial_seconds)
-        self._broadcast(trial)
-        own = evaluation(trial)
+        self._broadcast(call)
+        own = _call(evaluation, call)
         others = self._leader.collect(own_failed=own.error is not None)
         if own.error is not None:
             return own
@@ -207,7 +222,7 @@ class _LeadRank:
         rank, outcome = failed
         return on_rank(rank, self._group.size, outcome)
 
-    def _broadcast(self, value: Trial | _Stop) -> None:
+    def _broadcast(self, value: _Call | _Stop) -> None:
         self._number += 1
         self._group.broadcast(value, f"bohb.{self._number}")
 
@@ -217,15 +232,23 @@ def _follow(group: Group, evaluation: Evaluation) -> Report:
     member = VoteMember(group.broadcast(None, "bohb.address"), group.rank)
     number = 1
     while not isinstance(value := group.broadcast(None, f"bohb.{number}"), _Stop):
-        outcome = evaluation(value)
+        outcome = _call(evaluation, value)
         has_failed = outcome.error is not None and outcome.is_answer  # rank 0 has the loss, and this one need not
         member.vote(outcome if has_failed else None, has_failed=has_failed)
         number += 1
+    evaluation.close()
     member.close()
     group.close()
     if value.report is None:
         raise RuntimeError(f"rank 0 ended with an error: {value.error}")
     return value.report
+
+
+def _call(evaluation: Evaluation, call: _Call) -> Outcome:
+    """Evaluate on this rank. A training waits only until the next call, on all ranks alike."""
+    if call[-1] == "start":
+        evaluation.close()
+    return evaluation(*call)
 
 
 def _group(launcher: Launcher | None) -> Group:
@@ -243,6 +266,6 @@ def _group(launcher: Launcher | None) -> Group:
 
         return MpiGroup()
     raise SettingError(
-        f"expected a program under horovodrun, torchrun or mpirun, got launcher={launcher!r} and none of their "
+        f"expected a program under horovodrun, torchrun or mpirun, got launcher={brief(launcher)} and none of their "
         "environment variables; start it with one of them, name it with launcher=, or use bohb.run"
     )

@@ -13,14 +13,13 @@ this file. They write files in a folder to show what happened in a worker.
 """
 
 import os
-import random
 import signal
 import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,7 +33,7 @@ from bohb.runner.evaluation import Objective
 from bohb.runner.executors.protocol import Features, Submitter, features
 from bohb.runner.launch import run
 from bohb.runner.report import Report
-from bohb.runner.workers import process_tree
+from bohb.testing.processes import is_running, kill_workers, pids
 from bohb.trials import Result, Status, Trial
 
 HOUR = 3600
@@ -208,6 +207,54 @@ class ExecutorContract:
             self.run(objective, optimizer, max_trials=2)
         assert not optimizer.events
 
+    # Generators.
+
+    def test_a_generator_has_the_results_of_a_loop_that_reports(self, tmp_path: Path) -> None:
+        """It climbs from budget to budget, in place or started again. Each one that is started is closed."""
+        folder = str(tmp_path)
+
+        def objective(trial: Trial) -> Iterator[dict[str, Any]]:
+            epoch = 0 if trial.checkpoint is None else int(trial.checkpoint)
+            Path(folder, f"{trial.id}.started").touch()
+            try:
+                while True:
+                    epoch += 1
+                    loss = (trial.config["x"] - 0.3) ** 2 + 1 / epoch
+                    yield {"epoch": epoch, "loss": loss, "checkpoint": str(epoch)}
+            finally:
+                Path(folder, f"{trial.id}.closed").touch()
+
+        plain, optimizer = make_climber(), make_climber()
+        number = self.few(25, slow=6)
+        for _ in range(number):
+            trial = plain.ask()
+            for epoch in range(1 + int(trial.checkpoint or 0), trial.budget):
+                plain.report(trial, epoch, (trial.config["x"] - 0.3) ** 2 + 1 / epoch, checkpoint=str(epoch))
+            loss = (trial.config["x"] - 0.3) ** 2 + 1 / trial.budget
+            plain.tell(trial, loss, checkpoint=str(trial.budget))
+        self.run(objective, optimizer, workers=1, max_trials=number)
+        assert optimizer.results == plain.results
+        assert any(result.curve for result in optimizer.results)
+        assert len(list(tmp_path.glob("*.started"))) == len(list(tmp_path.glob("*.closed"))) > 1
+
+    @pytest.mark.slow
+    def test_a_killed_generator_costs_one_trial(self, tmp_path: Path) -> None:
+        """The trial is asked again, also if its training had gone on in place."""
+        folder = str(tmp_path)
+
+        def objective(trial: Trial) -> Iterator[tuple[int, float]]:
+            for epoch in range(1, 10):
+                marker = Path(folder) / str(epoch)
+                if epoch in (1, 3) and not marker.exists():
+                    marker.touch()
+                    os.kill(os.getpid(), signal.SIGKILL)
+                yield epoch, (trial.config["x"] - 0.3) ** 2 + 1 / epoch
+
+        optimizer, number = make_climber(), self.few(12, slow=6)
+        report, _ = self.run(objective, optimizer, max_trials=number, retries=2, trial_seconds=HOUR)
+        assert (report.num_trials, report.num_failures, report.num_lost) == (number, 0, 2)
+        assert not optimizer.pending
+
     # Lost workers.
 
     @pytest.mark.slow
@@ -370,52 +417,13 @@ def make_optimizer() -> Optimizer:
     return Optimizer({"x": (0.0, 1.0)}, budgets=geometric(1, 9, eta=3), seed=3, preset="hyperband")
 
 
+def make_climber() -> Optimizer:
+    """Return a small search that begins with a full training, and trains good configurations on at once."""
+    optimizer = Optimizer({"x": (0.0, 1.0)}, budgets=geometric(1, 9, eta=3), seed=3)
+    optimizer.enqueue({"x": 0.25}, 9)
+    return optimizer
+
+
 def failures_of(optimizer: Optimizer) -> list[Result]:
     """Return the results that were told as an error."""
     return [result for result in optimizer.results if result.status is Status.ERROR]
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process runs; a zombie does not, on systems with /proc."""
-    visible = process_tree.processes()
-    if visible:
-        return any(process.pid == pid and not process.is_zombie for process in visible)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def pids(folder: Path) -> list[int]:
-    """Return the process ids in the endings of the files of a folder."""
-    return [int(path.suffix[1:]) for path in folder.glob("*.[0-9]*")]
-
-
-def kill_workers(folder: Path, kills: Counter[str], is_over: threading.Event, most: int) -> None:
-    """Kill a worker with a running trial every half second, and count the kills by configuration.
-
-    No configuration is hit more than `most` times. Otherwise the last trial of a run could be killed again and again at
-    the same moment of its life.
-    """
-    rng, killed = random.Random(0), set[int]()  # noqa: S311  (no secret)
-    while not is_over.wait(0.5):
-        while not (alive := [mark for mark in running_trials(folder, killed) if kills[config_of(mark)] < most]):
-            if is_over.wait(0.01):
-                return
-        mark = rng.choice(alive)
-        kills[config_of(mark)] += 1
-        killed.add(pid := int(mark.suffix[1:]))
-        with suppress(ProcessLookupError):  # it ended at this moment
-            os.kill(pid, signal.SIGKILL)
-
-
-def running_trials(folder: Path, killed: set[int]) -> list[Path]:
-    """Return the files of the trials that are running."""
-    marks = sorted(folder.glob("*.[0-9]*"))
-    return [mark for mark in marks if (pid := int(mark.suffix[1:])) not in killed and is_running(pid)]
-
-
-def config_of(mark: Path) -> str:
-    """Return the id of the configuration in the name of a file."""
-    return mark.name.partition("-")[0]

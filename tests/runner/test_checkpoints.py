@@ -1,5 +1,6 @@
 """The directory of a run: folders of configurations, and which checkpoints are deleted."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 import bohb
 from bohb.runner import FolderTrial, ProcessExecutor, SerialExecutor, checkpoints
 from bohb.runner.checkpoints import CheckpointCleaner
+from tests.record.bare import bare_trial
 
 
 def make_optimizer(seed: int = 0) -> bohb.Optimizer:
@@ -34,6 +36,15 @@ def test_a_promoted_configuration_resumes_in_the_same_folder(tmp_path: Path, mak
     assert any(result.trial.previous is not None for result in optimizer.results)
     for result in optimizer.results:
         assert Path(result.checkpoint).parent == tmp_path / f"config-{result.trial.config_id}"
+
+
+def test_a_repetition_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    """It starts from scratch, and pays for a full training."""
+    optimizer = bohb.Optimizer({"x": [0.1, 0.2]}, [1, 9], seed=0, preset="random", repeats=True)
+    report = bohb.run(train, optimizer, executor=SerialExecutor(), max_trials=6, directory=tmp_path, progress=False)
+    assert report.spent == 6 * 9 == sum(result.info["paid"] for result in optimizer.results)
+    names = {Path(result.checkpoint).parent.name for result in optimizer.results if result.checkpoint is not None}
+    assert names == {f"config-{i}{again}" for i in range(2) for again in ("", "-repeat-1", "-repeat-2")}
 
 
 def test_without_a_directory_a_trial_has_no_folder() -> None:
@@ -148,3 +159,35 @@ def test_no_path_leads_out_of_the_directory(tmp_path_factory: pytest.TempPathFac
     CheckpointCleaner(Named([str(directory) + "/" + "/".join(parts)]), directory).release()
     assert (top / "precious" / "file").exists()
     assert directory.exists()
+
+
+def test_a_longer_ladder_resumes_what_is_there_and_starts_anew_what_was_deleted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A run that deletes its checkpoints has deleted those at its largest budget, but the incumbent's."""
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, [9], seed=0, preset="random")
+    options = {"directory": tmp_path, "keep": "releasable", "progress": False}
+    bohb.run(train, optimizer, max_trials=9, **options)
+    best = optimizer.incumbent
+    optimizer.extend([9, 27])
+    report = bohb.run(train, optimizer, max_trials=4, **options)
+    assert report.num_failures == 0
+    promoted = [result for result in optimizer.results if result.budget == 27 and result.trial.config_id < 9]
+    assert len(promoted) == 3
+    paid = {result.trial.config_id: result.info["paid"] for result in promoted}
+    assert sorted(paid.values()) == [18, 27, 27]
+    assert paid[best.trial.config_id] == 18
+    assert report.spent == sum(result.info["paid"] for result in optimizer.results[9:])
+    assert caplog.text.count("starts from scratch") == 2
+
+
+@pytest.mark.parametrize("name", ["ck", "ck.index", "ck.data-0-of-1"])
+def test_a_checkpoint_is_there_under_its_name_or_with_an_ending(tmp_path: Path, name: str) -> None:
+    trial = replace(bare_trial(0), previous=0, checkpoint=str(tmp_path / "ck"))
+    assert checkpoints.without_lost(trial, None) is trial
+    assert checkpoints.without_lost(trial, tmp_path / "elsewhere") is trial
+    assert checkpoints.without_lost(trial, tmp_path) == replace(trial, previous=None, checkpoint=None)
+    (tmp_path / "ck-2").touch()
+    assert checkpoints.without_lost(trial, tmp_path).checkpoint is None
+    (tmp_path / name).touch()
+    assert checkpoints.without_lost(trial, tmp_path) is trial

@@ -1,6 +1,8 @@
 """Laws of the loop that do not depend on the executor."""
 
+import os
 import random
+import sys
 import threading
 import time
 from collections import Counter
@@ -12,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bohb
-from bohb.runner import SerialExecutor, cost
+from bohb.runner import ProcessExecutor, SerialExecutor, cost
+from bohb.runner.evaluation import worker_name
 
 SPACE = {"x": (0.0, 1.0)}
 
@@ -150,7 +153,7 @@ def test_an_objective_that_workers_cannot_load_ends_the_run() -> None:
             return 0.5
 
     optimizer = make_optimizer()
-    with pytest.raises(bohb.SettingError, match=r"(?s)workers can load.*no such library here"):
+    with pytest.raises(bohb.SettingError, match=r"(?s)workers that can load.*no such library here"):
         bohb.run(Objective(), optimizer, workers=2, max_trials=5, progress=False)
     assert not optimizer.pending
     assert not optimizer.results
@@ -178,3 +181,87 @@ def test_an_objective_may_return_a_failure() -> None:
     optimizer = make_optimizer()
     bohb.run(lambda trial: bohb.Failure("diverged"), optimizer, max_trials=2, progress=False)
     assert [result.info["error"] for result in optimizer.results] == ["diverged", "diverged"]
+
+
+def test_the_worker_is_recorded_where_workers_may_differ(tmp_path: Any) -> None:
+    """Not where all of them are this machine; and what the objective says counts."""
+    optimizer = make_optimizer()
+    bohb.run(half, optimizer, max_trials=1, workers=2, progress=False)
+    with bohb.Study.open(tmp_path / "s.db", SPACE, [1, 3], seed=0) as study:
+        bohb.run(half, study, max_trials=1, progress=False)
+        bohb.run(lambda _: {"loss": 0.5, "worker": "mine"}, study, max_trials=1, progress=False)
+        bohb.run(lambda _: {}["x"], study, max_trials=1, progress=False)
+        names = [result.info.get("worker") for result in [*optimizer.results, *study.results]]
+    assert names == [None, worker_name(), "mine", worker_name()]
+
+
+class WaitingExecutor:
+    """Makes a call only after it was asked some times for how long the call has run."""
+
+    is_blocking = False
+
+    def __init__(self, num_waits: int) -> None:
+        self.num_waits, self.ended = num_waits, 0
+
+    def submit(self, fn, /, *args):
+        self.call, self.future = (fn, args), Future()
+        return self.future
+
+    def seconds_of(self, future):
+        self.num_waits -= 1
+        if self.num_waits == 0:
+            fn, args = self.call
+            future.set_result(fn(*args))
+        return None if self.num_waits >= 0 else 60.0
+
+    def end(self, future):
+        self.ended += 1
+        future.set_exception(bohb.WorkerLost("ended"))
+
+
+@pytest.mark.parametrize(("num_waits", "num_ended"), [(3, 0), (-1, 1)])
+def test_the_time_of_a_trial_begins_when_it_runs(num_waits: int, num_ended: int) -> None:
+    """A trial that waits for a machine is no failure; one that has run for too long is."""
+    executor, optimizer = WaitingExecutor(num_waits), bohb.Optimizer({"x": (0.0, 1.0)}, [1], seed=0)
+    arguments = {"executor": executor, "max_trials": 1, "progress": False}
+    report = bohb.run(lambda trial: 0.5, optimizer, trial_seconds=0.05, **arguments)
+    assert (executor.ended, report.num_failures) == (num_ended, num_ended)
+
+
+def forks_and_returns(trial):
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    return 1.0 if child else 0.0
+
+
+def forks_and_exits(trial):
+    child = os.fork()
+    if not child:
+        sys.exit()
+    os.waitpid(child, 0)
+    return 1.0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no forks")
+@pytest.mark.parametrize("objective", [forks_and_returns, forks_and_exits])
+@pytest.mark.parametrize("make", [SerialExecutor, lambda: ProcessExecutor(1)], ids=["serial", "processes"])
+def test_a_process_that_the_objective_forked_tells_nothing(tmp_path, objective, make):
+    with bohb.Study.open(tmp_path / "s.db", {"x": (0.0, 1.0)}, [1], seed=0, preset="random") as study:
+        bohb.run(objective, study, executor=make(), max_trials=3, progress=False)
+        assert [result.loss for result in study.results] == [1, 1, 1]
+        assert not study.pending
+
+
+@pytest.mark.parametrize("place", ["file", "file/folder", "folder"])
+@pytest.mark.parametrize("make", [SerialExecutor, lambda: ProcessExecutor(1)], ids=["serial", "processes"])
+def test_a_folder_that_cannot_be_written_is_no_result(tmp_path, place, make):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "config-0").touch()
+    with bohb.Study.open(tmp_path / "s.db", {"x": (0.0, 1.0)}, [1], seed=0, preset="random") as study:
+        with pytest.raises(bohb.SettingError, match=r"(?s)write to their folders.*(NotADirectory|FileExists)Error"):
+            bohb.run(lambda _: 1.0, study, executor=make(), max_trials=3, directory=tmp_path / place, progress=False)
+        assert not study.results
+        study.release(0)  # it was given back: it is not held by anybody
+        assert study.ask().id == 1

@@ -50,8 +50,20 @@ def make():
     return bohb.Optimizer({"x": (0.0, 1.0)}, budgets=[1, 3], seed=0, preset="hyperband")
 
 
+def training(trial):
+    log.append(f"started {trial.config_id}")
+    epoch = 0
+    try:
+        while True:
+            epoch += 1
+            yield epoch, ((trial.config["x"] - 0.3) ** 2 + 1 / epoch if RANK == 0 else None)
+    finally:
+        log.append(f"closed {trial.config_id}")
+
+
+log = []
 spmd._group = lambda launcher: PipeGroup()
-report = spmd.run(objective, make, max_trials=5, progress=False, patience=600)
+report = spmd.run(objective, make, max_trials=5, progress=False, straggler_seconds=600)
 summary = f"{report.num_trials} {report.num_failures} {report.first_failure} {report.incumbent.loss < 1}"
 if RANK == 0:
     ours.send(summary)  # rank 1 waits for it: the program goes on after the search
@@ -62,14 +74,63 @@ else:
 """
 
 
-def test_two_ranks_evaluate_one_trial_together() -> None:
-    """Rank 0's loss is told, an exception on any rank fails the trial, and both ranks get the report at once."""
+def printed_by(program: str) -> str:
+    """Run a program of two ranks; return what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(Path(bohb.__file__).parents[1])}
     ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120, env=environment
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=600, env=environment
     )
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout == "5 2 trial 1: ValueError: diverged True\n"
+    return ended.stdout
+
+
+def test_two_ranks_evaluate_one_trial_together() -> None:
+    """Rank 0's loss is told, an exception on any rank fails the trial, and both ranks get the report at once."""
+    assert printed_by(PROGRAM) == "5 2 trial 1: ValueError: diverged True\n"
+
+
+TRAINING = """
+def make():
+    made.append(bohb.Optimizer({"x": (0.0, 1.0)}, budgets=bohb.geometric(1, 9), seed=3))
+    return made[0]
+
+made = []
+report = spmd.run(training, make, max_trials=16, progress=False, straggler_seconds=600)
+if RANK == 0:
+    ours.send((report, log))
+    os.wait()
+    print(report.num_trials, report.num_failures)
+    print(sum(entry.startswith("started") for entry in log), sum(entry.startswith("closed") for entry in log))
+else:
+    other, others_log = theirs.recv()
+    assert others_log == log
+    assert other == report
+"""
+
+
+def test_a_generator_goes_on_in_place_on_all_ranks_alike() -> None:
+    """Every rank starts, goes on and closes the same trainings in the same order; no loss is needed but rank 0's."""
+    program = PROGRAM.partition("report = ")[0] + TRAINING
+    trials, entries = printed_by(program).splitlines()
+    assert trials == "16 0"
+    started, closed = map(int, entries.split())
+    assert started == closed < 16, "a training that goes on in place is not started again"
+
+
+@pytest.mark.parametrize(
+    ("options", "stopped_by"),
+    [
+        ("target=0.5", "target"),
+        ("patience=2", "patience"),
+        ("max_trials=50, max_failures=2", "max_failures"),
+        ("max_trials=50, callbacks=[stop]", "no more"),
+    ],
+)
+def test_what_ends_a_run_ends_it_on_all_ranks(options: str, stopped_by: str) -> None:
+    program = PROGRAM.replace("max_trials=5", options).replace('summary = f"', 'summary = f"{report.stopped_by} ')
+    program = program.replace("def make", "def stop(record):\n    raise bohb.StopRun('no more')\n\n\ndef make")
+    program = program.replace("{report.incumbent.loss < 1}", "")
+    assert printed_by(program).startswith(f"{stopped_by} ")
 
 
 def test_without_a_launcher_the_program_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bohb._checks import positive_integer
+from bohb._text import brief
 from bohb.errors import SettingError
 from bohb.runner.workers import devices
 
@@ -68,7 +69,7 @@ def parse_hosts(hosts: str) -> list[Host]:
     found = [re.fullmatch(r"\s*([\w.-]+)(?::([1-9]\d*))?\s*", part) for part in str(hosts).split(",")]
     names = [match[1] for match in found if match is not None]
     if len(names) < len(found) or len(set(names)) < len(names):
-        raise SettingError(f"expected different hosts with their slots, as in 'h1:2,h2:4', got {hosts!r}")
+        raise SettingError(f"expected different hosts with their slots, as in 'h1:2,h2:4', got {brief(hosts)}")
     return [(match[1], int(match[2] or 1)) for match in found if match is not None]
 
 

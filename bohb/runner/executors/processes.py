@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bohb._checks import positive_integer
+from bohb._checks import MOST_WORKERS, integer, positive_integer
+from bohb._text import brief
 from bohb.errors import SettingError, WorkerLost
 from bohb.runner.workers import devices
 from bohb.runner.workers.pickling import pack
@@ -31,12 +32,14 @@ class QueuedCall:
         token: Identifies the function.
         packed: The function, pickled.
         arguments: The arguments, pickled.
+        seconds: How long it may take before its process is ended; None for no limit.
     """
 
     future: Future[Any]
     token: int
     packed: bytes
     arguments: bytes
+    seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -50,7 +53,8 @@ class PoolState:
         calls: The calls that wait; None tells one thread to end.
         lock: Held while a call starts or ends.
         running: The process of each running future.
-        num_open: The number of calls that wait or run.
+        held: Where the worker of a call waits for the next one, by the future of a call whose result is open.
+        num_open: The number of calls that wait or run, and of workers that are held.
     """
 
     is_warm: bool
@@ -59,6 +63,7 @@ class PoolState:
     calls: "queue.SimpleQueue[QueuedCall | None]" = field(default_factory=queue.SimpleQueue)
     lock: threading.Lock = field(default_factory=threading.Lock)
     running: dict[Future[Any], WorkerProcess] = field(default_factory=dict)
+    held: "dict[Future[Any], queue.SimpleQueue[QueuedCall | None]]" = field(default_factory=dict)
     num_open: int = 0
 
 
@@ -103,7 +108,7 @@ class ProcessExecutor(Executor):
         grace: float = GRACE_SECONDS,
         environments: Sequence[Mapping[str, str]] | None = None,
     ) -> None:
-        _check(workers, gpus_per_trial, gpus)
+        _check(workers, gpus_per_trial, gpus, output)
         visible = devices.share_gpus(workers, gpus_per_trial, gpus) if gpus_per_trial else []
         self.workers = len(visible) or workers or devices.num_cores()
         threads = devices.share_threads(self.workers)
@@ -111,7 +116,7 @@ class ProcessExecutor(Executor):
             threads | ({"CUDA_VISIBLE_DEVICES": visible[i]} if visible else {}) for i in range(self.workers)
         ]
         if environments is not None:
-            for own, more in zip(self._environments, environments, strict=True):
+            for own, more in zip(self._environments, _checked(environments, self.workers), strict=True):
                 own.update(more)
         self._temporary: TemporaryFolder | None = None
         if output is None:
@@ -137,17 +142,42 @@ class ProcessExecutor(Executor):
             RuntimeError: If the executor was shut down.
         """
         arguments = pack((args, kwargs), "arguments")
-        future: Future[Any] = Future()
         with self._pool.lock:
-            if self._is_shut:
-                raise RuntimeError("expected an executor that is open, got one that was shut down; make a new one")
-            if fn is not self._called[0]:
-                self._called = (fn, next(self._tokens), pack(fn, "a function"))
+            call = self._call(fn, arguments)
             self._pool.num_open += 1
             if len(self._threads) < min(self.workers, self._pool.num_open):
                 self._start_thread()
-            self._pool.calls.put(QueuedCall(future, self._called[1], self._called[2], arguments))
-        return future
+            self._pool.calls.put(call)
+        return call.future
+
+    def go_on(
+        self, future: Future[Any], fn: Callable[..., Any], /, *args: Any, seconds: float | None = None
+    ) -> Future[Any]:
+        """Schedule a call in the process of an earlier one, whose result has a true `is_open`; it waits there.
+
+        If that process has ended, any worker makes the call.
+
+        Args:
+            future: The future of the earlier call, which is done.
+            fn: The same function.
+            args: The arguments.
+            seconds: After how many seconds to end the process; None for no limit.
+        """
+        arguments = pack((args, {}), "arguments")
+        with self._pool.lock:
+            held = self._pool.held.pop(future, None)
+            if held is not None:
+                call = self._call(fn, arguments, seconds)
+                held.put(call)
+                return call.future
+        return self.submit(fn, *args)
+
+    def _call(self, fn: Callable[..., Any], arguments: bytes, seconds: float | None = None) -> QueuedCall:
+        if self._is_shut:
+            raise RuntimeError("expected an executor that is open, got one that was shut down; make a new one")
+        if fn is not self._called[0]:
+            self._called = (fn, next(self._tokens), pack(fn, "a function"))
+        return QueuedCall(Future(), self._called[1], self._called[2], arguments, seconds)
 
     def end(self, future: Future[Any]) -> None:
         """End a call and every process it started; its future is done soon after. Cancel a call that waits."""
@@ -167,6 +197,9 @@ class ProcessExecutor(Executor):
         if is_first:
             for _ in self._threads:
                 self._pool.calls.put(None)
+            with self._pool.lock:
+                while self._pool.held:
+                    self._pool.held.popitem()[1].put(None)
         if wait:
             for thread in self._threads:
                 thread.join()
@@ -202,10 +235,12 @@ class WorkerThread:
         self._pool = pool
         self._environment = environment
         self._process: WorkerProcess | None = None
+        self._held: queue.SimpleQueue[QueuedCall | None] | None = None
 
     def serve(self) -> None:
         """Serve calls until the executor is shut down: the body of the thread."""
-        while (call := self._pool.calls.get()) is not None:
+        while (call := (self._held or self._pool.calls).get()) is not None:
+            self._held = None
             process = self._take(call)
             if process is not None:
                 self._work(call, process)
@@ -232,12 +267,15 @@ class WorkerThread:
         """Run a call. Its future is settled last, once the process is idle again or has ended."""
         try:
             process = self._send(call, process)
-            reply = process.receive()
-            assert reply is not None, "without a time limit there is a reply, or WorkerLost"
+            reply = process.receive(timeout=call.seconds)
+            if reply is None:
+                process.interrupt()
+                raise WorkerLost(f"worker process {process.pid} took longer than {call.seconds} s to end a training")
         except Exception as error:  # WorkerLost, or a reply that cannot be unpickled here: the caller sees it
             reply = ("error", error, True)
         kind, value, is_littered = reply
-        self._release(call, keep=self._pool.is_warm and not is_littered)
+        if not (kind == "result" and getattr(value, "is_open", False) and self._hold(call, process)):
+            self._release(call, keep=self._pool.is_warm and not is_littered)
         if kind == "error":
             call.future.set_exception(value)
         else:
@@ -260,6 +298,15 @@ class WorkerThread:
     def _start(self) -> WorkerProcess:
         return WorkerProcess(environment=self._environment, output=self._pool.output, grace=self._pool.grace)
 
+    def _hold(self, call: QueuedCall, process: WorkerProcess) -> bool:
+        """Keep the process for the call that continues this one; return False if it was told to end."""
+        with self._pool.lock:
+            if process.is_interrupted:
+                return False
+            self._pool.running.pop(call.future)
+            self._held = self._pool.held[call.future] = queue.SimpleQueue()
+        return True
+
     def _release(self, call: QueuedCall, *, keep: bool) -> None:
         """Release the process of a call, and end it with all it started unless it is kept."""
         with self._pool.lock:
@@ -273,12 +320,30 @@ class WorkerThread:
             self._process = None
 
 
-def _check(workers: Any, gpus_per_trial: Any, gpus: Any) -> None:
+def _checked(environments: Any, num_workers: int) -> list[dict[str, str]]:
+    """Return the environments of the workers as they were given."""
+    try:
+        given = [dict(one) for one in itertools.islice(environments, num_workers + 1)]
+    except Exception as error:  # whatever the user's own sequence raises
+        raise SettingError(f"expected mappings as environments, got {brief(environments)}") from error
+    if len(given) != num_workers:
+        num_given = "more" if len(given) > num_workers else str(len(given))
+        raise SettingError(f"expected an environment for each of {num_workers} workers, got {num_given}")
+    for one in given:
+        if not all(isinstance(text, str) for text in (*one, *one.values())):
+            raise SettingError(f"expected texts as names and values of an environment, got {brief(one)}")
+    return given
+
+
+def _check(workers: Any, gpus_per_trial: Any, gpus: Any, output: Any) -> None:
     if workers is not None:
-        positive_integer("workers", workers)
-    if isinstance(gpus_per_trial, bool) or not isinstance(gpus_per_trial, int) or gpus_per_trial < 0:
-        raise SettingError(f"expected a number of whole GPUs, from 0, as gpus_per_trial, got {gpus_per_trial!r}")
+        positive_integer("workers", workers, most=MOST_WORKERS)
+    num = integer(gpus_per_trial)
+    if num is None or not 0 <= num <= MOST_WORKERS:
+        raise SettingError(f"expected a number of whole GPUs, from 0, as gpus_per_trial, got {brief(gpus_per_trial)}")
     if gpus is not None and (isinstance(gpus, str | bytes) or not isinstance(gpus, Sequence)):
-        raise SettingError(f"expected a sequence of indices or UUIDs as gpus, got {gpus!r}")
+        raise SettingError(f"expected a sequence of indices or UUIDs as gpus, got {brief(gpus)}")
     if gpus is not None and not gpus_per_trial:
         raise SettingError("expected gpus_per_trial with gpus, got 0; say how many of them a trial gets")
+    if output is not None and not isinstance(output, str | Path):
+        raise SettingError(f"expected the path of a folder as output, got {brief(output)}")

@@ -1,4 +1,4 @@
-"""What the runner asks of an executor: `submit` of PEP 3148, and five names more that it may have.
+"""What the runner asks of an executor: `submit` of PEP 3148, and seven names more that it may have.
 
 Every name but `submit` is optional. `features` is the only place that looks for them. Test an executor of your own with
 `bohb.testing.executors.ExecutorContract`.
@@ -61,25 +61,56 @@ class FullExecutor(Submitter, Protocol):
         running.
         """
 
+    def go_on(
+        self, future: Future[Any], fn: Callable[..., Any], /, *args: Any, seconds: float | None = None
+    ) -> Future[Any]:
+        """Schedule a call in the process that made the call of `future`, whose result has a true `is_open`.
+
+        That process waits: the runner makes exactly one call of `go_on` after such a result. Without this method, an
+        objective that is a generator is closed where its trial ends. An executor whose calls run in this process need
+        not have it.
+
+        Args:
+            future: The future of the call before, which is done.
+            fn: The same function.
+            args: The arguments.
+            seconds: After how many seconds the process may be ended; None for no limit.
+        """
+
+    def seconds_of(self, future: Future[Any]) -> float | None:
+        """Return how long a call has run; None while it waits for a machine.
+
+        Without this method, `run(trial_seconds=...)` counts from `submit` on.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What an executor offers beside `submit`, as in `FullExecutor`; `end` is None if it cannot end a trial."""
+    """What an executor offers beside `submit`, as in `FullExecutor`; a method that it does not have is None."""
 
     workers: int
     output: Path | None
     in_process: bool
     is_blocking: bool
     end: Callable[[Future[Any]], None] | None
+    go_on: Callable[..., Future[Any]] | None = None
+    seconds_of: Callable[[Future[Any]], float | None] | None = None
 
 
 def features(executor: Submitter) -> Features:
     """Return what an executor offers; the thread and process pools of the standard library are known."""
     workers = getattr(executor, "workers", None) or getattr(executor, "_max_workers", None)
+    in_process = isinstance(executor, ThreadPoolExecutor) or bool(getattr(executor, "in_process", False))
+
+    def submit(_: Future[Any], fn: Callable[..., Any], /, *args: Any, seconds: float | None = None) -> Future[Any]:  # noqa: ARG001
+        return executor.submit(fn, *args)
+
     return Features(
         workers=workers if isinstance(workers, int) else 1,
         output=getattr(executor, "output", None),
-        in_process=isinstance(executor, ThreadPoolExecutor) or bool(getattr(executor, "in_process", False)),
+        in_process=in_process,
         is_blocking=bool(getattr(executor, "is_blocking", False)),
         end=getattr(executor, "end", None),
+        go_on=getattr(executor, "go_on", submit if in_process else None),
+        seconds_of=getattr(executor, "seconds_of", None),
     )

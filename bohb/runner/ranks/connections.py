@@ -73,10 +73,10 @@ class Connections:
         thread = threading.Thread(target=self._authenticate, args=(new,), daemon=True)
         with self._lock:
             self._open.append(new)
-            self._threads.append(thread)
             if self._is_over:
                 shut(new)
         thread.start()
+        self._threads.append(thread)  # `wait` joins it, so it has to be started
 
     def _authenticate(self, new: Connection) -> None:
         try:  # `Listener.accept` can do this, but in the one thread that a silent stranger would block

@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from types import FrameType
@@ -73,6 +74,7 @@ class Rank:
         """Make the call and report; after a failure exit at once with status 1, so that the launcher ends the rest."""
         host = self.host or os.environ[self.host_variable]
         connection = connect(host, self.port, self.key, int(os.environ[self.rank_variable]))
+        process_tree.adopt_orphans()
         call_when_closed(connection.fileno(), _end_with_descendants, is_silent=True)
         signal.signal(signal.SIGTERM, _exit_on_signal)
         packed, is_failure = _call(self.packed)
@@ -89,11 +91,13 @@ class ReportCollector:
     Args:
         size: The number of ranks.
         is_local: Whether all of them are on this machine. Only if they are not, other machines can reach the port.
+        on_failure: Called when the first rank has failed or died.
     """
 
-    def __init__(self, size: int, *, is_local: bool) -> None:
+    def __init__(self, size: int, *, is_local: bool, on_failure: Callable[[], None] | None = None) -> None:
         self._size = size
         self._is_local = is_local
+        self._on_failure = on_failure
         self._connections = Connections(self._listen, is_local=is_local)
         self._lock = threading.Lock()
         self._reports: list[RankReport] = []
@@ -154,6 +158,8 @@ class ReportCollector:
             self._is_over = report.is_failure
         if report.is_failure:
             self._connections.disconnect()  # so that the other ranks end
+            if self._on_failure is not None:
+                self._on_failure()
 
 
 def on_rank(rank: int, size: int, outcome: Outcome) -> Outcome:

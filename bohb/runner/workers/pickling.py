@@ -2,11 +2,11 @@
 
 import io
 import pickle
-import traceback
 from functools import cache
 from types import CodeType
 from typing import Any
 
+from bohb._text import traceback_of
 from bohb.errors import SettingError
 
 
@@ -46,8 +46,9 @@ def pack_reply(kind: str, value: Any, *more: Any) -> tuple[str, bytes]:
         packed = pickle.dumps((kind, value, *more))
         if kind == "error":
             pickle.loads(packed)  # noqa: S301  (many exceptions can be pickled but not unpickled)
-    except Exception:
-        text = traceback.format_exc() if kind == "result" else "".join(traceback.format_exception(value))
+    except Exception as refusal:
+        cause = refusal if kind == "result" else value
+        text = traceback_of(cause, cause.__traceback__)
         error = RuntimeError(f"the {kind} of the call cannot be pickled:\n{text}")
         return "error", pickle.dumps(("error", error, *more))
     return kind, packed

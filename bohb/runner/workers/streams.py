@@ -23,15 +23,14 @@ def repair() -> None:
     """Make stdout and stderr usable again if they were closed."""
     reserve()
     for descriptor, name in enumerate(STREAMS):
-        stream: TextIO | None = getattr(sys, name)
-        if descriptor and (stream is None or getattr(stream, "closed", False)):
+        if descriptor and _is_closed(getattr(sys, name, None)):
             again = open(descriptor, "w", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
             setattr(sys, name, again)
 
 
 def flush(descriptor: int) -> None:
     """Write what Python still holds of stdout or stderr. What cannot be written is lost, and nothing else is."""
-    stream: TextIO | None = getattr(sys, STREAMS[descriptor])
+    stream: TextIO | None = getattr(sys, STREAMS[descriptor], None)
     if stream is None:
         return
     try:
@@ -40,8 +39,16 @@ def flush(descriptor: int) -> None:
         _open_null(descriptor)
         with suppress(OSError):
             stream.flush()
-    except (ValueError, AttributeError):  # closed, or an object of the user's that is no stream
+    except Exception:  # closed, or an object of the user's, which may raise anything
         return
+
+
+def _is_closed(stream: object) -> bool:
+    """Whether nothing can be written to what a trial left in place of a stream."""
+    try:
+        return stream is None or bool(getattr(stream, "closed", False))
+    except Exception:  # a user's own attribute may raise anything
+        return True
 
 
 def is_open(descriptor: int) -> bool:

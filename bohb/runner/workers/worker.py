@@ -12,6 +12,7 @@ machine a worker in its own session would wait for its turn between any two tria
 import math
 import os
 import pickle
+import secrets
 import select
 import signal
 import subprocess
@@ -20,18 +21,20 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 from bohb.errors import SettingError, WorkerLost
+from bohb.runner.signals import name_of
 from bohb.runner.workers import process_tree, streams
 
 GRACE_SECONDS = 3.0
 """Between SIGTERM and SIGKILL."""
-SECONDS_TO_VANISH = 5.0
-"""How long to wait for killed processes to disappear; the kernel may be busy freeing a device."""
+WORKER_VARIABLE = "BOHB_WORKER"
+"""The variable that a worker and all that it starts have in their environment, with a value for each worker."""
 BOOTSTRAP = (
     "import sys; from multiprocessing.connection import Connection; pipe, output = sys.argv[1:]; "
     "pipe = Connection(int(pipe)); sys.path[:], sys.argv[:] = pipe.recv(); "
@@ -67,11 +70,12 @@ class WorkerProcess:
             )
         streams.reserve()  # a pipe in place of a closed stdout would receive what trials print
         self._pipe, theirs = Pipe()
+        self._mark = secrets.token_hex(8)
         arguments = [str(theirs.fileno()), "" if output is None else str(output)]
         self._process = subprocess.Popen(  # noqa: S603  (this interpreter and our own code)
             [sys.executable, "-c", BOOTSTRAP, *arguments],
             pass_fds=[theirs.fileno()],
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **(environment or {}), WORKER_VARIABLE: self._mark},
             stdin=subprocess.DEVNULL,
             process_group=0,
         )
@@ -158,10 +162,11 @@ class WorkerProcess:
             # The group is signalled before its leader is reaped: until then no other process can have its id.
             self._signal(signal.SIGKILL)
             self._is_gone = True
-            self._process.wait()
+            if self._process.wait() != 0:  # it could not end what left its group
+                process_tree.kill_all(partial(process_tree.marked, WORKER_VARIABLE, self._mark))
         if self._timer is not None:
             self._timer.cancel()
-        until = time.monotonic() + SECONDS_TO_VANISH
+        until = time.monotonic() + process_tree.SECONDS_TO_VANISH
         while self._has_survivors() and time.monotonic() < until:
             time.sleep(0.01)
         self._pipe.close()
@@ -218,6 +223,5 @@ class WorkerProcess:
 def _describe(code: int, status: int) -> str:
     if code == os.CLD_EXITED:
         return f"exited with status {status}"
-    name = signal.Signals(status).name if status in set(signal.Signals) else str(status)
     hint = " (out of memory?)" if status == signal.SIGKILL else ""
-    return f"was killed by {name}{hint}"
+    return f"was killed by {name_of(status)}{hint}"

@@ -7,7 +7,7 @@ before the process starts, so variables that numpy or CUDA read at import have t
     parent                                  worker (a process group of its own)
     send(token, packed, args) --- pipe -->  load the function once per token, and call it
                               <-- pipe ---  ("result", value, left processes?) or ("error", exception, ...)
-    the parent dies           -- closes ->  kill the whole group
+    the parent dies           -- closes ->  kill the whole group, and all descendants
 """
 
 import contextlib
@@ -19,10 +19,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from bohb.runner.workers import streams
+from bohb.runner.workers import process_tree, streams
 from bohb.runner.workers.pickling import pack_reply
 from bohb.runner.workers.watchdog import call_when_closed
 
+OUTPUT_SUFFIX_VARIABLE = "BOHB_OUTPUT_SUFFIX"
+"""The variable with the end of the names of output files, which tells the ranks of a trial apart."""
 _is_worker = False
 _default_output: Path | None = None
 
@@ -33,7 +35,10 @@ def main(pipe: Connection, output: str | None) -> None:
     _is_worker, _default_output = True, None if output is None else Path(output)
     for number in (signal.SIGTTIN, signal.SIGTTOU):  # a prompt at the terminal is an error, not a halt
         signal.signal(number, signal.SIG_IGN)
-    call_when_closed(pipe.fileno(), lambda: os.killpg(0, signal.SIGKILL), is_silent=False)
+    process_tree.adopt_orphans()
+    call_when_closed(pipe.fileno(), _die, is_silent=False)
+    # What a trial starts must not hold our end open, or write to it.
+    os.set_inheritable(pipe.fileno(), False)
     # A fork must not hold our end open: the parent would not see that this process is gone.
     os.register_at_fork(after_in_child=pipe.close)
     loaded: tuple[int, Any] = (-1, None)
@@ -50,6 +55,8 @@ def main(pipe: Connection, output: str | None) -> None:
             reply = ("error", error)
         _, packed_reply = pack_reply(*reply, _has_children())
         pipe.send_bytes(packed_reply)
+    if _has_children():  # the parent ends those in our group; of others it knows only those that it saw
+        process_tree.kill_all(_outsiders)
     for stream in _streams:
         stream.clean()
 
@@ -65,8 +72,9 @@ def output_kept(folder: Path | None, name: str) -> Iterator[None]:
     if not _is_worker or folder is None:
         yield
         return
+    suffix = os.environ.get(OUTPUT_SUFFIX_VARIABLE, "")
     for stream in _streams:
-        stream.begin(f"{folder}/{name}.{stream.ending}")
+        stream.begin(f"{folder}/{name}{suffix}.{stream.ending}")
     try:
         yield
     finally:
@@ -150,9 +158,24 @@ def _receive(pipe: Connection) -> tuple[int, bytes | None, bytes] | None:
 
 
 def _has_children() -> bool:
-    """Whether the call left processes running."""
+    """Whether the call left processes running; those that ended are reaped, whoever started them."""
     try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
     except ChildProcessError:
         return False
     return True
+
+
+def _die() -> None:
+    """End everything that this process started, and itself: the parent is gone."""
+    process_tree.kill_all(_descendants)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _descendants() -> list[process_tree.ProcessInfo]:
+    return process_tree.descendants(os.getpid())
+
+
+def _outsiders() -> list[process_tree.ProcessInfo]:
+    return [process for process in _descendants() if process.group != os.getpgrp()]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import bohb
-from bohb.testing.executors import is_running, pids
+from bohb.testing.processes import is_running, pids
 from tests.runner.engines.examples import run_example
 
 PROGRAM = Path(__file__).with_name("spmd_program.py")

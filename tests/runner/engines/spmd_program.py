@@ -61,7 +61,7 @@ def make() -> bohb.Optimizer | bohb.Study:
 
 
 made: list[bohb.Optimizer | bohb.Study] = []
-report = spmd.run(objective, make, max_trials=NUM_TRIALS, progress=False, patience=3, trial_seconds=15)
+report = spmd.run(objective, make, max_trials=NUM_TRIALS, progress=False, straggler_seconds=3, trial_seconds=15)
 (FOLDER / f"report-{RANK}").write_text(str(report.incumbent))
 if RANK == 0:
     facts = [[result.trial.config["x"], str(result.status), dict(result.info)] for result in made[0].results]

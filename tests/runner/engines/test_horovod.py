@@ -10,8 +10,9 @@ import pytest
 import bohb
 from bohb import Status
 from bohb.runner import HorovodExecutor
-from bohb.testing.executors import HOUR, ExecutorContract, is_running, make_optimizer, pids
-from tests.runner.engines import requires
+from bohb.testing.executors import HOUR, ExecutorContract, make_optimizer
+from bohb.testing.processes import is_running, pids
+from tests.runner.engines import assert_no_gpu_is_shared, requires
 from tests.runner.engines.examples import run_example
 
 pytestmark = [*requires("horovod", "horovod", "torch"), pytest.mark.slow]
@@ -153,12 +154,7 @@ def test_jobs_side_by_side_never_share_a_gpu() -> None:
     gpus = ["GPU-a", 1, 2, "GPU-b"]
     with HorovodExecutor(slots=4, slots_per_trial=2, gpus_per_trial=2, gpus=gpus) as executor:
         bohb.run(objective, optimizer, executor=executor, max_trials=4, progress=False)
-    infos = [result.info for result in optimizer.results]
-    assert {info["devices"] for info in infos} == {"GPU-a,1", "2,GPU-b"}
-    for one in infos:
-        for other in infos:
-            is_apart = one["end"] <= other["begin"] or other["end"] <= one["begin"]
-            assert one is other or is_apart or one["devices"] != other["devices"]
+    assert_no_gpu_is_shared([result.info for result in optimizer.results], {"GPU-a,1", "2,GPU-b"})
 
 
 def test_the_script_of_the_documentation_runs() -> None:

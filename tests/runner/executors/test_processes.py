@@ -20,7 +20,8 @@ import pytest
 import bohb
 from bohb.runner import ProcessExecutor
 from bohb.runner.workers import devices
-from bohb.testing.executors import HOUR, ExecutorContract, is_running
+from bohb.testing.executors import HOUR, ExecutorContract
+from bohb.testing.processes import is_running, pids
 
 
 def make_optimizer(seed: int = 0) -> bohb.Optimizer:
@@ -263,7 +264,7 @@ def start_script(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
     script.write_text(textwrap.dedent(SCRIPT).format(body=body))
     process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, start_new_session=True)
     wait_until(lambda: len(list(folder.glob("pid.*"))) == 4)
-    return process, [int(path.suffix[1:]) for path in folder.glob("pid.*")]
+    return process, pids(folder)
 
 
 @pytest.mark.slow

@@ -23,8 +23,13 @@ def test_every_optional_name_is_read() -> None:
         def end(self, future):
             """End nothing."""
 
+        def go_on(self, future, fn, /, *args, seconds=None):
+            """Go on with nothing."""
+
     full = Full()
-    assert features(full) == Features(workers=3, output=Path("here"), in_process=True, is_blocking=True, end=full.end)
+    assert features(full) == Features(
+        3, Path("here"), in_process=True, is_blocking=True, end=full.end, go_on=full.go_on
+    )
 
 
 @pytest.mark.parametrize("workers", [None, "many", 2.5])

@@ -3,6 +3,7 @@
 import pickle
 import queue
 import socket
+import threading
 from multiprocessing import AuthenticationError
 
 import pytest
@@ -38,3 +39,23 @@ def test_disconnect_ends_every_connection() -> None:
         later = connect("127.0.0.1", connections.port, connections.key, 1)
         later.recv()
     connections.close()
+
+
+def test_whoever_waits_while_a_rank_connects_waits_for_no_thread_that_has_not_begun(monkeypatch) -> None:
+    heard: queue.SimpleQueue[int] = queue.SimpleQueue()
+    leader = Connections(lambda rank, _: heard.put(rank), is_local=True)
+    start, failed = threading.Thread.start, []
+
+    def wait_and_start(thread: threading.Thread) -> None:
+        try:
+            leader.wait(0)
+        except RuntimeError as error:
+            failed.append(error)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", wait_and_start)
+    own = connect("127.0.0.1", leader.port, leader.key, 1)
+    assert heard.get(timeout=60) == 1
+    assert not failed
+    own.close()
+    leader.close()

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +41,50 @@ def test_a_later_process_with_the_same_id_is_another_one() -> None:
     assert is_alive(mine)
     earlier = type(mine)(mine.pid, mine.parent, mine.group, mine.started - 1, is_zombie=False)
     assert not is_alive(earlier)
+
+
+# What a worker started ends with it, and with its parent.
+
+SLEEP = ["sleep", "3600"]
+LEAVING = {
+    "session": "subprocess.Popen({sleep}, start_new_session=True).pid",
+    "group": "subprocess.Popen({sleep}, process_group=0).pid",
+    "daemon": "int(subprocess.check_output(['sh', '-c', 'setsid sh -c \"sleep 3600 > /dev/null & echo \\$!\"']))",
+}
+PROGRAM = """
+import os, signal, subprocess, sys, time
+from pathlib import Path
+import bohb
+
+def objective(trial):
+    pid = {start}
+    Path(sys.argv[1], "pids").write_text(f"{{pid}} {{os.getpid()}} {{os.getppid()}} ")
+    {then}
+    return 0.5
+
+optimizer = bohb.Optimizer({{"x": (0.0, 1.0)}}, [1], seed=0, preset="random")
+bohb.run(objective, optimizer, executor=bohb.runner.ProcessExecutor(1), max_trials=1, retries=0, progress=False)
+"""
+THEN = {
+    "the trial ends": "pass",
+    "the worker is killed": "os.kill(os.getpid(), signal.SIGKILL)",
+    "the worker exits": "os._exit(3)",
+    "the parent is killed": "os.kill(os.getppid(), signal.SIGKILL); time.sleep(3600)",
+}
+
+
+@pytest.mark.parametrize(
+    ("way", "then"),
+    [*(("daemon", then) for then in THEN), *((way, "the parent is killed") for way in ("session", "group"))],
+)
+def test_what_left_the_group_of_a_worker_ends_with_it(tmp_path: Path, way: str, then: str) -> None:
+    """Also a process whose own parent has ended, and also if nobody had seen it before."""
+    program = PROGRAM.format(start=LEAVING[way].format(sleep=SLEEP), then=THEN[then])
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], stderr=subprocess.DEVNULL)
+    pid, worker, _ = map(int, (tmp_path / "pids").read_text().split())
+    known = {process.pid: process for process in processes()}
+    left = [known[one] for one in (pid, worker) if one in known]
+    if then != "the parent is killed":
+        assert not any(is_alive(one) for one in left)
+    while any(is_alive(one) for one in left):  # the worker notices, and ends it
+        time.sleep(0.01)

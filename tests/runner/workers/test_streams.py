@@ -29,6 +29,28 @@ def replace(_):
     sys.stdout = sys.stderr = object()
 
 
+def delete(_):
+    del sys.stdout, sys.stderr
+
+
+class Hostile:
+    """A stream that can do nothing."""
+
+    def write(self, text):
+        raise RuntimeError(text)
+
+    def flush(self):
+        raise RuntimeError("flush")
+
+    @property
+    def closed(self):
+        raise RuntimeError("closed")
+
+
+def set_hostile(_):
+    sys.stdout = sys.stderr = Hostile()
+
+
 def fill(_):
     full = os.open("/dev/full", os.O_WRONLY)
     os.dup2(full, 1)
@@ -46,7 +68,7 @@ def reuse(folder):
     assert os.open(f"{folder}/own", os.O_WRONLY | os.O_CREAT) == 1
 
 
-HARMS = [close_python, close_descriptors, set_none, fill, redirect, reuse]
+HARMS = [close_python, close_descriptors, set_none, delete, set_hostile, fill, redirect, reuse]
 
 
 def objective(harm, folder):

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import bohb
 from bohb.runner import ProcessExecutor
 
@@ -81,3 +83,15 @@ def test_an_empty_temporary_folder_is_deleted_with_the_executor() -> None:
         assert report.output == executor.output
     assert not executor.output.exists()
     assert bohb.run(lambda _: 0.5, make_optimizer(), workers=2, max_trials=2, progress=False).output is None
+
+
+def open_in_a_child(_):
+    """The number of descriptors beside its streams that a process has which is started with all that it may inherit."""
+    code = "import os; print(sum(os.path.exists(f'/proc/self/fd/{number}') for number in range(3, 100)))"
+    return int(subprocess.run([sys.executable, "-c", code], close_fds=False, stdout=subprocess.PIPE).stdout)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not show descriptors")
+def test_what_a_trial_starts_inherits_nothing_of_the_worker():
+    with ProcessExecutor(1) as executor:
+        assert executor.submit(open_in_a_child, None).result() == 0
