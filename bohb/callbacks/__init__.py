@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING, Any
 from bohb.runner.progress import Progress
 
 if TYPE_CHECKING:
+    from bohb.callbacks.aim import AimCallback
     from bohb.callbacks.mlflow import MLflowCallback
     from bohb.callbacks.tensorboard import TensorBoardCallback
+    from bohb.callbacks.wandb import WandbCallback
 
-_HOME_OF = {"MLflowCallback": "mlflow", "TensorBoardCallback": "tensorboard"}
+_HOME_OF = {
+    "AimCallback": "aim",
+    "MLflowCallback": "mlflow",
+    "TensorBoardCallback": "tensorboard",
+    "WandbCallback": "wandb",
+}
 
-__all__ = ["MLflowCallback", "Progress", "TensorBoardCallback"]
+__all__ = ["AimCallback", "MLflowCallback", "Progress", "TensorBoardCallback", "WandbCallback"]
 
 
 def __getattr__(name: str) -> Any:

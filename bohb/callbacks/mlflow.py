@@ -8,11 +8,12 @@ are written then.
 from collections.abc import Iterator
 from typing import Any
 
-from bohb.callbacks.tracking import budget_name, plain_values, step
+from bohb.callbacks.tracking import metric_values, plain_values, reported, safe_name, step
 from bohb.errors import SettingError
+from bohb.objectives import LOSS, goal_of
 from bohb.runner.records import Record, RunEnded, RunStarted, TrialEnded
 from bohb.runner.report import Report
-from bohb.trials import Result
+from bohb.trials import Result, failure_text
 
 SEARCH_TAG = "bohb.search"
 CONFIG_TAG = "bohb.config_id"
@@ -24,8 +25,9 @@ MAX_TAG = 5000
 class MLflowCallback:
     """Write a search to MLflow: parameters, the loss by budget, checkpoints, failures, and the incumbent.
 
-    Each configuration is one nested run. Its metric `loss` has the budget as step, and there is one metric
-    `loss.budget_<b>` for each budget, to sort by. The parent's metric `incumbent` has the trial as step.
+    Each configuration is one nested run. Its metric `loss` has the budget as step, with what was reported on the way,
+    and there is one metric `loss.budget_<b>` for each budget, to sort by. If the search has objectives, they are named
+    after the objective, and the other metrics are there as well. The parent's metric `incumbent` has the trial as step.
 
     The `name` identifies a search. If the last parent run of that name holds only trials of this search, the search is
     resumed there; otherwise a new parent run begins. Only one process at a time may write to a search.
@@ -54,11 +56,13 @@ class MLflowCallback:
         self._parent: Any = None
         self._runs: dict[int, str] = {}
         self._written: set[int] = set()
+        self._goal = LOSS
 
     def __call__(self, record: Record) -> None:
         """Write a record."""
         match record:
             case RunStarted():
+                self._goal = goal_of(record)
                 self._begin(record)
             case TrialEnded():
                 self._write(record.result)
@@ -117,15 +121,18 @@ class MLflowCallback:
             return
         run_id = self._run_of(trial.config_id)
         has_failed = result.is_failure
-        names = [] if has_failed else ["loss", f"loss.budget_{budget_name(trial)}"]
+        at, name = self._time(trial.id), safe_name(self._goal.name)
+        values = {} if has_failed else metric_values(result, self._goal)
+        written = [Metric(each, value, at, step(trial)) for each, value in values.items()]
+        written += [] if has_failed else [Metric(name, value, at, when) for when, value in reported(result, self._goal)]
         tags = {TRIAL_TAG + str(trial.id): str(result.status), "bohb.bracket": str(trial.bracket)}
         if result.checkpoint is not None:
             tags["checkpoint"] = result.checkpoint
         if has_failed:
-            tags["bohb.error"] = str(result.info.get("error", result.status))
+            tags["bohb.error"] = failure_text(result)
         self._client.log_batch(
             run_id,
-            metrics=[Metric(name, result.loss, self._time(trial.id), step(trial)) for name in names],
+            metrics=written,
             params=[Param(name, str(value)) for name, value in plain_values(trial.config).items()],
             tags=[RunTag(name, value[:MAX_TAG]) for name, value in tags.items()],
         )
@@ -142,8 +149,8 @@ class MLflowCallback:
     def _write_incumbent(self, record: TrialEnded) -> None:
         trial = record.result.trial
         if record.incumbent is not None:
-            time = self._time(trial.id)
-            self._client.log_metric(self._parent.info.run_id, "incumbent", record.incumbent.loss, time, trial.id)
+            time, value = self._time(trial.id), self._goal.value(record.incumbent.loss)
+            self._client.log_metric(self._parent.info.run_id, "incumbent", value, time, trial.id)
 
     def _end(self, report: Report) -> None:
         run_id = self._parent.info.run_id

@@ -2,6 +2,7 @@
 
 * `directory`: `incumbent` and `loss/budget_<b>`, with the trial as step.
 * `directory/config-<config_id>`: the hyperparameters, and `loss` with the budget as step.
+* If the search has objectives, the name of the objective stands in the place of `loss`, beside the other metrics.
 * `directory/trials.txt`: which trials are written, so that a resumed search writes none twice.
 
 tensorboardX's `SummaryWriter` writes in a thread and does not say when an event is in its file. This callback uses the
@@ -14,13 +15,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bohb.callbacks.tracking import budget_name, plain_values, step
+from bohb.callbacks.tracking import WritesOnce, budget_name, plain_values, reported, safe_name, step, told_values
 from bohb.errors import SettingError
-from bohb.runner.records import Record, RunEnded, RunStarted, TrialEnded
+from bohb.runner.records import Record, RunEnded, TrialEnded
 from bohb.trials import Result
 
 
-class TensorBoardCallback:
+class TensorBoardCallback(WritesOnce):
     """Write a search as event files, for `tensorboard --logdir`.
 
     Args:
@@ -36,46 +37,38 @@ class TensorBoardCallback:
         except ImportError as error:
             advice = "pip install 'bohb[tensorboard]'"
             raise SettingError(f"expected tensorboardX, which is not installed; install it with {advice}") from error
+        super().__init__(directory, "trials.txt")
         self._files: Any = event_file_writer
         self._summaries: Any = summary
-        self._directory = Path(directory).absolute()
-        self._directory.mkdir(parents=True, exist_ok=True)
         self._search: Any = None
-        self._list = self._directory / "trials.txt"
-        self._written = set(self._list.read_text().split()) if self._list.exists() else set()
 
     def __call__(self, record: Record) -> None:
         """Write a record."""
+        super().__call__(record)
         match record:
-            case RunStarted():
-                for result in record.results:
-                    self._write(result)
-            case TrialEnded():
-                self._write(record.result)
-                if record.incumbent is not None:
-                    self._add("incumbent", record.incumbent.loss, record.result.trial.id)
+            case TrialEnded() if record.incumbent is not None:
+                self._add("incumbent", self._goal.value(record.incumbent.loss), record.result.trial.id)
             case RunEnded() if self._search is not None:
                 self._search.close()
                 self._search = None
 
     def _write(self, result: Result) -> None:
-        """Write a result, unless it was written before; a failure has no loss to write."""
-        trial = result.trial
-        if str(trial.id) in self._written:
-            return
+        """Write a result; a failure has no loss to write."""
         if not result.is_failure:
-            self._add(f"loss/budget_{budget_name(trial)}", result.loss, trial.id)
+            name, value = safe_name(self._goal.name), self._goal.value(result.loss)
+            self._add(f"{name}/budget_{budget_name(result.trial)}", value, result.trial.id)
             self._write_config(result)
-        self._written.add(str(trial.id))
-        with self._list.open("a") as file:
-            file.write(f"{trial.id}\n")
 
     def _write_config(self, result: Result) -> None:
         """Write the run of a configuration, with a file for each of its trials."""
         trial = result.trial
-        parts = self._summaries.hparams(plain_values(trial.config), {"loss": result.loss})
+        name, value = safe_name(self._goal.name), self._goal.value(result.loss)
+        scalars = [self._summaries.scalar(each, number) for each, number in told_values(result, self._goal).items()]
+        parts = self._summaries.hparams(plain_values(trial.config), {name: value})
         file = self._open(self._directory / f"config-{trial.config_id}")
-        _put(file, [*parts, self._summaries.scalar("loss", result.loss)], step(trial))
+        for at, before in reported(result, self._goal):
+            _put(file, [self._summaries.scalar(name, before)], at)
+        _put(file, [*parts, *scalars], step(trial))
         file.close()
 
     def _add(self, name: str, value: float, trial_id: int) -> None:

@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import bohb
+from bohb.runner import TrialEnded
+from bohb.trials import ReadOnlyDict
 
 REQUIRED = os.environ.get("BOHB_REQUIRE_ENGINES", "").split(",")
 
@@ -56,7 +59,7 @@ def run_killed_and_resumed(folder: Path, target: str, callback: str, arguments: 
     for kill_at, expected in ((7, -signal.SIGKILL), (13, -signal.SIGKILL), (-1, 0)):
         ended = subprocess.run([*command, str(kill_at)], capture_output=True, text=True, timeout=120)
         assert ended.returncode == expected, ended.stderr
-        assert "failed on" not in ended.stderr  # what the runner logs if a callback raises
+        assert "failed on" not in ended.stderr, ended.stderr  # what the runner logs if a callback raises
 
 
 def plain() -> bohb.Optimizer:
@@ -69,10 +72,19 @@ def plain() -> bohb.Optimizer:
     return optimizer
 
 
+def with_curve() -> TrialEnded:
+    """Return the record of a trial that reported on its way, at a budget without a step, too, and told a metric."""
+    optimizer = bohb.Optimizer(SPACE, budgets=[9], seed=0)
+    trial = optimizer.ask()
+    curve = ((1, 0.9), (1.5, 0.8), (2, 0.7))
+    result = replace(optimizer.tell(trial, 0.5), curve=curve, metrics=ReadOnlyDict({"top5": 0.75}))
+    return TrialEnded(result, result, 9.0, 9.0, 1, 1.0, 1.0)
+
+
 def run_script_of_the_documentation(name: str, folder: Path) -> None:
     """Run a script of the documentation in a folder, where it must leave something."""
     script = Path(__file__).parents[2] / "docs" / "examples" / "trackers" / f"{name}_search.py"
     ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=folder, timeout=120)
-    assert ended.returncode == 0
-    assert "failed on" not in ended.stderr
+    assert ended.returncode == 0, ended.stderr
+    assert "failed on" not in ended.stderr, ended.stderr
     assert list(folder.iterdir())

@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 import bohb
-from tests.callbacks.resumed import SPACE, needs, plain, run_killed_and_resumed, run_script_of_the_documentation
+from bohb.runner import RunStarted
+from tests.callbacks.resumed import (
+    SPACE,
+    needs,
+    plain,
+    run_killed_and_resumed,
+    run_script_of_the_documentation,
+    with_curve,
+)
 
 pytestmark = [
     needs("mlflow", "mlflow", "sqlalchemy", "alembic"),
@@ -40,6 +48,23 @@ def test_every_trial_is_there_once_after_kills(tmp_path: Path) -> None:
         assert run.data.tags.get("checkpoint") == mine[-1].checkpoint
     incumbents = client.get_metric_history(parent.info.run_id, "incumbent")
     assert len({metric.step for metric in incumbents}) == len(incumbents)
+
+
+def test_a_curve_is_the_metric_of_its_run(tmp_path: Path) -> None:
+    from mlflow.tracking import MlflowClient
+
+    from bohb.callbacks import MLflowCallback
+
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    callback, record = MLflowCallback(uri, name="curves"), with_curve()
+    callback(RunStarted(1, {}, (), None))
+    callback(record)
+    client = MlflowClient(tracking_uri=uri)
+    runs = client.search_runs([client.get_experiment_by_name("bohb").experiment_id])
+    [child] = [run for run in runs if "bohb.config_id" in run.data.tags]
+    history = client.get_metric_history(child.info.run_id, "loss")
+    assert sorted((metric.step, metric.value) for metric in history) == [(1, 0.9), (2, 0.7), (9, 0.5)]
+    assert child.data.metrics["top5"] == 0.75
 
 
 def test_another_search_of_the_same_name_gets_another_parent(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.callbacks.resumed import needs, plain, run_killed_and_resumed, run_script_of_the_documentation
+from tests.callbacks.resumed import needs, plain, run_killed_and_resumed, run_script_of_the_documentation, with_curve
 
 pytestmark = [
     needs("tensorboard", "tensorboardX", "tensorboard"),
@@ -36,6 +36,18 @@ def test_every_trial_is_there_once_after_kills(tmp_path: Path) -> None:
     search = EventAccumulator(str(target)).Reload()
     steps = [event.step for event in search.Scalars("loss/budget_1")]
     assert sorted(steps) == [result.trial.id for result in results if result.trial.budget == 1 and result.trial.id != 4]
+
+
+def test_a_curve_is_the_scalar_of_its_configuration(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from bohb.callbacks import TensorBoardCallback
+
+    TensorBoardCallback(tmp_path)(with_curve())
+    events = EventAccumulator(str(tmp_path / "config-0")).Reload()
+    read = [(event.step, event.value) for event in events.Scalars("loss")]
+    assert read == [(1, pytest.approx(0.9)), (2, pytest.approx(0.7)), (9, pytest.approx(0.5))]
+    assert [event.value for event in events.Scalars("top5")] == [0.75]
 
 
 def test_the_script_of_the_documentation_runs(tmp_path: Path) -> None:
