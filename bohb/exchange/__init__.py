@@ -7,16 +7,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bohb.exchange.deepcave import write_deepcave
     from bohb.exchange.hpbandster import Imported, import_hpbandster, write_hpbandster
     from bohb.exchange.optuna import write_optuna
+    from bohb.exchange.optuna_import import import_optuna
     from bohb.exchange.tables import write_csv, write_json
 
-__all__ = ["Imported", "import_hpbandster", "write_csv", "write_hpbandster", "write_json", "write_optuna"]
+__all__ = [
+    "Imported",
+    "import_hpbandster",
+    "import_optuna",
+    "write_csv",
+    "write_deepcave",
+    "write_hpbandster",
+    "write_json",
+    "write_optuna",
+]
 
 _HOME_OF = {
     "Imported": "bohb.exchange.hpbandster",
     "import_hpbandster": "bohb.exchange.hpbandster",
+    "import_optuna": "bohb.exchange.optuna_import",
     "write_csv": "bohb.exchange.tables",
+    "write_deepcave": "bohb.exchange.deepcave",
     "write_hpbandster": "bohb.exchange.hpbandster",
     "write_json": "bohb.exchange.tables",
     "write_optuna": "bohb.exchange.optuna",

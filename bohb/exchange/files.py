@@ -5,18 +5,37 @@ full disk or a kill leaves what was there before. A study is never replaced, and
 """
 
 import os
-import secrets
-import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from bohb._text import brief, describe_error
 from bohb.errors import SettingError
-from bohb.study.stores.sqlite import COMPANIONS
+from bohb.study.stores.drafts import draft_folder
+from bohb.study.stores.place import COMPANIONS, QUEUE
 
 DATABASE = b"SQLite format 3\0"
 """The first bytes of an SQLite file."""
+
+
+def as_path(path: Any) -> Path:
+    """Return what a user gave as the name of a file or a folder.
+
+    Raises:
+        SettingError: If no file can have this name.
+    """
+    try:
+        found = Path(os.fsdecode(path))
+        os.lstat(os.fsencode(found))
+    except OSError:  # it is a name, whatever is there
+        return found
+    except Exception as error:  # a surrogate, a null byte, or whatever the object's own conversion raises
+        raise SettingError(
+            f"expected the path of a file or a folder, got {brief(path)}: {describe_error(error)}"
+        ) from error
+    return found
 
 
 def write_file(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> None:
@@ -45,7 +64,7 @@ def write_folder(folder: str | os.PathLike[str], files: Mapping[str, bytes], *, 
     Raises:
         SettingError: If something is there that may not be replaced.
     """
-    place = Path(folder)
+    place = as_path(folder)
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.is_symlink():
         raise SettingError(f"expected a folder to write, got the symbolic link {place}; pass {os.path.realpath(place)}")
@@ -72,19 +91,15 @@ def draft_of(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[P
     Raises:
         SettingError: If something is there that may not be replaced.
     """
-    place = Path(path)
+    place = as_path(path)
     check_writable(place, force=force)
-    folder = place.parent / f".bohb-{secrets.token_hex(4)}"
-    folder.mkdir()
-    try:
+    with draft_folder(place.parent, ".bohb") as folder:
         draft = folder / place.name
         yield draft
         for written in (*draft.rglob("*"), draft):
             _sync(written)
         _publish(draft, place, force=force)
         _sync(place.parent)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_writable(path: Path, *, force: bool) -> None:
@@ -99,6 +114,8 @@ def check_writable(path: Path, *, force: bool) -> None:
         found = path.lstat()
     except FileNotFoundError:
         found = None
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise SettingError(f"expected a file to write, but: {error}") from error
     if _belongs_to_database(path) or (found is not None and stat.S_ISREG(found.st_mode) and _is_database(path)):
         raise SettingError(
             f"expected a file to write, got {path}, which is a database or a part of one; choose another, "
@@ -121,6 +138,9 @@ def _belongs_to_database(path: Path) -> bool:
     if any(os.path.lexists(f"{path}{end}") for end in COMPANIONS):
         return True
     bases = [path.with_name(path.name.removesuffix(end)) for end in COMPANIONS if path.name.endswith(end)]
+    owner = Path(str(path).removesuffix(QUEUE))
+    if owner != path and owner.is_file() and _is_database(owner):
+        return True
     return any(os.path.lexists(path) or os.path.lexists(base) for base in bases)
 
 

@@ -15,13 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bohb._checks import real
 from bohb._json import parse
+from bohb._text import brief
 from bohb.budgets import Ladder
 from bohb.errors import BudgetError, ConfigError, SettingError, StateError, TellConflict
-from bohb.exchange.files import write_folder
+from bohb.exchange.files import as_path, write_folder
+from bohb.objectives import RESERVED, Goal, goal_of
 from bohb.space.values import untagged
-from bohb.study.snapshot import Snapshot, TrialTimes, snapshot_of
-from bohb.trials import Failure, Origin, Result
+from bohb.study.snapshot import Snapshot, snapshot_of, spans_of
+from bohb.trials import Failure, Origin, Result, failure_text
 
 if TYPE_CHECKING:
     from bohb.optimizer import Optimizer
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
 
 FILES = ("configs.json", "results.json")
 SPACE_FILE = "configspace.json"
-BUDGET_TOLERANCE = 1e-9
-"""The relative difference that a budget may have to one of the ladder: HpBandSter computes 80.99999999999999 for 81."""
 
 
 # Reading.
@@ -60,7 +61,20 @@ class _Run:
     config: Mapping[str, Any]
     budget: Any
     outcome: float | Failure
+    info: Mapping[str, Any]
     source: str
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it is recorded as a failure: there is no loss, or none that is finite."""
+        return isinstance(self.outcome, Failure) or not math.isfinite(self.outcome)
+
+    def told(self, goal: Goal) -> Any:
+        """Return the outcome as `observe` reads it; numbers beside a declared goal are metrics again."""
+        if isinstance(self.outcome, Failure):
+            return self.outcome
+        beside = self.info if goal.is_declared and not set(RESERVED) & set(self.info) else {"info": self.info}
+        return {**beside, goal.name: self.outcome}
 
 
 def import_hpbandster(study: "Study | Optimizer", folder: str | os.PathLike[str]) -> Imported:
@@ -68,7 +82,8 @@ def import_hpbandster(study: "Study | Optimizer", folder: str | os.PathLike[str]
 
     Left out, with a text that says so, are: a last line that is cut off, as a killed process leaves it; a configuration
     that does not lie in the space; a second loss of a configuration at one budget. The files are read in full before
-    the first result is recorded.
+    the first result is recorded. If the study has objectives, the value is read from the info by name; a loss of
+    HpBandSter is a value to minimise.
 
     Args:
         study: A study or an optimizer with the space and the budgets of that run.
@@ -80,38 +95,46 @@ def import_hpbandster(study: "Study | Optimizer", folder: str | os.PathLike[str]
         BudgetError: If a budget is not on the ladder.
     """
     left_out: list[str] = []
-    runs = _read(Path(folder), study.ladder, left_out)
+    goal = goal_of(study)
+    runs = _read(as_path(folder), study.ladder, goal, left_out)
     known = {result.trial.id for result in study.results}
     num_known = len(known)
     for run in runs:
         try:
-            known.add(study.observe(run.config, run.budget, run.outcome).trial.id)
+            known.add(study.observe(run.config, run.budget, run.told(goal)).trial.id)
         except (TellConflict, ConfigError) as error:
             left_out.append(f"{run.source} is left out: {error}")
-    num_failures = sum(isinstance(run.outcome, Failure) for run in runs)
+    num_failures = sum(run.is_failure for run in runs)
     return Imported(len(runs), num_failures, len(known) - num_known, tuple(left_out))
 
 
-def _read(folder: Path, ladder: Ladder, left_out: list[str]) -> list[_Run]:
+def _read(folder: Path, ladder: Ladder, goal: Goal, left_out: list[str]) -> list[_Run]:
     """Return what the files hold; append to `left_out` what they do not."""
     configs: dict[tuple[Any, ...], Mapping[str, Any]] = {}
     runs = []
     for source, line in _lines(folder / "configs.json", left_out):
         match line:
-            case [[*key], dict(config)] | [[*key], dict(config), _]:
+            case [[*key], dict(config)] | [[*key], dict(config), _] if _is_id(key):
                 configs[tuple(key)] = config
             case _:
-                raise StateError(f"expected [id, configuration, facts] in {source}, got {line!r:.200}")
+                raise StateError(f"expected [id, configuration, facts] in {source}, got {brief(line)}")
     for source, line in _lines(folder / "results.json", left_out):
         match line:
-            case [[*key], budget, _, result, error] if tuple(key) in configs:
-                outcome = _outcome(result, error, source)
-                runs.append(_Run(configs[tuple(key)], _budget(budget, ladder, source), outcome, source))
+            case [[*key], budget, _, result, error] if _is_id(key) and tuple(key) in configs:
+                outcome, info = _outcome(result, error, goal, source), _info(result)
+                runs.append(_Run(configs[tuple(key)], _budget(budget, ladder, source), outcome, info, source))
             case [[*_], _, _, _, _]:
-                raise StateError(f"expected the configuration of {line[0]} in configs.json, got none for {source}")
+                raise StateError(
+                    f"expected the configuration of {brief(line[0])} in configs.json, got none for {source}"
+                )
             case _:
-                raise StateError(f"expected [id, budget, times, result, error] in {source}, got {line!r:.200}")
+                raise StateError(f"expected [id, budget, times, result, error] in {source}, got {brief(line)}")
     return runs
+
+
+def _is_id(key: Sequence[Any]) -> bool:
+    """Whether a list is the id of a configuration: HpBandSter writes three integers, and others write names."""
+    return all(isinstance(part, str | int | float) for part in key)
 
 
 def _lines(path: Path, left_out: list[str]) -> Iterator[tuple[str, Any]]:
@@ -131,24 +154,42 @@ def _lines(path: Path, left_out: list[str]) -> Iterator[tuple[str, Any]]:
             left_out.append(f"{source}, the last one, was cut off and is left out")
 
 
-def _outcome(result: Any, error: Any, source: str) -> float | Failure:
+def _outcome(result: Any, error: Any, goal: Goal, source: str) -> float | Failure:
     loss = result.get("loss") if isinstance(result, Mapping) else None
     if loss is None:
         text = str(error or "no result").strip().splitlines() or ["no result"]
         return Failure(text[-1])
-    if isinstance(loss, bool) or not isinstance(loss, int | float):
-        raise StateError(f"expected a number as loss in {source}, got {loss!r:.200}")
-    return float(loss)
+    number, info = real(loss), result.get("info")
+    if number is None:
+        raise StateError(f"expected a number as loss in {source}, got {brief(loss)}")
+    named = info.get(goal.name) if goal.is_declared and isinstance(info, Mapping) else None
+    if named is None and not goal.is_maximised:
+        return number
+    value = real(named)
+    if value is None:
+        raise StateError(
+            f"expected a number under {goal.name!r} in the info of {source}, because the study has it as its "
+            f"objective; got {brief(named)}"
+        )
+    return value
+
+
+def _info(result: Any) -> Mapping[str, Any]:
+    """Return what was noted beside a loss; HpBandSter accepts any value there."""
+    info = result.get("info") if isinstance(result, Mapping) else None
+    if info is None or isinstance(info, Mapping):
+        return info or {}
+    return {"info": info}
 
 
 def _budget(budget: Any, ladder: Ladder, source: str) -> Any:
     """Return the budget of the ladder that is nearest, within the tolerance."""
     if isinstance(budget, int | float) and not isinstance(budget, bool):
-        for known, cost in zip(ladder.budgets, ladder.costs, strict=True):
-            if math.isclose(cost, budget, rel_tol=BUDGET_TOLERANCE):
+        for level, known in enumerate(ladder):
+            if ladder.is_cost(level, budget):
                 return known
     raise BudgetError(
-        f"expected a budget of the ladder {list(ladder.costs)} in {source}, got {budget!r}; nothing was imported: "
+        f"expected a budget of the ladder {list(ladder.costs)} in {source}, got {brief(budget)}; nothing was imported: "
         "create a study with the budgets of that run"
     )
 
@@ -162,7 +203,9 @@ def write_hpbandster(
     """Write the results so that HpBandSter's and DeepCAVE's readers load them.
 
     A configuration gets the id (bracket, 0, number), as HpBandSter numbers them. Configurations without a bracket are
-    in iteration -1, as in HpBandSter's warm start. A budget is written as its cost.
+    in iteration -1, as in HpBandSter's warm start. A budget is written as its cost. HpBandSter always minimises:
+    if the study has objectives, its loss is the minimised number, and its info has the metrics by name. It knows one
+    result of a configuration at a budget, so the repetitions are left out.
 
     Args:
         study: A study, a snapshot of one, or an optimizer. An optimizer has no clock: all its times are 0.
@@ -188,7 +231,7 @@ def write_hpbandster(
     results = _lines_of(_result_lines(snapshot, keys))
     files = {SPACE_FILE: space, "configs.json": _lines_of(configs.values()), "results.json": results}
     write_folder(folder, files, force=force)
-    return len(snapshot.results)
+    return sum(not result.trial.repeat for result in snapshot.results)
 
 
 def _keys(results: Sequence[Result]) -> dict[int, list[int]]:
@@ -209,16 +252,16 @@ def _facts(result: Result) -> dict[str, Any]:
 
 
 def _result_lines(snapshot: Snapshot, keys: Mapping[int, list[int]]) -> Iterator[list[Any]]:
-    start = min((times.asked for times in snapshot.times.values()), default=0.0)
-    for result in snapshot.results:
+    _, spans = spans_of(snapshot)
+    for result, (asked, told) in zip(snapshot.results, spans, strict=True):
         trial = result.trial
-        times = snapshot.times.get(trial.id, TrialTimes(start, None))  # an observation has no times
-        finished = times.asked if times.told is None else times.told
-        stamps = {"submitted": times.asked, "started": times.asked, "finished": finished}
+        if trial.repeat:
+            continue
+        stamps = {"submitted": asked, "started": asked, "finished": told}
         budget = float(snapshot.ladder.costs[snapshot.ladder.level(trial.budget)])
         is_ok = result.status == "ok"
-        answer = {"loss": result.loss, "info": dict(result.info)} if is_ok else None
-        error = None if is_ok else str(result.info.get("error", result.status))
+        answer = {"loss": result.loss, "info": {**result.info, **result.metrics}} if is_ok else None
+        error = None if is_ok else failure_text(result)
         yield [keys[trial.config_id], budget, stamps, answer, error]
 
 

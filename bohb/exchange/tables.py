@@ -7,8 +7,12 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from bohb._checks import has_method
+from bohb._text import brief
+from bohb.errors import SettingError
 from bohb.exchange.files import write_file
-from bohb.exchange.records import finite, result_facts
+from bohb.exchange.records import result_facts
+from bohb.objectives import Goal, goal_of
 from bohb.trials import Result
 
 if TYPE_CHECKING:
@@ -17,12 +21,15 @@ if TYPE_CHECKING:
     from bohb.study.study import Study
 
 CSV_COLUMNS = ("trial", "config_id", "budget", "loss", "status", "bracket", "rung", "previous", "origin", "checkpoint")
+MORE_COLUMNS = ("seconds", "finished_at", "cost")
 
 
 def write_csv(
     study: "Study | Optimizer | Snapshot", file: str | os.PathLike[str] | TextIO, *, force: bool = False
 ) -> int:
     """Write a table with a line for each result that counts, and a column `config.NAME` for each parameter.
+
+    If the study has objectives, there is a column `metric.NAME` for each metric, and none for the loss.
 
     A missing value (the loss of a failure, an inactive parameter) is an empty cell. Text that a spreadsheet would take
     for a formula gets an apostrophe before it.
@@ -39,7 +46,7 @@ def write_csv(
         SettingError: If something is there that may not be replaced.
     """
     results = study.results
-    _write(_csv_text(results), file, force=force)
+    _write(_csv_text(results, goal_of(study)), file, force=force)
     return len(results)
 
 
@@ -59,8 +66,8 @@ def write_json(
     Raises:
         SettingError: If something is there that may not be replaced.
     """
-    results = study.results
-    facts = {"results": [result_facts(result) for result in results]}
+    results, goal = study.results, goal_of(study)
+    facts = {"results": [result_facts(result, goal) for result in results]}
     _write(json.dumps(facts, allow_nan=False, indent=1) + "\n", file, force=force)
     return len(results)
 
@@ -69,21 +76,35 @@ def _write(text: str, file: str | os.PathLike[str] | TextIO, *, force: bool) -> 
     data = text.encode(errors="backslashreplace")  # the path of a checkpoint may have bytes that are no text
     if isinstance(file, str | os.PathLike):
         write_file(file, data, force=force)
-    else:
+    elif has_method(file, "write"):
         file.write(data.decode())
+    else:
+        raise SettingError(f"expected a path, or a text file that is open for writing, got {brief(file)}")
 
 
-def _csv_text(results: Sequence[Result]) -> str:
-    names = list(dict.fromkeys(name for result in results for name in result.trial.config))
+def _csv_text(results: Sequence[Result], goal: Goal) -> str:
+    rows = [_csv_row(result, goal) for result in results]
+    first = [name for name in CSV_COLUMNS if not (goal.is_declared and name == "loss")]
+    more = sorted(dict.fromkeys(name for row in rows for name in row), key=_kind_of_column)
+    again = ["repeat"] if any(result.trial.repeat for result in results) else []
+    names = list(dict.fromkeys([*first, *MORE_COLUMNS, *again, *more]))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*CSV_COLUMNS, *(_safe(f"config.{name}") for name in names)])
-    for result in results:
-        trial = result.trial
-        facts = (trial.id, trial.config_id, trial.budget, finite(result.loss), str(result.status), trial.bracket)
-        more = (trial.rung, trial.previous, str(trial.origin), result.checkpoint)
-        writer.writerow([_cell(value) for value in (*facts, *more, *(trial.config.get(name) for name in names))])
+    writer.writerow([_safe(name) for name in names])
+    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
     return text.getvalue()
+
+
+def _kind_of_column(name: str) -> bool:
+    return name.startswith("config.")
+
+
+def _csv_row(result: Result, goal: Goal) -> dict[str, Any]:
+    """Return the cells of a result by the names of their columns."""
+    facts = result_facts(result, goal)
+    named = {f"metric.{name}": value for name, value in facts.get("metrics", {}).items()}
+    named |= {f"config.{name}": value for name, value in result.trial.config.items()}
+    return {name: facts[name] for name in (*CSV_COLUMNS, *MORE_COLUMNS, "repeat") if name in facts} | named
 
 
 def _cell(value: Any) -> Any:

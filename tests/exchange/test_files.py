@@ -43,7 +43,7 @@ def result():
 
 @pytest.mark.parametrize("write", WRITERS)
 @pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize("end", ["", "-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("end", ["", "-wal", "-shm", "-journal", "-queue"])
 def test_a_study_and_its_companions_are_never_replaced(tmp_path, study, write, force, end):
     with bohb.Study.open(study) as opened:
         opened.tell(opened.ask(), 0.5)  # the companions exist while the study is open

@@ -135,6 +135,33 @@ def test_what_does_not_fit_is_left_out_and_named(tmp_path, empty):
     assert [result.loss for result in empty.results] == [0.0]
 
 
+@pytest.mark.parametrize(
+    ("noted", "kept"),
+    [
+        ('{"acc": 0.9, "n": [1]}', {"acc": 0.9, "n": [1]}),
+        ('"text"', {"info": "text"}),
+        ("null", {}),
+        ("[1]", {"info": [1]}),
+    ],
+)
+def test_what_was_noted_beside_a_loss_is_kept(tmp_path, empty, noted, kept):
+    import_hpbandster(empty, write_run(tmp_path, CONFIG, LINE.replace("{}", noted)))
+    (result,) = empty.results
+    assert (result.loss, result.info) == (1.5, kept)
+
+
+def test_what_is_counted_is_what_is_recorded(tmp_path, empty):
+    """A crash and a loss that is no number are two failures."""
+    losses, lines = ["1.5", "NaN", "-Infinity", None], ""
+    for budget, loss in zip([1, 3, 9, 27], losses, strict=True):
+        answer = "null" if loss is None else f'{{"loss": {loss}, "info": {{"at": {budget}}}}}'
+        lines += f"[[0, 0, 0], {budget % 27 or 1}.0, {TIMES}, {answer}, null]\n"
+    found = import_hpbandster(empty, write_run(tmp_path, CONFIG, lines))
+    assert (found.num_read, found.num_failures, found.num_new, len(found.left_out)) == (4, 3, 3, 1)
+    assert sum(result.is_failure for result in empty.results) == 2
+    assert [result.info for result in empty.results] == [{"at": 1}, {"at": 3}, {"at": 9}]
+
+
 def test_a_missing_file_is_an_error(tmp_path, empty):
     with pytest.raises(SettingError, match=r"there is no .*configs\.json"):
         import_hpbandster(empty, tmp_path)
