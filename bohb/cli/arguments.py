@@ -39,11 +39,20 @@ def read_budget(text: str, ladder: Ladder) -> Any:
     Raises:
         BudgetError: If it is not on the ladder.
     """
+    value = read_amount(text, f"a budget of {list(ladder)}")
+    return ladder[ladder.level(value)]
+
+
+def read_amount(text: str, expected: str) -> Any:
+    """Return a budget that may lie between those of the ladder: a number, or JSON.
+
+    Raises:
+        BudgetError: If it is neither.
+    """
     try:
-        value = number(text)
+        return number(text)
     except ValueError:
         try:
-            value = parse(text)
+            return parse(text)
         except ValueError as error:
-            raise BudgetError(f"expected a budget of {list(ladder)}, got {text!r:.200}: {error}") from error
-    return ladder[ladder.level(value)]
+            raise BudgetError(f"expected {expected}, got {text!r:.200}: {error}") from error

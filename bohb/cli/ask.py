@@ -1,13 +1,17 @@
-"""The commands that change a study and need its optimizer: ask, heartbeat, release, enqueue, observe."""
+"""The commands that change a study and need its optimizer: ask, heartbeat, release, retry, enqueue, observe."""
 
+import math
 from argparse import Namespace
 from typing import Any
 
 from bohb.cli import exits
 from bohb.cli.arguments import open_study, read_budget, read_config
 from bohb.cli.output import give_up_stdout, print_json, print_text, result_text, stdout
+from bohb.cli.tell import read_outcome
+from bohb.errors import SettingError
 from bohb.exchange.records import result_facts, trial_facts
-from bohb.trials import Failure
+from bohb.objectives import goal_of
+from bohb.trials import Result
 
 
 def ask(options: Namespace) -> int:
@@ -22,7 +26,7 @@ def ask(options: Namespace) -> int:
         trial = study.ask(lease=options.lease)
         try:
             with interrupts.allowed():
-                print_json(trial_facts(trial) | {"lease": options.lease})
+                print_json(trial_facts(trial) | {"lease": _seconds(options.lease)})
         except BaseException as error:
             give_up_stdout()
             study.release(trial)
@@ -30,6 +34,11 @@ def ask(options: Namespace) -> int:
                 return exits.ENDS[interrupts.reason]
             raise
     return exits.OK
+
+
+def _seconds(lease: float | None) -> float | None:
+    """Return a lease as JSON carries it: one without end has no length."""
+    return None if lease is None or math.isinf(lease) else lease
 
 
 def heartbeat(options: Namespace) -> int:
@@ -48,6 +57,28 @@ def release(options: Namespace) -> int:
     return exits.OK
 
 
+def retry(options: Namespace) -> int:
+    """Take failures back, so that they are asked again. Code 1 if no trial was named and none failed so."""
+    if bool(options.trials) == options.failed or (options.like is not None and not options.failed):
+        raise SettingError(
+            "expected the numbers of trials, or --failed, with --like TEXT if wanted; got neither or both"
+        )
+    with open_study(options.study) as study:
+        chosen = options.trials or [result.trial.id for result in study.results if _is_like(result, options.like)]
+        for trial_id in chosen:
+            study.retry(trial_id)
+            if options.json:
+                print_json({"trial": trial_id, "retried": True})
+    if not options.json:
+        print_text(f"failures taken back, to be asked again: {len(chosen)}")
+    return exits.OK if chosen else exits.NO
+
+
+def _is_like(result: Result, text: str | None) -> bool:
+    """Whether a result is a failure whose error holds the text."""
+    return result.is_failure and (text or "").lower() in f"{result.info.get('error', '')}\n{result.reason}".lower()
+
+
 def enqueue(options: Namespace) -> int:
     """Enqueue a configuration to be tried before the model's choices."""
     config = read_config(options.config)
@@ -61,10 +92,10 @@ def enqueue(options: Namespace) -> int:
 def observe(options: Namespace) -> int:
     """Record a result from elsewhere."""
     config = read_config(options.config)
-    outcome: Any = options.loss if options.error is None else Failure(options.error)
+    outcome = read_outcome(options)
     with open_study(options.study) as study:
-        result = study.observe(config, read_budget(options.budget, study.ladder), outcome)
-    _answer(options, result_facts(result), result_text(result))
+        result, goal = study.observe(config, read_budget(options.budget, study.ladder), outcome), goal_of(study)
+    _answer(options, result_facts(result, goal), result_text(result, goal))
     return exits.OK
 
 

@@ -1,14 +1,16 @@
 """One trial as one run of a command, in a worker process of the runner.
 
 The command gets the trial filled into its arguments, and as JSON in `BOHB_TRIAL` and on stdin. It answers on the last
-line of stdout: the loss, or a JSON object with `loss`, `checkpoint` and `info`. The runner keeps what it prints, and a
-failure records the end of stderr.
+line of stdout: the loss, or a JSON object with `loss`, `checkpoint` and `info`; or the value of the objective by its
+name. The runner keeps what it prints, and a failure records the end of stderr.
 
 Every worker process loads this file; it imports nothing heavy, and knows no study.
 """
 
 import json
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,18 +20,25 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from bohb._json import parse
-from bohb._text import read_number
+from bohb._json import MAX_CHARACTERS, read_object
+from bohb._text import last_line, read_number, shortened
 from bohb.cli.templates import fill_in
 from bohb.errors import WorkerLost
 from bohb.exchange.records import trial_facts
+from bohb.objectives import LOSS, Goal
 from bohb.runner.evaluation import Outcome, read_returned
+from bohb.runner.signals import name_of
 from bohb.trials import Trial
 
 MAX_BYTES = 16_384
-"""Bytes of each stream to remember: the loss ends stdout, and the reason of a failure ends stderr."""
+"""Bytes of stderr to remember: the reason of a failure ends it."""
+MAX_OUT = 2 * MAX_CHARACTERS
+"""Bytes of stdout to remember: its last line is the loss, with as much beside it as can be kept, and as much again."""
+MAX_LINE = 1000
+"""How many characters of the last line of stderr are part of the error."""
 SECONDS_TO_DRAIN = 1.0
 """How long to read the streams after the command has ended: a process that it left running may hold them open."""
+_NUMPY = re.compile(r"np\.(?:float|int|uint)\d+\((.*)\)")
 
 
 @dataclass(frozen=True)
@@ -38,9 +47,13 @@ class Command:
 
     Args:
         words: The command and its arguments, with placeholders; see `bohb.cli.templates`.
+        goal: What the command answers.
+        metric: Read a line `METRIC=0.93` instead of the last one.
     """
 
     words: Sequence[str]
+    goal: Goal = LOSS
+    metric: str | None = None
 
     def __call__(self, trial: Trial) -> Outcome:
         """Run the command for a trial.
@@ -52,32 +65,67 @@ class Command:
             code, out, err = _run(fill_in(self.words, trial), trial)
         patience.resign()
         if code < 0:
-            raise WorkerLost(f"the command was ended by {signal.Signals(-code).name}{_quoted(err)}")
+            raise WorkerLost(f"the command was ended by {name_of(-code)}{_quoted(err)}")
         if code:
-            return Outcome(error=f"exit status {code}", info={"exit_status": code, "stderr": err})
-        return read_output(out, err)
+            reason = f": {shortened(last, MAX_LINE)}" if (last := last_line(err)) else ""
+            return Outcome(error=f"exit status {code}{reason}", info={"exit_status": code, "stderr": err})
+        return read_output(out, err, self.goal, self.metric)
 
 
-def read_output(out: str, err: str) -> Outcome:
+def read_output(out: str, err: str, goal: Goal = LOSS, metric: str | None = None) -> Outcome:
     """Return the outcome of a command that ended with status 0.
 
     Args:
         out: The end of its stdout.
         err: The end of its stderr.
+        goal: What the command answers.
+        metric: The name of the value, if the command does not call it as the goal.
     """
-    lines = out.strip().splitlines()
-    last = lines[-1].strip() if lines else ""
+    lines, last = out.splitlines(), last_line(out)
     try:
-        if not last.startswith("{"):
-            return read_returned(read_number(last))
-        facts: dict[str, Any] = parse(last)
-        if isinstance(facts.get("loss"), bool):
-            raise ValueError("a loss is a number, neither true nor false")
-        has_no_loss = "loss" in facts and facts["loss"] is None  # JSON has no nan
-        return read_returned(facts | {"loss": float("nan")} if has_no_loss else facts)
+        return read_returned(_answer(lines, last, goal, metric or goal.name, is_line=metric is not None), goal)
     except (ValueError, TypeError) as error:
-        expected = "expected the loss, or a JSON object with it, on the last line of stdout"
+        expected = f"expected the {goal.name}, or a JSON object with it, on the last line of stdout"
+        if metric is not None:
+            expected = f"expected a line {metric}=0.93, or a JSON object with {metric!r} on the last line of stdout"
         return Outcome(error=f"{expected}, got {last[:200]!r}: {error}", info={"exit_status": 0, "stderr": err})
+
+
+def _answer(lines: Sequence[str], last: str, goal: Goal, name: str, *, is_line: bool) -> Any:
+    """Return what a command answers: the last line, or the last number after the name.
+
+    Raises:
+        ValueError: If there is no number.
+    """
+    pattern = re.compile(rf"(?<![\w.-]){re.escape(name)}\s*=\s*([^\s,;]+)")
+    found = [match for line in lines for match in pattern.findall(line)] if is_line else []
+    if found:
+        return _number(found[-1])
+    if last.startswith("{"):
+        return _of_object(read_object(last), goal, name)
+    if is_line:
+        raise ValueError(f"no line has {name}=")
+    return _number(last)
+
+
+def _number(text: str) -> float:
+    """Return a number, also one in the form in which numpy 2 prints its scalars: `np.float64(0.5)`."""
+    match = _NUMPY.fullmatch(text)
+    return read_number(text if match is None else match[1])
+
+
+def _of_object(facts: dict[str, Any], goal: Goal, name: str) -> dict[str, Any]:
+    """Return a JSON object with its value under the name of the goal, and nan where that is null.
+
+    Raises:
+        ValueError: If there is no value.
+    """
+    if name not in facts:
+        raise ValueError(f"it has no {name!r}")
+    value = facts[name]
+    if isinstance(value, bool):
+        raise ValueError(f"a {name} is a number, neither true nor false")
+    return facts | {goal.name: math.nan if value is None else value}
 
 
 def trial_json(trial: Trial) -> str:
@@ -98,7 +146,8 @@ def _run(words: Sequence[str], trial: Trial) -> tuple[int, str, str]:
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
-    out, err = _Tail(process.stdout, sys.stdout.fileno()), _Tail(process.stderr, sys.stderr.fileno())
+    out = _Tail(process.stdout, sys.stdout.fileno(), MAX_OUT)
+    err = _Tail(process.stderr, sys.stderr.fileno(), MAX_BYTES)
     threading.Thread(target=_feed, args=(process.stdin, f"{text}\n".encode()), daemon=True).start()
     code = process.wait()
     return code, out.text(), err.text()
@@ -119,6 +168,7 @@ class _Tail:
 
     stream: IO[bytes]
     copy_to: int
+    num_bytes: int
     data: bytearray = field(default_factory=bytearray)
 
     def __post_init__(self) -> None:
@@ -128,7 +178,7 @@ class _Tail:
     def _read(self) -> None:
         while chunk := os.read(self.stream.fileno(), 65_536):
             self.data += chunk
-            del self.data[:-MAX_BYTES]
+            del self.data[: -self.num_bytes]
             with suppress(OSError):  # a full disk costs the copy, not the result
                 os.write(self.copy_to, chunk)
 

@@ -14,7 +14,8 @@ from bohb.errors import (
 
 OK = 0
 NO = 1
-"""The command worked, and the answer is no: there is no incumbent, or `verify` found a difference."""
+"""The command worked, and the answer is no: there is no incumbent, every trial of a `run` failed, or `verify` found a
+difference."""
 USAGE = 2
 """The arguments, or what they name, are not valid; the same call will fail again."""
 EXHAUSTED = 3

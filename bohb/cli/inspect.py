@@ -1,72 +1,147 @@
-"""The commands that only read: status, best, trials, plan, health, explain. No other process waits for them."""
+"""The commands that only read: status, best, recommend, trials, plan, health, explain; no other process waits."""
 
 import dataclasses
+import math
+import time
 from argparse import Namespace
-from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+from bohb._checks import positive_integer
 from bohb._secrets import shown
-from bohb.cli import exits
+from bohb._text import aligned, config_line, visible
+from bohb.cli import exits, tables
 from bohb.cli.arguments import open_study
 from bohb.cli.output import print_json, print_remark, print_text, result_text
 from bohb.exchange.records import result_facts
+from bohb.objectives import Goal, goal_of
+from bohb.optimizer.notebook import spent_text
+from bohb.optimizer.tally import Tally, tally_of
+from bohb.trials import Result
+
+if TYPE_CHECKING:
+    from bohb.study.snapshot import Snapshot
+
+MAX_LISTED = 8
+"""How many lines `status` shows of the failures and of the trials at work."""
 
 
 def status(options: Namespace) -> int:
     """Print the parts of the study and its progress."""
     with open_study(options.study) as study:
         name, now = shown(study.target), study.snapshot()
-    best, ladder = now.incumbent, now.ladder
-    num_results = Counter(ladder.level(result.trial.budget) for result in now.results)
-    facts: dict[str, Any] = {
+    tally, goal = tally_of(now), goal_of(now)
+    if options.json:
+        print_json(status_facts(name, now, tally))
+        return exits.OK
+    best, at_work = now.incumbent, tables.of_running(tally, now.times, time.time())
+    failures = [str(one) for one in tally.failures]
+    print_text(f"study:     {name} (preset {now.preset}, seed {now.seed})")
+    if goal.is_declared:
+        print_text(f"objective: {goal.direction} {goal.name}")
+    if now.repeats:
+        num = sum(result.trial.repeat > 0 for result in now.results)
+        print_text(f"repeats:   {num} results of configurations that were trained in full again")
+    print_text(f"spent:     {spent_text(tally)}")
+    print_text(f"results:   {tally.num_results}, {tally.num_failed} of them failures")
+    print_text("\n".join(f"  {line}" for line in tables.of_rungs(tally)))
+    print_text(f"failures:  {_first(failures) or 'none'}")
+    print_text(f"workers:   {len(at_work)} at work{_first(at_work, before=': ')}")
+    print_text(f"incumbent: {'none yet' if best is None else result_text(best, goal)}")
+    return exits.OK
+
+
+def status_facts(name: str, now: "Snapshot", tally: Tally) -> dict[str, Any]:
+    """Return what `status` prints for programs."""
+    best, goal = now.incumbent, goal_of(now)
+    declared: dict[str, Any] = {"objectives": now.objectives} if goal.is_declared else {}
+    declared |= {"repeats": True} if now.repeats else {}
+    return declared | {
         "study": name,
         "preset": now.preset,
         "seed": now.seed,
         "parameters": list(now.space.names),
-        "budgets": list(ladder),
+        "budgets": list(now.ladder),
         "results": len(now.results),
-        "results_by_budget": [num_results[level] for level in range(len(ladder))],
-        "failures": sum(result.status != "ok" for result in now.results),
+        "results_by_budget": [rung.num_done for rung in tally.rungs],
+        "failures": tally.num_failed,
+        "failures_by_reason": [{"reason": one.reason, "count": len(one.results)} for one in tally.failures],
+        "spent": tally.spent,
+        "full_trainings": tally.full_trainings,
         "pending": [trial.id for trial in now.pending],
-        "incumbent": None if best is None else result_facts(best),
+        "incumbent": None if best is None else result_facts(best, goal),
     }
-    if options.json:
-        print_json(facts)
-        return exits.OK
-    counts = ", ".join(
-        f"{num} at {budget}" for num, budget in zip(facts["results_by_budget"], facts["budgets"], strict=True)
-    )
-    print_text(f"study:     {facts['study']} (preset {facts['preset']}, seed {facts['seed']})")
-    print_text(f"results:   {facts['results']} ({counts}), {facts['failures']} of them failures")
-    print_text(f"pending:   {len(now.pending)}")
-    print_text(f"incumbent: {'none yet' if best is None else result_text(best)}")
-    return exits.OK
+
+
+def _first(lines: Sequence[str], *, before: str = "") -> str:
+    """Return a few lines on one or more, indented; how many more there are is said."""
+    if not lines:
+        return ""
+    more = [f"and {len(lines) - MAX_LISTED} more"] if len(lines) > MAX_LISTED else []
+    return before + "\n           ".join([*lines[:MAX_LISTED], *more])
 
 
 def best(options: Namespace) -> int:
     """Print the incumbent."""
     with open_study(options.study) as study:
-        result = study.incumbent
+        result, goal = study.incumbent, goal_of(study)
     if result is None:
         print_remark("no trial has succeeded yet")
         return exits.NO
     if options.json:
-        print_json(result_facts(result))
-    else:
-        print_text(result_text(result))
+        print_json(result_facts(result, goal))
+        return exits.OK
+    trial = result.trial
+    print_text(f"trial {trial.id}: {goal.text(result.loss)} at budget {trial.budget}")
+    rows = [(name, tables.as_cell(value)) for name, value in trial.config.items()]
+    print_text("\n".join(aligned(("parameter", "value"), rows)))
+    if result.checkpoint is not None:
+        print_text(f"checkpoint: {visible(result.checkpoint)}")
+    return exits.OK
+
+
+def recommend(options: Namespace) -> int:
+    """Print the configuration to use."""
+    with open_study(options.study) as study:
+        found = study.recommend()
+    if found is None:
+        print_remark("no trial has succeeded yet")
+        return exits.NO
+    if options.json:
+        print_json(dataclasses.asdict(found))
+        return exits.OK
+    print_text(f"configuration {found.config_id}: {found.value_text} at budget {found.budget} ({found.times})")
+    print_text("\n".join(aligned(("parameter", "value"), [(n, tables.as_cell(v)) for n, v in found.config.items()])))
     return exits.OK
 
 
 def trials(options: Namespace) -> int:
-    """Print a line for each result that counts, in the order of telling."""
+    """Print the results that count, in the order of telling or of a column."""
     with open_study(options.study) as study:
-        results = study.results
-    for result in results:
-        if options.json:
-            print_json(result_facts(result))
-        else:
-            print_text(result_text(result))
+        now = study.snapshot()
+    goal = goal_of(now)
+    results = [result for result in now.results if result.is_failure or not options.failed]
+    if options.last is not None:
+        results = results[-positive_integer("--last", options.last) :]
+    found = tables.columns(results, now.times, goal)
+    if options.sort is not None:
+        results = tables.ordered(results, options.sort, found)
+    if options.json:
+        for result in results:
+            curve = [[budget, goal.shown(loss)] for budget, loss in result.curve]
+            print_json(result_facts(result, goal) | ({"curve": curve} if options.curves else {}))
+        return exits.OK
+    head, *rows = tables.of_results(results, found)
+    print_text(head)
+    for row, result in zip(rows, results, strict=True):
+        print_text("\n".join([row, *(_curve(result, goal) if options.curves else [])]))
     return exits.OK
+
+
+def _curve(result: Result, goal: Goal) -> list[str]:
+    """Return what a trial reported on its way, as lines."""
+    shown = ((goal.text(loss) if math.isfinite(loss) else "failed", budget) for budget, loss in result.curve)
+    return [f"    {text} at budget {budget}" for text, budget in shown]
 
 
 def plan(options: Namespace) -> int:
@@ -93,17 +168,22 @@ def health(options: Namespace) -> int:
         for pair, tau in found.rank_correlation.items()
     ]
     del facts["num_compared"]
-    print_json(facts | {"origins": dict(found.origins), "messages": list(found.messages)})
+    messages, figures = list(found.messages), list(found.figures)
+    print_json(facts | {"origins": dict(found.origins), "messages": messages, "figures": figures})
     return exits.OK
 
 
 def explain(options: Namespace) -> int:
-    """Print why a trial was chosen."""
+    """Print why a trial was chosen, and the schedule that led to it if the configuration changed on the way."""
     with open_study(options.study) as study:
-        explanation = study.explain(options.trial)
+        explanation, schedule = study.explain(options.trial), study.lineage(options.trial)
     if options.json:
         facts = {"origin": str(explanation.origin), "facts": dict(explanation.facts), "text": explanation.text}
-        print_json({"trial": options.trial} | facts)
-    else:
-        print_text(explanation.text)
+        steps = [{"budget": budget, "config": dict(config)} for budget, config in schedule]
+        print_json({"trial": options.trial} | facts | {"lineage": steps})
+        return exits.OK
+    print_text(explanation.text)
+    if any(config != schedule[-1][1] for _, config in schedule):
+        for budget, config in schedule:
+            print_text(f"up to {budget}: {config_line(config)}")
     return exits.OK

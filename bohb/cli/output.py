@@ -5,7 +5,6 @@ JSON has no infinities: the loss of a failure is null, and its status says why.
 
 import errno
 import json
-import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,8 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from bohb._secrets import looks_like_address, redacted, refused, scheme_of
-from bohb._text import visible
+from bohb._text import config_line, significant, visible
+from bohb.objectives import LOSS, Goal
 from bohb.trials import Result
 
 _addresses: list[str] = []
@@ -77,12 +77,9 @@ def to_line(value: Any) -> str:
     return json.dumps(value, allow_nan=False)
 
 
-def config_text(config: Mapping[str, Any]) -> str:
-    """Return a configuration on one line."""
-    return ", ".join(f"{name}={value!r}" for name, value in config.items())
-
-
-def result_text(result: Result) -> str:
-    """Return a result on one line."""
-    outcome = f"loss {result.loss:.6g}" if math.isfinite(result.loss) else f"failed ({result.status})"
-    return f"trial {result.trial.id}: {outcome} at budget {result.trial.budget}; {config_text(result.trial.config)}"
+def result_text(result: Result, goal: Goal = LOSS) -> str:
+    """Return a result on one line, for people."""
+    outcome = f"failed ({result.reason})" if result.is_failure else goal.text(result.loss)
+    outcome += "".join(f", {name} {significant(value)}" for name, value in result.metrics.items() if name != goal.name)
+    outcome += "" if result.cost is None else f", cost {significant(result.cost)}"
+    return f"trial {result.trial.id}: {outcome} at budget {result.trial.budget}; {config_line(result.trial.config)}"

@@ -6,6 +6,7 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +18,7 @@ from bohb.cli.output import give_up_stdout, print_json, print_remark, print_text
 from bohb.cli.templates import check_words
 from bohb.errors import SettingError, SpaceExhausted
 from bohb.exchange.records import result_facts
+from bohb.objectives import Goal, goal_of
 from bohb.runner.records import Record, TrialEnded, TrialLost
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from bohb.study.study import Study
     from bohb.trials import Trial
 
+LIMITS = ("max_trials", "max_seconds", "max_budget", "max_failures", "target", "patience")
+"""The options that are arguments of `bohb.run`."""
 FOREVER = 1e12
 """The seconds of a worker without limits: it ends by a signal, or when the space is exhausted."""
 
@@ -55,28 +59,32 @@ class Until:
 
 
 def run(options: Namespace) -> int:
-    """Evaluate trials until a limit is reached."""
+    """Evaluate trials until a limit is reached. Code 1 if all of them failed."""
     from bohb.study.study import Study
 
     with Study.open(options.study, lease=options.lease) as study:
-        objective = _objective(options, study.space.names)
+        goal = goal_of(study)
+        objective = _objective(options, study.space.names, goal)
         search = (
             study
             if options.total_trials is None
             else Until(study, positive_integer("--total-trials", options.total_trials))
         )
-        shown = _Shown(_show_json if options.json else _show_text)
+        shown = _Shown(partial(_show_json if options.json else _show_text, goal))
         report = _run(objective, cast("AskTell", search), options, shown)
         if isinstance(search, Until) and report.stopped_by not in exits.ENDS and search.is_reached():
             report = replace(report, stopped_by="total_trials")
+        if options.directory is None:
+            report = replace(report, output=None)  # the folder was temporary
     if not options.json and not shown.has_failed:
         print_text(str(report))
     if shown.has_failed and report.stopped_by not in exits.ENDS:
         return exits.OUTPUT
-    return exits.ENDS.get(report.stopped_by, exits.OK)
+    has_failed = 0 < report.num_trials == report.num_failures
+    return exits.ENDS.get(report.stopped_by, exits.NO if has_failed else exits.OK)
 
 
-def _objective(options: Namespace, names: Sequence[str]) -> "Objective":
+def _objective(options: Namespace, names: Sequence[str], goal: Goal) -> "Objective":
     if options.words is None:
         objective = load(options.objective, "an objective")
         if not callable(objective):
@@ -85,15 +93,15 @@ def _objective(options: Namespace, names: Sequence[str]) -> "Objective":
     check_words(options.words, names)
     if "{" not in options.words[0] and shutil.which(options.words[0]) is None:
         raise SettingError(f"expected a command on the PATH, got {options.words[0]!r}, which was not found")
-    return Command(tuple(options.words))
+    return Command(tuple(options.words), goal, options.metric)
 
 
 def _run(objective: "Objective", search: "AskTell", options: Namespace, shown: "_Shown") -> Any:
     from bohb.runner.executors.processes import ProcessExecutor
     from bohb.runner.launch import run as run_trials
 
-    limits = {name: getattr(options, name) for name in ("max_trials", "max_seconds", "max_budget")}
-    if all(limit is None for limit in limits.values()):
+    limits = {name: getattr(options, name) for name in LIMITS}
+    if all(limit is None for name, limit in limits.items() if name != "max_failures"):
         limits["max_seconds"] = FOREVER
     with contextlib.ExitStack() as stack:
         folder = options.directory or stack.enter_context(tempfile.TemporaryDirectory(prefix="bohb-run-"))
@@ -134,17 +142,17 @@ class _Shown:
             print_remark(f"results cannot be printed any more, and the run goes on: {error}")
 
 
-def _show_json(record: Record) -> None:
+def _show_json(goal: Goal, record: Record) -> None:
     match record:
         case TrialEnded(result):
-            print_json(result_facts(result))
+            print_json(result_facts(result, goal))
         case TrialLost(trial, reason):
             print_remark(f"trial {trial.id} was given back: {reason}")
 
 
-def _show_text(record: Record) -> None:
+def _show_text(goal: Goal, record: Record) -> None:
     match record:
         case TrialEnded(result, incumbent):
-            print_text(result_text(result) + (" (the best so far)" if result == incumbent else ""))
+            print_text(result_text(result, goal) + (" (the best so far)" if result == incumbent else ""))
         case TrialLost(trial, reason):
             print_remark(f"trial {trial.id} was given back: {reason}")

@@ -30,7 +30,10 @@ def read_space(source: str) -> Any:
     path = Path(source)
     if not path.is_file():
         raise SettingError(f"expected a space in a file, but there is no file {source}")
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SpaceError(f"expected text in {source}, got {error}; save the file as UTF-8") from error
     data = _read_json(text, source) if source.endswith(".json") else plain_yaml.read(text, source)
     if not isinstance(data, dict):
         raise SpaceError(f"expected a mapping of names to parameters in {source}, got {type(data).__name__}")

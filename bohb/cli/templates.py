@@ -1,9 +1,9 @@
 """How a trial becomes the arguments of a command: placeholders are filled in, without a shell.
 
-`{name}` is the value of a parameter. `{budget}`, `{trial}`, `{checkpoint}`, `{previous}` and `{config_id}` belong to
-the trial, and `{config}` is the whole configuration as JSON. `{name:-text}` stands for the text if there is no value.
+`{name}` is the value of a parameter. `{budget}`, `{trial}`, `{checkpoint}`, `{previous}`, `{config_id}` and `{repeat}`
+belong to the trial, and `{config}` is the whole configuration as JSON. `{name:-text}` stands for the text without one.
 An argument without a value and without such a text is left out, and so is the option before it. `{{` and `}}` are
-braces.
+braces, also within a name: `{opt{{x}}}` is the parameter `opt{x}`.
 """
 
 import json
@@ -14,10 +14,10 @@ from typing import Any
 from bohb.errors import SettingError
 from bohb.trials import Trial
 
-OWN = ("budget", "trial", "checkpoint", "previous", "config_id", "config")
+OWN = ("budget", "trial", "checkpoint", "previous", "config_id", "config", "repeat")
 """The names that belong to the trial; a parameter of such a name is `{config.name}`."""
 
-_PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_PART = re.compile(r"\{\{|\}\}|\{((?:[^{}]|\{\{[^{}]*\}\})*)\}|[{}]")
 
 
 def check_words(words: Sequence[str], names: Iterable[str]) -> None:
@@ -33,10 +33,11 @@ def check_words(words: Sequence[str], names: Iterable[str]) -> None:
     known = {*OWN, *names, *(f"config.{name}" for name in names)}
     for word in words:
         for match in _PART.finditer(word):
-            name = None if match[1] is None else match[1].partition(":-")[0]
+            name = None if match[1] is None else _plain(match[1]).partition(":-")[0]
             if match[0] not in ("{{", "}}") and name not in known:
+                written = (name.replace("{", "{{").replace("}", "}}") for name in sorted(known))
                 raise SettingError(
-                    f"expected placeholders of {', '.join(sorted(known))}; got {match[0]!r} in {word!r}; "
+                    f"expected placeholders of {', '.join(written)}; got {match[0]!r} in {word!r}; "
                     "write {{ and }} for braces"
                 )
 
@@ -67,7 +68,7 @@ class _Missing(Exception):
 def _value(match: re.Match[str], trial: Trial) -> str:
     if match[1] is None:
         return match[0][0]
-    name, dash, default = match[1].partition(":-")
+    name, dash, default = _plain(match[1]).partition(":-")
     found, value = _find(name, trial)
     if found and value is not None:
         return as_text(value)
@@ -78,12 +79,15 @@ def _value(match: re.Match[str], trial: Trial) -> str:
     raise _Missing
 
 
+def _plain(text: str) -> str:
+    """Return the inside of a placeholder with plain braces."""
+    return text.replace("{{", "{").replace("}}", "}")
+
+
 def _find(name: str, trial: Trial) -> tuple[bool, Any]:
     if name in OWN:
-        return True, {"trial": trial.id, "config": dict(trial.config)}.get(name) if name in (
-            "trial",
-            "config",
-        ) else getattr(trial, name)
+        renamed = {"trial": trial.id, "config": dict(trial.config)}
+        return True, renamed[name] if name in renamed else getattr(trial, name)
     inner = name.removeprefix("config.") if name not in trial.config else name
     return inner in trial.config, trial.config.get(inner)
 

@@ -8,9 +8,9 @@ that wrote the study they are equal.
 
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from bohb.cli import exits
 from bohb.cli.arguments import open_study
@@ -59,23 +59,23 @@ def verify(options: Namespace) -> int:
 def differences(snapshot: "Snapshot") -> Iterator[Difference]:
     """Yield where a computed ask differs from the recorded one, at most `MAX_DIFFERENCES` times."""
     events = snapshot.events
-    uses = Counter(seen for event in events if (seen := _seen(event)) is not None)
-    advised: dict[int, Advice | None] = {}
+    bases = Counter(basis for event in events if (basis := _older_basis(event)) is not None)
+    advised: dict[_Basis, Advice | None] = {}
     optimizer, index, num_found = _replay(snapshot, 0), 0, 0
     while index < len(events) and num_found < MAX_DIFFERENCES:
-        if index in uses:
-            advised[index] = optimizer.advise()
+        for may_learn in (False, True):
+            if (index, may_learn) in bases:
+                advised[index, may_learn] = optimizer.advise(may_learn=may_learn)
         if not isinstance(events[index], Asked | Joined):
             optimizer.apply(events[index])
             index += 1
             continue
         end = _after_ask(events, index)
-        seen = _seen(events[end - 1])
-        computed = _ask(optimizer, index, None if seen is None else advised.get(seen), is_older=seen is not None)
-        _forget(advised, uses, seen)
+        computed = _ask(optimizer, events[end - 1], advised)
+        _forget(advised, bases, _older_basis(events[end - 1]))
         kept = events[index : index + len(computed)]
         pairs = enumerate(zip(kept, computed, strict=False))
-        first = next((i for i, (one, other) in pairs if not _are_same(one, other)), len(kept))
+        first = next((i for i, (one, other) in pairs if one != other), len(kept))
         if computed and first == len(kept) == len(computed):
             index += len(computed)
             continue
@@ -86,37 +86,29 @@ def differences(snapshot: "Snapshot") -> Iterator[Difference]:
         optimizer = _replay(snapshot, index)
 
 
-def _are_same(kept: Event, computed: Event) -> bool:
-    """Whether two events are equal, with what was learned from the same results.
-
-    A process that learned from other results for a try that came to nothing records that with its next ask.
-    """
-    if not isinstance(kept, Asked) or not isinstance(computed, Asked):
-        return kept == computed
-    pairs = [(lesson, computed.learned.get(name)) for name, lesson in kept.learned.items()]
-    are_lessons_same = all(one == other for one, other in pairs if other is not None and one.size == other.size)
-    return are_lessons_same and replace(kept, learned={}) == replace(computed, learned={})
+_Basis = tuple[int, bool]
+"""The number of events that the model had seen when it advised, and whether it learned."""
 
 
-def _seen(event: Event) -> int | None:
-    return event.seen if isinstance(event, Asked) else None
+def _older_basis(event: Event) -> _Basis | None:
+    """Return what an ask rests on if its process had not seen all events before it."""
+    return (event.seen, bool(event.learned)) if isinstance(event, Asked) and event.seen is not None else None
 
 
-def _forget(advised: dict[int, Advice | None], uses: Counter[int], seen: int | None) -> None:
+def _forget(advised: dict[_Basis, Advice | None], bases: Counter[_Basis], basis: _Basis | None) -> None:
     """Drop advice that no later ask follows: a long study has much of it."""
-    if seen is not None:
-        uses[seen] -= 1
-        if not uses[seen]:
-            advised.pop(seen, None)
+    if basis is not None:
+        bases[basis] -= 1
+        if not bases[basis]:
+            advised.pop(basis, None)
 
 
-def _ask(optimizer: Optimizer, num_before: int, advice: Advice | None, *, is_older: bool) -> Sequence[Event]:
-    """Return the events that one ask adds, with advice from before if it had any; empty if there is nothing to ask."""
+def _ask(optimizer: Optimizer, kept: Event, advised: Mapping[_Basis, Advice | None]) -> Sequence[Event]:
+    """Return the events that an ask adds if it rests on what the kept one did; empty if there is nothing to ask."""
+    num_before, basis = len(optimizer.events), _older_basis(kept)
+    learned = isinstance(kept, Asked) and bool(kept.learned)
     try:
-        if is_older:
-            optimizer.follow(advice)
-        else:
-            optimizer.ask()
+        optimizer.follow(optimizer.advise(may_learn=learned) if basis is None else advised.get(basis))
     except SpaceExhausted:
         return ()
     return optimizer.events[num_before:]
@@ -131,7 +123,9 @@ def _after_ask(events: Sequence[Event], index: int) -> int:
 
 def _replay(snapshot: "Snapshot", num_events: int) -> Optimizer:
     """Return an optimizer that has seen the first events."""
-    optimizer = Optimizer(snapshot.space, snapshot.ladder, seed=snapshot.seed, preset=snapshot.preset)
+    parts: dict[str, Any] = {"seed": snapshot.seed, "preset": snapshot.preset, "objectives": snapshot.objectives}
+    parts["repeats"] = snapshot.repeats
+    optimizer = Optimizer(snapshot.space, snapshot.ladders[0], **parts)
     for event in snapshot.events[:num_events]:
         optimizer.apply(event)
     return optimizer

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,14 @@ def start(*words, folder=None, **options):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         **options,
     )
+
+
+def wait_for(condition, *, seconds=600.0):
+    """Waits until a condition holds. The limit is for a test that hangs; a busy machine stays far below it."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.05)
 
 
 def lines(text):

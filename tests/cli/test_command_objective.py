@@ -1,5 +1,6 @@
 """What a command prints is read as an outcome. `test_run.py` runs commands."""
 
+import numpy as np
 import pytest
 
 from bohb.cli.command_objective import read_output
@@ -13,7 +14,27 @@ def test_the_last_line_is_the_loss(out, loss):
     assert read_output(out, "").loss == loss
 
 
-AMBIGUOUS = ["1_000", "٣", "0.٣", "true", '{"loss": true}', '{"loss": 1, "loss": 2}', '{"loss": "1"}']
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.float16, np.int64, np.uint8])
+@pytest.mark.parametrize("value", [0, 3, 200])
+def test_a_number_may_be_in_numpys_words(kind, value):
+    text = f"np.{kind.__name__}({kind(value)})"
+    assert read_output(text, "").loss == value
+    assert read_output(f"acc={text}, 3", "", metric="acc").loss == value
+
+
+AMBIGUOUS = [
+    "np.float64(1_000)",
+    "np.bool_(1)",
+    "np.float64(1) 2",
+    "float(1)",
+    "1_000",
+    "٣",
+    "0.٣",
+    "true",
+    '{"loss": true}',
+    '{"loss": 1, "loss": 2}',
+    '{"loss": "1"}',
+]
 
 
 @pytest.mark.parametrize("out", AMBIGUOUS)

@@ -141,6 +141,80 @@ def test_inspection(study, call):
         assert call(command, study)
 
 
+def told(study, *outcomes):
+    """Tells a trial each: a loss, or the text of an error."""
+    with bohb.Study.open(study) as opened:
+        for outcome in outcomes:
+            opened.tell(opened.ask(), bohb.Failure(outcome) if isinstance(outcome, str) else outcome)
+
+
+def test_without_a_command_there_is_help(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == exits.OK
+    assert "usage: bohb" in capsys.readouterr().out
+
+
+def test_trials_are_a_table_whose_first_columns_matter(study, call):
+    told(study, 0.123456789, "KeyError: 'a'", 0.25)
+    head, *rows = call("trials", study).splitlines()
+    assert head.split()[:4] == ["trial", "loss", "budget", "status"]
+    assert [row.split()[1] for row in rows] == ["0.1235", "-", "0.25"]
+    assert "KeyError: 'a'" in rows[1]
+    reason, x = head.index("reason"), head.index("x")
+    assert rows[1][reason:].startswith("KeyError")
+    assert all(row[: x + 1].split()[-1].startswith("0.") for row in rows)  # numbers end together
+    assert call("trials", study, "--json")[0]["loss"] == 0.123456789
+
+
+def test_trials_are_sorted_and_chosen(study, call):
+    told(study, 0.5, "no", 0.25, "never", 1.0)
+
+    def numbers(*words):
+        shown = [facts["trial"] for facts in call("trials", study, "--json", *words)]
+        assert [int(row.split()[0]) for row in call("trials", study, *words).splitlines()[1:]] == shown
+        return shown
+
+    assert numbers() == [0, 1, 2, 3, 4]
+    assert numbers("--sort", "loss") == [2, 0, 4, 1, 3]
+    assert numbers("--sort", "-loss") == [4, 0, 2, 1, 3]
+    assert numbers("--failed") == [1, 3]
+    assert numbers("--last", 2) == [3, 4]
+    assert numbers("--failed", "--last", 1) == [3]
+    assert len(numbers("--sort", "kind")) == 5
+    call("trials", study, "--sort", "nothing", code=exits.USAGE)
+    assert "loss, budget" in call.err
+    call("trials", study, "--last", 0, code=exits.USAGE)
+
+
+def test_status_shows_budget_failures_and_workers(study, call):
+    told(study, 0.5, "CUDA error 12", "CUDA error 13", "no data")
+    call("ask", study)
+    text = call("status", study)
+    for expected in (
+        "spent:     4 of budget",
+        "2 x CUDA error 12",
+        "1 x no data",
+        "1 at work: trial 4 at budget 1, for",
+    ):
+        assert expected in text
+    (facts,) = call("status", study, "--json")
+    assert facts["spent"] == 4
+    assert facts["full_trainings"] == 4 / 9
+    assert facts["failures_by_reason"] == [{"reason": "CUDA error 12", "count": 2}, {"reason": "no data", "count": 1}]
+
+
+def test_json_is_one_object_a_line_everywhere(study, call):
+    told(study, 0.5, 0.25)
+    call("ask", study)
+    looks = [["status"], ["best"], ["trials"], ["plan"], ["health"], ["explain", 0], ["report"], ["verify"]]
+    for name, *words in looks:
+        answers = call(name, study, *words, "--json")
+        assert answers
+        assert all(isinstance(answer, dict) for answer in answers)
+    assert call("report", study, "--json") == call("trials", study, "--json")
+
+
 def test_report_and_tables(study, call, tmp_path):
     import csv
 
@@ -196,7 +270,6 @@ def test_ladders(tmp_path, call, words, budgets):
 
 
 USAGE = [
-    [],
     ["nonsense"],
     ["tell", "s.db"],
     ["tell", "s.db", "0"],
@@ -358,3 +431,109 @@ def test_a_mistake_in_the_info_does_not_cost_the_loss(study, call, info):
     (told,) = call("tell", study, trial["trial"], "--loss", "0.5", "--info", info, "--json")
     assert told["loss"] == 0.5
     assert ("the loss counts" in call.err) == ("NaN" not in info)
+
+
+def test_importance_says_what_matters_at_a_budget(tmp_path, call):
+    study = make(tmp_path)
+    with bohb.Study.open(study) as opened:
+        for _ in range(40):
+            trial = opened.ask()
+            opened.tell(trial, trial.config["x"])
+    rows = call("importance", study, "--json")
+    assert rows[0]["parameters"] == ["x"]
+    assert rows[0]["share"] > 0.8
+    assert {"parameters", "share", "deviation", "budget"} == set(rows[0])
+    assert {tuple(row["parameters"]) for row in rows} >= {("n",), ("kind",)}
+    assert call("importance", study, "--budget", 1).startswith("share of the variance of the loss at budget 1\nx ")
+    call("importance", study, "--budget", 2, code=exits.USAGE)
+    assert "expected a budget of the ladder" in call.err
+
+
+def test_the_curve_of_a_trial_is_printed_on_demand(study, call):
+    with bohb.Study.open(study) as opened:
+        opened.enqueue(opened.ask().config, opened.ladder[-1])
+        trial = opened.ask()
+        opened.report(trial, 1.5, 0.75)
+        opened.report(trial, 2, float("nan"))
+        opened.tell(trial, 0.5)
+    assert call("trials", study, "--curves", "--json")[-1]["curve"] == [[1.5, 0.75], [2, None]]
+    assert "curve" not in call("trials", study, "--json")[-1]
+    printed = call("trials", study, "--curves")
+    assert "    loss 0.75 at budget 1.5\n    failed at budget 2\n" in printed
+    assert call("trials", study) == "".join(
+        line for line in printed.splitlines(keepends=True) if " at budget " not in line
+    )
+
+
+def test_failures_are_taken_back(study, call):
+    errors = ["KeyError: 'learning_rate'", "CUDA error", "KeyError: 'units'"]
+    for number, error in enumerate(errors):
+        call("ask", study)
+        call("fail", study, number, error)
+    call("ask", study)
+    call("tell", study, 3, "--loss", 0.5)
+    assert "CUDA error" in call("trials", study)
+    assert call("retry", study, "--failed", "--like", "keyerror", "--json") == [
+        {"trial": 0, "retried": True},
+        {"trial": 2, "retried": True},
+    ]
+    assert [facts["trial"] for facts in call("trials", study, "--json")] == [1, 3]
+    call("retry", study, "--failed", "--like", "keyerror", code=exits.NO)
+    assert "taken back, to be asked again: 3" in call("retry", study, 0, 1, 2)
+    assert [call("ask", study)[0]["trial"] for _ in range(3)] == [4, 5, 6]
+    call("retry", study, 3, code=exits.CONFLICT)
+    call("retry", study, 99, code=exits.USAGE)
+    for words in ([], ["0", "--failed"], ["0", "--like", "x"]):
+        call("retry", study, *words, code=exits.USAGE)
+
+
+def test_recommend_prints_the_configuration_to_use(study, call):
+    """Before the first success there is none, as with the incumbent."""
+    call("recommend", study, code=exits.NO)
+    for number in range(3):
+        call("ask", study)
+        call("tell", study, number, "--loss", number / 10)
+    (found,) = call("recommend", study, "--json")
+    opened = bohb.Study.open(study)
+    assert (found["config"], found["config_id"], found["trial"]) == (dict(opened.incumbent.config), 0, 0)
+    assert {"budget", "metric", "mean", "deviation", "num_results"} <= set(found)
+    assert "configuration 0: loss " in call("recommend", study)
+
+
+def test_a_study_with_repetitions_says_so(tmp_path, call):
+    """They are in the table, the status and the trial of a worker."""
+    target, space = tmp_path / "again.db", tmp_path / "again.json"
+    space.write_text('{"x": ["a", "b", "c"]}', encoding="utf-8")
+    words = ("create", target, "--space", space, "--budgets", "1,3", "--seed", 0, "--preset", "random")
+    assert call(*words, "--repeats", "--json")[0]["repeats"] is True
+    assert "repeats" in call(*words, "--repeats")
+    for number in range(5):
+        (facts,) = call("ask", target)
+        assert facts.get("repeat", 0) == (number > 2) * facts.get("repeat", 0)
+        call("tell", target, number, "--loss", number % 2)
+    assert "repeat" in call("trials", target).splitlines()[0]
+    assert "repeats:   2 results" in call("status", target)
+    assert "trained in full" in call("explain", target, 4)
+    assert call("status", target, "--json")[0]["repeats"] is True
+    with pytest.raises(bohb.StudyMismatch, match="repeats"):
+        bohb.Study.open(target, repeats=False)
+    assert bohb.Study.open(target, repeats=True).repeats
+
+
+def test_explain_prints_the_schedule_of_a_population(tmp_path, call):
+    """Only where the configuration changed on the way; as JSON, always."""
+    target = tmp_path / "members.db"
+    with bohb.Study.open(target, {"x": (0.0, 1.0)}, [1, 2], seed=0, preset="population") as study:
+        trials = [study.ask()]
+        while trials[-1].origin is not bohb.Origin.EXPLOITED:
+            study.tell(trials[-1], trials[-1].config["x"], checkpoint=f"c{trials[-1].id}")
+            trials.append(study.ask())
+    last = trials[-1]
+    before = trials[last.previous]
+    (found,) = call("explain", target, last.id, "--json")
+    assert found["lineage"] == [{"budget": one.budget, "config": dict(one.config)} for one in (before, last)]
+    assert [line.partition("=")[0] for line in call("explain", target, last.id).splitlines()[1:]] == [
+        "up to 1: x",
+        "up to 2: x",
+    ]
+    assert len(call("explain", target, 0).splitlines()) == 1

@@ -35,6 +35,29 @@ def test_import_counts_what_it_read(tmp_path, study, capsys):
     assert "results.json line 6" in printed.err
 
 
+def test_the_results_of_another_study_are_imported(tmp_path, study, capsys):
+    target = str(tmp_path / "new.db")
+    with bohb.Study.open(study) as old:
+        ladder, kept = old.ladder, len([result for result in old.results if result.config["kind"] == "b"])
+    with bohb.Study.open(target, {"x": (-1.0, 1.0), "n": (1, 64), "kind": ["b", "c"], "wd": (0.0, 1.0)}, ladder):
+        pass
+    words = ["import", target, "--from", study]
+    assert main([*words, "--fill", "wd=7"]) == exits.USAGE
+    assert main([*words, "--fill", "wd"]) == exits.USAGE
+    assert main(["import", target, "--hpbandster", str(tmp_path), "--fill", "wd=0"]) == exits.USAGE
+    assert main(["import", target, "--from", str(tmp_path / "nothing.db")]) == exits.UNAVAILABLE
+    capsys.readouterr()
+    assert main([*words, "--fill", "wd=0", "--json"]) == exits.OK
+    printed = capsys.readouterr()
+    counts = {"read": 5, "failures": 1, "new": kept, "known": 0, "left_out": 5 - kept}
+    assert json.loads(printed.out) == counts
+    assert len(printed.err.splitlines()) == 5 - kept
+    assert main([*words, "--fill", "wd=0"]) == exits.OK
+    assert f"0 of them new, {kept} known before, {5 - kept} left out" in capsys.readouterr().out
+    with bohb.Study.open(target) as new:
+        assert [result.config["wd"] for result in new.results] == [0.0] * kept
+
+
 @pytest.mark.parametrize("option", ["--csv", "--json", "--hpbandster", "--optuna"])
 def test_every_format_is_exported(tmp_path, study, option, capsys):
     assert main(["export", study, option, str(tmp_path / "out")]) == exits.OK
@@ -63,7 +86,7 @@ def test_a_report_is_a_table_on_stdout(study, capsys):
     assert main(["report", study]) == exits.OK
     assert capsys.readouterr().out.startswith("trial,config_id,budget,loss")
     assert main(["report", study, "--json"]) == exits.OK
-    assert len(json.loads(capsys.readouterr().out)["results"]) == 5
+    assert [json.loads(line)["trial"] for line in capsys.readouterr().out.splitlines()] == [0, 1, 2, 3, 4]
 
 
 def test_without_optuna_the_command_that_installs_it_is_named(tmp_path, study):

@@ -15,7 +15,7 @@ import pytest
 import bohb
 from tests.cli.shell import environment
 
-HEAVY = {"numpy", "scipy", "ConfigSpace", "statsmodels", "yaml", "optuna", "tqdm", "psycopg", "cloudpickle"}
+HEAVY = {"numpy", "scipy", "ConfigSpace", "statsmodels", "yaml", "optuna", "rich", "psycopg", "cloudpickle"}
 NEEDS_NO_MODEL = [
     ["status"],
     ["best"],

@@ -15,7 +15,7 @@ import yaml
 
 from bohb.cli import exits
 from tests.cli.manifests import faults
-from tests.cli.shell import ROOT, environment, lines
+from tests.cli.shell import ROOT, environment, lines, wait_for
 from tests.cli.shell import bohb as shell
 from tests.cli.slurm import Cluster
 from tests.study.conftest import database, server  # noqa: F401 - fixtures
@@ -249,8 +249,8 @@ def test_the_pods_as_processes_on_a_real_database(tmp_path, database):  # noqa: 
 
     pods = {index: launch(index) for index in range(pod["completions"])}
     draw, ended = random.Random(0), []
-    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
-        time.sleep(3)
+    for num_results, number in ((8, signal.SIGTERM), (16, signal.SIGKILL), (24, signal.SIGTERM)):
+        wait_for(lambda least=num_results: status(database, tmp_path)["results"] >= least)
         index = draw.choice(sorted(pods))
         pods[index].send_signal(number)
         ended.append((number, pods[index].wait(pod["template"]["spec"]["terminationGracePeriodSeconds"])))

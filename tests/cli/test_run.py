@@ -5,12 +5,12 @@ import signal
 import sys
 import time
 
-import psutil
 import pytest
 
 import bohb
 from bohb.cli import exits
-from tests.cli.shell import CONDITIONAL, lines, make, start
+from bohb.testing.processes import is_running
+from tests.cli.shell import CONDITIONAL, lines, make, start, wait_for
 from tests.cli.shell import bohb as shell
 from tests.study.common import rows_of
 
@@ -26,14 +26,6 @@ def script(folder, text):
     path = folder / "script.py"
     path.write_text(text)
     return str(path)
-
-
-def wait_for(condition, *, seconds=600.0):
-    """The limit is for a test that hangs; a busy machine stays far below it."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -62,17 +54,41 @@ print(json.dumps({"loss": given["config"]["x"], **more}))
 
 @pytest.mark.parametrize("out", ["nan", "-inf", '{"loss": null}', '{"loss": NaN}'])
 def test_a_loss_that_is_not_finite_is_a_failure(study, out):
-    (found,) = run(study, "echo", out.replace("{", "{{").replace("}", "}}"))
+    (found,) = run(study, "echo", out.replace("{", "{{").replace("}", "}}"), code=exits.NO)
     assert found["loss"] is None
     assert found["status"] in ("nan", "infinite")
 
 
 def test_a_failure_keeps_its_stderr(study):
-    (found,) = run(study, "sh", "-c", "echo first >&2; seq 1 20000 >&2; echo 'the reason' >&2; echo 0.5; exit 7")
+    command = "echo first >&2; seq 1 20000 >&2; echo 'the reason' >&2; echo 0.5; exit 7"
+    (found,) = run(study, "sh", "-c", command, code=exits.NO)
     assert (found["status"], found["loss"], found["info"]["exit_status"]) == ("error", None, 7)
     assert found["info"]["stderr"].endswith("the reason\n")
     assert len(found["info"]["stderr"]) < 20_000
-    assert found["info"]["error"] == "exit status 7"
+    assert found["info"]["error"] == "exit status 7: the reason"
+
+
+def test_a_worker_without_a_success_says_why_and_does_not_look_like_one(study):
+    """It stops after a few failures of one kind, and the exit code is that of a command whose answer is no."""
+    failing = ["--", "sh", "-c", "echo 'Traceback ...' >&2; echo 'no such file' >&2; exit 2"]
+    done = shell("run", study, *failing, code=exits.NO)
+    assert "trial 0: failed (exit status 2: no such file) at budget 1" in done.stdout
+    assert "the first 8 trials all failed with exit status 2\n" in done.stdout
+    assert done.stdout.endswith("Traceback ...\nno such file\n")
+    assert "no such file" in shell("trials", study).stdout
+    shell("run", study, "--max-failures", 2, *failing, code=exits.NO)
+    shell("retry", study, "--failed")
+    assert len(run(study, "echo", "0.5", options=["--max-trials", "3"])) == 3
+    shell("run", study, "--max-trials", 1, *failing, code=exits.NO)
+    mixed = ["--", "sh", "-c", "test $0 -ge 14 && echo 0.5", "{trial}"]
+    shell("run", study, "--max-trials", 4, *mixed, code=exits.OK)
+
+
+def test_a_worker_stops_when_the_loss_is_good_enough(study):
+    found = run(study, "echo", "-0.5", options=["--target", "-0.5", "--patience", "100"])
+    assert [one["budget"] for one in found].count(9) == 1
+    assert run(study, "echo", "-0.5", options=["--target", "-5e-1"]) == []
+    assert " patience\n" in shell("run", study, "--patience", 1, "--", "echo", "0").stdout
 
 
 def test_an_unknown_placeholder_or_command_runs_nothing(study, tmp_path):
@@ -100,19 +116,21 @@ def test_leftover_processes_are_ended(study, tmp_path):
     (found,) = run(study, "sh", "-c", f"sleep 300 & echo $! > {tmp_path}/pid; echo 0.5")
     assert found["loss"] == 0.5
     pid = int((tmp_path / "pid").read_text())
-    wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
+    wait_for(lambda: not is_running(pid))
 
 
 def test_a_timeout_ends_the_process_tree(study, tmp_path):
     text = f"sleep 300 & echo $! > {tmp_path}/pid; sleep 300"
-    (found,) = run(study, "sh", "-c", text, options=["--max-trials", "1", "--trial-seconds", "2", "--grace", "0.5"])
+    (found,) = run(
+        study, "sh", "-c", text, options=["--max-trials", "1", "--trial-seconds", "2", "--grace", "0.5"], code=exits.NO
+    )
     assert (found["status"], found["info"]["error"][:12]) == ("error", "TimeoutError")
     pid = int((tmp_path / "pid").read_text())
-    wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
+    wait_for(lambda: not is_running(pid))
 
 
 def test_a_killed_command_is_retried_once(study):
-    (found,) = run(study, "sh", "-c", "echo dying >&2; kill -KILL $$")
+    (found,) = run(study, "sh", "-c", "echo dying >&2; kill -KILL $$", code=exits.NO)
     assert (found["trial"], found["status"]) == (1, "error")
     assert "SIGKILL" in found["info"]["error"]
     assert "dying" in found["info"]["error"]
@@ -182,7 +200,7 @@ time.sleep(300)
     assert len(list(tmp_path.glob("saved-*"))) == 2
     for started in tmp_path.glob("started-*"):
         pid = int(started.name.partition("-")[2])
-        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
+        assert not is_running(pid)
     (status,) = lines(shell("status", study, "--json").stdout)
     assert (status["pending"], status["results"]) == ([], 0)
     again = [lines(shell("ask", study).stdout)[0] for _ in range(2)]
@@ -202,7 +220,7 @@ def test_the_trial_of_a_killed_worker_is_asked_again(tmp_path, study, monkeypatc
         worker.kill()
         worker.wait(600)
         pid = int(mark.name.partition("-")[2])
-        wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
+        wait_for(lambda: not is_running(pid))
         now = time.time()
         monkeypatch.setattr("bohb.study.stores.sqlite.time.time", lambda: now + 31)
         assert dict(opened.ask().config) == config
@@ -261,12 +279,12 @@ print(trial["config"]["x"] + 1 / trial["budget"])
         assert all(result.status == "ok" for result in results), "a killed worker is no failure"
         assert all(result.loss == result.trial.config["x"] + 1 / result.trial.budget for result in results)
         assert {result.trial.id for result in results} <= {int(path.name) for path in done.iterdir()}
-        while opened.pending:  # what the last kills left behind is asked again, and nothing else is lost
-            time.sleep(1)
-            before = len(opened.pending)
-            trial = opened.ask()
-            opened.tell(trial, 1.0)
-            if before <= len(opened.pending):
-                break
+
+        def is_all_told():
+            if opened.pending:
+                opened.tell(opened.ask(), 1.0)
+            return not opened.pending
+
+        wait_for(is_all_told)  # what the last kills left behind is asked again once its lease is over
     assert lines(shell("verify", study, "--json").stdout)[0]["differences"] == []
     print(f"{kills} kills, {len(results)} results")

@@ -16,11 +16,15 @@ def trial(config, checkpoint=None):
 VALUES = st.one_of(st.text(), st.integers(), st.floats(allow_nan=False), st.booleans())
 
 
-@given(st.dictionaries(st.sampled_from(["a", "b-c", "d:e", "ü"]), VALUES, min_size=1))
+@given(st.dictionaries(st.sampled_from(["a", "b-c", "d:e", "ü", "opt{x}", "a{}{b}"]), VALUES, min_size=1))
 def test_every_value_is_one_argument_and_exact(config):
     """Whatever a value holds (spaces, quotes, braces, newlines), it is never taken apart or read again."""
-    words = ["cmd", *(f"{{{name}}}" for name in config)]
+    doubled = {name: name.replace("{", "{{").replace("}", "}}") for name in config}
+    words = ["cmd", *(f"{{{doubled[name]}}}" for name in config)]
     check_words(words, config)
+    pairs = [f"{{{{{doubled[name]}={word}}}}}" for name, word in zip(config, words[1:], strict=True)]
+    filled = fill_in(words, trial(config))[1:]
+    assert fill_in(pairs, trial(config)) == [f"{{{name}={word}}}" for name, word in zip(config, filled, strict=True)]
     for value, word in zip(config.values(), fill_in(words, trial(config))[1:], strict=True):
         if isinstance(value, str):
             assert word == value
@@ -40,10 +44,19 @@ def test_a_missing_value_is_left_out_with_its_option():
 
 
 def test_the_trial_and_braces():
-    words = ["{trial}", "{budget}", "{previous:-none}", "{config_id}", "{config}", "{{x}}", "{config.budget}"]
+    words = [
+        "{trial}",
+        "{budget}",
+        "{previous:-none}",
+        "{config_id}",
+        "{config}",
+        "{{x}}",
+        "{config.budget}",
+        "{repeat}",
+    ]
     check_words(words, ["budget"])
     assert fill_in(words, trial({"budget": "small"})) == [
-        *("7", "9", "none", "3", '{"budget": "small"}', "{x}", "small")
+        *("7", "9", "none", "3", '{"budget": "small"}', "{x}", "small", "0")
     ]
 
 

@@ -10,7 +10,7 @@ import bohb
 from bohb.cli import exits
 from bohb.cli.main import main
 from bohb.cli.verify import MAX_DIFFERENCES
-from bohb.optimizer.events import Asked
+from bohb.optimizer.events import Asked, Retried
 from bohb.study.stores.rows import seal
 from tests.cli.shell import CONDITIONAL, make
 
@@ -27,7 +27,9 @@ def study(request, tmp_path):
             if i % 7 == 3:
                 opened.release(trial)
             elif i % 5 != 4:
-                opened.tell(trial, trial.config["x"] if i % 11 else float("nan"))
+                failed = opened.tell(trial, trial.config["x"] if i % 11 else float("nan")).is_failure
+                if failed and i % 2:
+                    opened.retry(trial)
     return target
 
 
@@ -56,6 +58,8 @@ def test_a_study_passes(study, capsys):
     found = verify(study, capsys, exits.OK)
     assert found["differences"] == []
     assert found["asks"] == 60
+    with bohb.Study.open(study) as opened:
+        assert any(isinstance(event, Retried) for event in opened.events)
 
 
 @pytest.mark.parametrize("preset", ["default", "fast", "hyperband"])
@@ -109,3 +113,16 @@ def test_a_damaged_study_has_its_code(study, capsys):
     connection.commit()
     connection.close()
     assert main(["verify", study]) == exits.DATA
+
+
+@pytest.mark.parametrize("preset", ["default", "hyperband"])
+def test_a_study_with_repetitions_passes(preset, tmp_path, capsys):
+    """An older bohb does not open it; this one knows what may be repeated."""
+    target = str(tmp_path / "study.db")
+    with bohb.Study.open(target, {"x": ["a", "b", "c"]}, [1, 3], seed=0, preset=preset, repeats=True) as opened:
+        for number in range(30):
+            trial = opened.ask()
+            opened.tell(trial, (number * 7) % 11)
+        assert any(result.trial.repeat for result in opened.results)
+    found = verify(target, capsys, exits.OK)
+    assert (found["asks"], found["differences"]) == (30, [])
