@@ -1,0 +1,141 @@
+"""The lists and distributions that searches of scikit-learn take, as a space of ours.
+
+Distributions are recognised by their methods, so this file needs neither scipy nor scikit-learn.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
+from typing import Any
+
+from bohb._plain import scalar
+from bohb._text import brief
+from bohb.space.ranges import is_number
+
+Decode = Callable[[Any], Any]
+"""Turns the value of a parameter in our space into the value that the estimator gets."""
+Read = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""Turns a configuration of our space into parameters of the estimator."""
+
+TAIL = 0.001
+"""How much of a distribution is left out at each end, where its values may be infinite."""
+WHICH = "which"
+"""The parameter that chooses one of several dicts."""
+
+
+def read_space(space: Any) -> tuple[Mapping[str, Any], Read]:
+    """Return a space of ours, and what turns its configurations into parameters of an estimator.
+
+    Args:
+        space: A dict of names to lists, scipy distributions or entries of our own; a list of such dicts, of which each
+            configuration follows one; or a `ConfigurationSpace`.
+
+    Raises:
+        ValueError: If an entry is none of these.
+    """
+    if isinstance(space, Mapping) and not isinstance(space, dict):  # ConfigSpace's own
+        return space, dict
+    dicts = [space] if isinstance(space, dict) else list(space)
+    if not dicts or not all(isinstance(each, dict) and each for each in dicts):
+        raise ValueError(
+            f"space is a dict of parameters, or a list of such dicts that are not empty; got {brief(space)}"
+        )
+    entries, readers, rules = {}, {}, []
+    for number, each in enumerate(dicts):
+        prefix, when = (f"{number}.", {WHICH: number}) if len(dicts) > 1 else ("", {})
+        for name, value in each.items():
+            if name == "forbid" and _is_rules(value):
+                rules += [_renamed(rule, prefix) for rule in value]
+                continue
+            entry, decode = _entry(name, value)
+            entries[f"{prefix}{name}"] = _conditioned(entry, prefix, when) if when else entry
+            readers[f"{prefix}{name}"] = name, decode
+    chosen = {WHICH: list(range(len(dicts)))} if len(dicts) > 1 else {}
+    forbidden = {"forbid": rules} if rules else {}
+
+    def decoded(config: Mapping[str, Any]) -> dict[str, Any]:
+        pairs = ((*readers[key], value) for key, value in config.items() if key in readers)
+        return {name: decode(value) for name, decode, value in pairs}
+
+    return {**chosen, **entries, **forbidden}, decoded
+
+
+def _is_rules(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(rule, Mapping) for rule in value)
+
+
+def _renamed(names: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {f"{prefix}{name}": value for name, value in names.items()}
+
+
+def _conditioned(entry: Any, prefix: str, when: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry, in words, that is active only if its dict is chosen."""
+    if isinstance(entry, Mapping):
+        return {**entry, "when": {**when, **_renamed(entry.get("when", {}), prefix)}}
+    if isinstance(entry, range):
+        return {"int": [entry[0], entry[-1]], "step": entry.step, "when": when}
+    if isinstance(entry, tuple):
+        return {"range": list(entry[:2]), "log": len(entry) == 3, "when": when}
+    return {"constant": entry, "when": when}
+
+
+# One parameter.
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _entry(name: str, value: Any) -> tuple[Any, Decode]:
+    """Return the definition of a parameter in our words, and how to read its values."""
+    if _is_own(value):
+        return value, _same
+    if hasattr(value, "rvs"):
+        return _distribution(name, value)
+    if isinstance(value, Iterable):
+        return _choices(list(value))
+    raise ValueError(
+        f"Parameter {name!r} needs a list, a distribution of scipy.stats, a range (low, high) or a mapping in words of "
+        f"bohb's spaces; got {brief(value)}; write [value] for a single value"
+    )
+
+
+def _is_own(value: Any) -> bool:
+    """Whether a value means the same in our spaces: words, a range, steps, an object of ConfigSpace or a constant."""
+    if isinstance(value, tuple):
+        ends = value[:2] if len(value) == 2 or (len(value) == 3 and str(value[2]) == "log") else ()
+        return bool(ends) and all(is_number(scalar(end)) for end in ends)
+    if isinstance(value, range):
+        return len(value) > 1 and value.step > 0
+    is_hyperparameter = hasattr(value, "legal_value") and hasattr(value, "default_value")
+    return is_hyperparameter or isinstance(value, Mapping | str | int | float | None) or is_number(scalar(value))
+
+
+def _choices(values: list[Any]) -> tuple[Any, Decode]:
+    """Return a list of any objects as choices. Numbers that ascend or descend keep their order for the model."""
+    plain = [scalar(value) for value in values]
+    kinds = {type(value) for value in plain}
+    is_odd = any(isinstance(value, float) and not isfinite(value) for value in plain)
+    if is_odd or not kinds <= {str, int, float, bool, type(None)} or len(set(plain)) < len(plain):
+        plain, kinds = [f"{index}: {brief(value)}" for index, value in enumerate(values)], {str}
+    is_sorted = kinds <= {int, float} and plain in (sorted(plain), sorted(plain, reverse=True)) and len(plain) > 1
+    return {"ordered" if is_sorted else "choices": plain}, dict(zip(plain, values, strict=True)).__getitem__
+
+
+def _distribution(name: str, law: Any) -> tuple[Any, Decode]:
+    """Return an even distribution, on a log scale or not, as a range; of any other the range of its quantiles."""
+    if not (hasattr(law, "ppf") and hasattr(law, "support")):
+        raise ValueError(
+            f"Parameter {name!r} needs a distribution with the methods ppf and support, as those of scipy.stats have; "
+            f"got {brief(law)}; draw values from it, and give their list"
+        )
+    kind = getattr(getattr(law, "dist", None), "name", None)
+    try:
+        low, high = (scalar(end) for end in law.support())
+    except TypeError as error:
+        raise ValueError(f"Parameter {name!r} needs a distribution with its arguments: {error}") from error
+    if kind == "randint":
+        return ({"int": [int(low), int(high)]} if low < high else {"constant": int(low)}), _same
+    if kind in ("uniform", "loguniform", "reciprocal"):
+        return {"float": [low, high], "log": kind != "uniform"}, _same
+    is_whole = hasattr(law, "pmf")
+    return {"float": [TAIL, 1 - TAIL]}, lambda quantile: (int if is_whole else float)(law.ppf(quantile))

@@ -1,0 +1,129 @@
+"""What scikit-learn's searches take as parameters: every value that comes out is one that went in."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import bohb
+from bohb.integrations.distributions import TAIL, read_space
+from bohb.space import checked_space
+
+
+def draws(space: Any, num: int = 50) -> list[dict[str, Any]]:
+    """Parameters from random configurations of a space."""
+    entries, read = read_space(space)
+    made = checked_space(entries)
+    vectors, _ = made.sample(np.random.default_rng(0), num)
+    return [read(made.decode(vector)) for vector in vectors]
+
+
+ANYTHING = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.floats(-3, 3),
+    st.text(max_size=3),
+    st.tuples(st.integers(0, 3)),
+    st.sampled_from([np.nan, np.inf]),
+    st.builds(object),
+    st.integers(0, 5).map(np.int64),
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(ANYTHING, min_size=1, max_size=6))
+def test_a_list_of_any_objects_gives_these_objects(values: list[Any]) -> None:
+    assert all(any(row["name"] is value for value in values) for row in draws({"name": values}, 10))
+
+
+@pytest.mark.parametrize(
+    "values", [np.logspace(-3, 3, 7), np.array(["a", "b"]), range(3, 4), range(9, 0, -2), {1, 2}, (1, 2, 3), ("a", "b")]
+)
+def test_every_collection_is_a_list(values: Any) -> None:
+    assert {row["name"] for row in draws({"name": values})} == set(values)
+
+
+def test_numbers_in_order_stay_in_order() -> None:
+    for values in ([0.1, 1, 10], [10, 1, 0.1]):
+        entries, _ = read_space({"C": values})
+        assert "ordered" in entries["C"]
+    for others in ([1, 10, 0.1], ["a", "b"], [False, True], [1], [1, 1]):
+        entries, _ = read_space({"C": others})
+        assert "choices" in entries["C"]
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        stats.uniform(2, 3),
+        stats.loguniform(1e-3, 1e3),
+        stats.expon(scale=0.1),
+        stats.norm(5, 2),
+        stats.beta(2, 5),
+        stats.lognorm(1.5),
+        stats.randint(3, 20),
+        stats.poisson(4),
+        stats.binom(10, 0.3),
+    ],
+)
+def test_a_distribution_is_drawn_from(law: Any) -> None:
+    values = [row["name"] for row in draws({"name": law}, 400)]
+    is_whole = hasattr(law, "pmf")
+    assert {type(value) for value in values} == {int if is_whole else float}
+    for quantile in (0.1, 0.5, 0.9):
+        share = np.mean([value <= law.ppf(quantile) for value in values])
+        assert share == pytest.approx(law.cdf(law.ppf(quantile)), abs=0.1)
+    assert law.ppf(0) <= min(values)
+    assert max(values) <= law.isf(0)
+
+
+def test_the_ends_of_an_infinite_distribution_are_left_out() -> None:
+    _, read = read_space({"x": stats.norm()})
+    assert read({"x": TAIL})["x"] == stats.norm.ppf(TAIL)
+
+
+def test_a_single_value_of_integers_is_a_constant() -> None:
+    assert draws({"n": stats.randint(4, 5)}, 1) == [{"n": 4}]
+
+
+def test_our_own_words_mean_the_same() -> None:
+    space = {
+        "a": (1, 9),
+        "b": (0.1, 1.0, "log"),
+        "c": range(0, 9, 2),
+        "d": {"range": [0, 1], "when": {"e": "x"}},
+        "e": ["x", "y"],
+        "f": 3,
+        "forbid": [{"e": "y", "a": 1}],
+    }
+    entries, _ = read_space(space)
+    ours = bohb.Optimizer(space, [1], seed=0)
+    theirs = bohb.Optimizer(entries, [1], seed=0)
+    assert [ours.ask().config for _ in range(5)] == [theirs.ask().config for _ in range(5)]
+
+
+@pytest.mark.parametrize("value", [[1, 2, 3], (1, 9), (0.1, 1.0, "log"), range(1, 9), stats.norm(), "text", 3])
+def test_each_configuration_follows_one_of_several_dicts(value: Any) -> None:
+    found = draws([{"a": ["x"], "b": value}, {"a": ["y"], "c": {"range": [0, 1], "when": {"a": "y"}}}])
+    assert {row["a"] for row in found} == {"x", "y"}
+    assert all(set(row) == ({"a", "b"} if row["a"] == "x" else {"a", "c"}) for row in found)
+
+
+def test_rules_hold_within_their_dict() -> None:
+    found = draws([{"a": [1, 2], "b": [1, 2], "forbid": [{"a": 2, "b": 2}]}, {"a": [1], "b": [1, 2]}])
+    assert {tuple(row.values()) for row in found} == {(1, 1), (1, 2), (2, 1)}
+
+
+class NoQuantiles:
+    def rvs(self, random_state: Any = None) -> float:
+        return 0.5
+
+
+@pytest.mark.parametrize("space", [[], {}, [{}], [1], {"a": NoQuantiles()}, {"a": object()}, {"a": stats.norm.rvs}])
+def test_anything_else_is_refused(space: Any) -> None:
+    with pytest.raises(ValueError, match=r"needs a|a dict of parameters"):
+        read_space(space)
