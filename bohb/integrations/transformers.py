@@ -1,0 +1,348 @@
+"""A backend for `Trainer.hyperparameter_search`, and a callback for `Trainer`, of Hugging Face Transformers.
+
+Budgets are epochs, or steps if the trainer has `max_steps`. A trial that was paused resumes from a checkpoint that the
+trainer wrote: `trainer.train(resume_from_checkpoint=...)`.
+
+Importing this file registers the backend under the name `"bohb"`.
+"""
+
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from accelerate.utils.memory import release_memory
+from transformers import Trainer, TrainerCallback
+from transformers.hyperparameter_search import ALL_HYPERPARAMETER_SEARCH_BACKENDS, HyperParamSearchBackendBase
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, BestRun, HPSearchBackend, number_of_arguments
+
+from bohb._text import brief
+from bohb.budgets import geometric
+from bohb.budgets import ladder as read_ladder
+from bohb.integrations._progress import Mode, Search, TrainingProgress, pausable
+from bohb.optimizer import Optimizer
+from bohb.study import Study
+from bohb.trials import Trial
+
+__all__ = ["BOHBBackend", "BOHBCallback", "RunSummary", "pausable"]
+
+
+class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers is not installed, it has no type
+    """Report a metric after each evaluation; where the trial reaches its budget, go on in place or stop the trainer.
+
+    At a budget the trainer evaluates and writes a checkpoint, whatever its strategies are; with `save_strategy="no"` it
+    writes none, and a paused trial starts from scratch. The callback tells the trial, and all that follow in place. Do
+    not tell them yourself; only if `train` raises an error, tell it for `callback.trial`. Leave `num_train_epochs`, or
+    `max_steps`, at the largest budget, since the learning rate follows it.
+
+    A training that stops itself earlier, such as by `EarlyStoppingCallback`, is told with what it used.
+
+    Args:
+        search: An optimizer, a study, or what `pausable` passed to the function that trains.
+        trial: The trial with which this training begins.
+        metric_for_best_model: The metric, with or without `eval_`. By default that of the `TrainingArguments`, or
+            else `"loss"`.
+        greater_is_better: Whether to maximise it. By default the direction of the search's objective; without one, as
+            for `TrainingArguments`: unless the name ends with `loss`.
+        compute_objective: Computes the value from all metrics, in place of one metric.
+
+    Raises:
+        ValueError: If the metric is not there, or the `TrainingArguments` do not fit.
+
+    Example::
+
+        trial = optimizer.ask()
+        args = TrainingArguments("checkpoints", num_train_epochs=27, eval_strategy="epoch", **trial.config)
+        callback = BOHBCallback(optimizer, trial)
+        trainer = Trainer(model, args, train_dataset=train, eval_dataset=valid, callbacks=[callback])
+        trainer.train(resume_from_checkpoint=trial.checkpoint)
+    """
+
+    def __init__(
+        self,
+        search: Search,
+        trial: Trial,
+        metric_for_best_model: str | None = None,
+        greater_is_better: bool | None = None,
+        compute_objective: Callable[[dict[str, float]], float] | None = None,
+    ) -> None:
+        self.metric_for_best_model, self.greater_is_better = metric_for_best_model, greater_is_better
+        self.compute_objective = compute_objective
+        mode: Mode | None = None if greater_is_better is None else "max" if greater_is_better else "min"
+        self.progress = TrainingProgress(search, trial, mode=mode)
+        self._reached: tuple[float, dict[str, float]] | None = None
+
+    @property
+    def trial(self) -> Trial:
+        """The trial that runs now, or ran last."""
+        return self.progress.trial
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Check the arguments, and note how far the training is that resumes from a checkpoint."""
+        _check(args)
+        name = self._name(args)
+        if self.greater_is_better is None:
+            better = args.greater_is_better if self.metric_for_best_model is None else None
+            self.progress.use_mode("max" if (not name.endswith("loss") if better is None else better) else "min")
+        self.progress.begin(_at(args, state) if state.global_step else 0)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Let the trainer evaluate where the trial reaches its budget within an epoch."""
+        if args.max_steps > 0 or self.trial.budget % 1:
+            self._evaluate_at_budget(args, state, control)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Let the trainer evaluate where the trial reaches its budget."""
+        self._evaluate_at_budget(args, state, control)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
+        """Report the metric; at the budget, let the trainer write a checkpoint."""
+        at, is_there = _at(args, state), self.compute_objective is not None or self._name(args) in metrics
+        if self.progress.is_over or at <= self.progress.at or not (is_there or at >= self.trial.budget):
+            return
+        if not is_there:
+            raise ValueError(f"expected the metric {self._name(args)!r} at the budget {at}, got {', '.join(metrics)}")
+        self._reached = at, metrics
+        if at >= self.trial.budget and args.save_strategy != "no":
+            control.should_save = True
+        else:
+            self._advance(args, control)
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Stop the trainer where the search does not go on; the checkpoint is there."""
+        if self._reached is not None:
+            self._advance(args, control, Path(args.output_dir, f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"))
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Tell a training that stopped itself."""
+        name = "max_steps" if args.max_steps > 0 else "num_train_epochs"
+        self.progress.warn_if_short(getattr(args, name), name)
+        self.progress.end()
+
+    def _evaluate_at_budget(self, args: Any, state: Any, control: Any) -> None:
+        if not self.progress.is_over and _at(args, state) >= self.trial.budget:
+            control.should_evaluate = True
+
+    def _advance(self, args: Any, control: Any, path: Path | None = None) -> None:
+        assert self._reached is not None  # by on_evaluate
+        at, metrics = self._reached
+        self._reached = None
+        value = metrics[self._name(args)] if self.compute_objective is None else self.compute_objective(metrics)
+        save = None if path is None else lambda _: path.absolute()
+        if not self.progress.advance(at, value, metrics=metrics, checkpoint=save):
+            control.should_training_stop = True
+
+    def _name(self, args: Any) -> str:
+        name = self.metric_for_best_model or args.metric_for_best_model or "loss"
+        return name if name.startswith("eval_") else f"eval_{name}"
+
+
+def _at(args: Any, state: Any) -> float:
+    """Return how far a training is: in steps if it is limited by steps, else in epochs."""
+    at = state.global_step if args.max_steps > 0 else round(state.epoch or 0, 6)
+    return int(at) if at == int(at) else at
+
+
+def _check(args: Any) -> None:
+    """Refuse arguments with which a trial could not be decided or resumed."""
+    if args.world_size > 1:
+        raise ValueError(
+            f"expected a trainer with one process for BOHBCallback, got {args.world_size}; run one trial on each "
+            "device with bohb.run(..., executor=bohb.runner.ProcessExecutor(gpus_per_trial=1))"
+        )
+    if args.save_strategy == "best" or args.save_total_limit is not None or args.save_only_model:
+        raise ValueError(
+            "expected save_strategy 'steps', 'epoch' or 'no', save_total_limit=None and save_only_model=False, so that "
+            f"paused trials can be resumed; got {args.save_strategy.value!r}, {args.save_total_limit} and "
+            f"{args.save_only_model}"
+        )
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What `BestRun.run_summary` is after a search.
+
+    Attributes:
+        search: The optimizer, or a snapshot of the study: results, incumbent, frames.
+        trained: How many epochs, or steps, were trained.
+        in_place: How many were saved since trainings went on in place.
+        resumed: How many were saved by checkpoints.
+    """
+
+    search: Any
+    trained: float
+    in_place: float
+    resumed: float
+
+
+class BOHBBackend(HyperParamSearchBackendBase):  # type: ignore[misc]
+    """What runs in `trainer.hyperparameter_search(backend="bohb")`, once this file is imported.
+
+    `hp_space` returns a space of bohb: ranges and choices by the names of `TrainingArguments`, and others for
+    `model_init`, which gets the configuration as a dict. As for Ray, the argument of `hp_space` is None. The space has
+    no epochs: these are the budget.
+    """
+
+    name = "bohb"
+
+    @staticmethod
+    def is_available() -> bool:
+        """Whether bohb is installed."""
+        return True
+
+    def default_hp_space(self, trial: Any) -> dict[str, Any]:
+        """Return the space of the other backends without the epochs, which are the budget, and the seed."""
+        return {"learning_rate": (1e-6, 1e-4, "log"), "per_device_train_batch_size": [4, 8, 16, 32, 64]}
+
+    def run(
+        self,
+        trainer: Trainer,
+        n_trials: int,
+        direction: str,
+        *,
+        budgets: Any = None,
+        seed: int | None = None,
+        study: Any = None,
+        timeout: float | None = None,
+        catch: tuple[type[Exception], ...] = (),
+        keep: Literal["all", "releasable"] = "all",
+        **settings: Any,
+    ) -> BestRun:
+        """Search, and return the best run at the largest budget that was reached, with a `RunSummary`.
+
+        Args:
+            trainer: The trainer; it has a `model_init`.
+            n_trials: How many trials are told: each is a configuration at a budget.
+            direction: `"minimize"` or `"maximize"`.
+            budgets: Epochs, or steps if the trainer has `max_steps`. By default from 1 to what the trainer trains.
+            seed: Makes the search repeatable.
+            study: The target of a `bohb.Study`, such as a path, where the search is kept and resumed.
+            timeout: After so many seconds no training begins.
+            catch: Exceptions of a training that make its trial a failure; others end the search, too.
+            keep: `"releasable"` deletes each checkpoint that no promotion can need.
+            settings: As for `bohb.Optimizer`, such as `preset`.
+
+        Raises:
+            ValueError: If there are several directions, or the `TrainingArguments` or the space do not fit.
+        """
+        args = trainer.args
+        if not isinstance(direction, str) or trainer.is_deepspeed_enabled:
+            raise ValueError(f"expected one direction, and a trainer without DeepSpeed; got {brief(direction)}")
+        _check(args)
+        ladder = read_ladder(_budgets(args) if budgets is None else budgets)
+        setattr(args, "max_steps" if args.max_steps > 0 else "num_train_epochs", ladder[-1])
+        settings |= {"objectives": {"objective": direction}, "seed": seed}
+        with ExitStack() as stack:
+            given = trainer.hp_space(None), ladder
+            search: Any = Optimizer(*given, **settings)
+            if study is not None:
+                search = stack.enter_context(Study.open(study, *given, **settings))
+            runs = stack.enter_context(_Runs(trainer, search, catch, keep))
+            wanted, end = _num_told(search) + n_trials, math.inf if timeout is None else time.monotonic() + timeout
+            while _num_told(search) < wanted and time.monotonic() < end:
+                runs.train(search.ask())
+            summary = RunSummary(search if study is None else search.snapshot(), *runs.amounts)
+        best = summary.search.incumbent
+        if best is None:
+            raise RuntimeError("expected a trial with a result, but all of them failed")
+        return BestRun(str(best.trial.config_id), best.metrics["objective"], dict(best.config), summary)
+
+
+class _Runs:
+    """The trainings of one search with one trainer, which is given back as it was."""
+
+    def __init__(self, trainer: Trainer, search: Any, catch: tuple[type[Exception], ...], keep: str) -> None:
+        self._trainer, self._search, self._catch, self._keep = trainer, search, catch, keep
+        self._model_init, self._folder = trainer.model_init, trainer.args.output_dir
+        self._takes_config = number_of_arguments(trainer.model_init) > 0
+        _check_names(search.space.parameters, trainer.args, self._takes_config)
+        self._given = {
+            name: getattr(trainer.args, name) for name in search.space.parameters if hasattr(trainer.args, name)
+        }
+        self.amounts: tuple[float, ...] = (0, 0, 0)
+
+    def __enter__(self) -> "_Runs":
+        self._trainer.hp_search_backend = None  # the trainer's methods know only the backends that come with it
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._trainer.model_init = self._model_init
+        self._set({"output_dir": self._folder, **self._given})
+
+    def train(self, trial: Trial) -> None:
+        """Train a configuration, from budget to budget."""
+        trainer = self._trainer
+        self._set_up(trial)
+        callback = BOHBCallback(self._search, trial, compute_objective=trainer.compute_objective)
+        trainer.add_callback(callback)
+        try:
+            trainer.train(resume_from_checkpoint=trial.checkpoint)
+        except Exception as error:
+            self._search.tell(callback.trial, error)
+            if not isinstance(error, self._catch):
+                raise
+        finally:
+            trainer.remove_callback(callback)
+            more = callback.progress.trained, callback.progress.in_place, callback.progress.start
+            self.amounts = tuple(sum(pair) for pair in zip(self.amounts, more, strict=True))
+            trainer.model_wrapped, trainer.model = release_memory(trainer.model_wrapped, trainer.model)
+            trainer.accelerator.clear()
+        for path in self._search.releasable() if self._keep == "releasable" else ():
+            if Path(path).is_relative_to(Path(self._folder).absolute()):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _set_up(self, trial: Trial) -> None:
+        """Do what the trainer does for each trial of a backend that it knows."""
+        trainer, args = self._trainer, self._trainer.args
+        self._set(self._given)  # a parameter that is not active keeps nothing of the trial before
+        for name, value in trial.config.items():
+            if name in self._given:
+                old = self._given[name]
+                setattr(args, name, value if old is None else type(old)(value))
+        run = f"run-{trial.config_id}" if trainer.hp_name is None else trainer.hp_name(trial)
+        args.output_dir = str(Path(self._folder, run))
+        trainer.model_init = partial(self._model_init, dict(trial.config)) if self._takes_config else self._model_init
+        trainer._train_batch_size = args.train_batch_size  # noqa: SLF001 - as Trainer does
+        trainer.create_accelerator_and_postprocess()
+
+    def _set(self, arguments: Mapping[str, Any]) -> None:
+        for name, value in arguments.items():
+            setattr(self._trainer.args, name, value)
+
+
+def _check_names(names: Iterable[str], args: Any, takes_config: bool) -> None:
+    """Refuse parameters that are the budget, or that nothing would read."""
+    for name in names:
+        if name in ("num_train_epochs", "max_steps"):
+            raise ValueError(f"expected a space without {name!r}, which is the budget; pass budgets= instead")
+        if not hasattr(args, name) and not takes_config:
+            raise ValueError(
+                f"expected parameters with names of TrainingArguments, got {name!r}; if it is one of the model, let "
+                "model_init take the configuration as its argument"
+            )
+
+
+def _budgets(args: Any) -> Any:
+    """Return budgets up to what the trainer trains."""
+    return geometric(1, int(args.max_steps if args.max_steps > 0 else args.num_train_epochs), eta=3)
+
+
+def _num_told(search: Any) -> int:
+    return sum(result.trial.id >= 0 for result in search.results)
+
+
+def _register(known: Any) -> None:
+    """Make `backend="bohb"` known; Transformers has no call for that. Without it, only the documentation is built."""
+    if isinstance(known, type):
+        member: Any = str.__new__(known, BOHBBackend.name)
+        member._name_, member._value_ = "BOHB", BOHBBackend.name
+        known._value2member_map_[BOHBBackend.name] = member  # type: ignore[attr-defined]
+        ALL_HYPERPARAMETER_SEARCH_BACKENDS[member] = BOHBBackend
+
+
+_register(HPSearchBackend)

@@ -1,0 +1,145 @@
+"""Trainings that a host pauses and resumes, with a host that is a few lists."""
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bohb
+from bohb.integrations._paused import PausedTrainings
+from bohb.trials import Failure
+
+BUDGETS = [1, 3, 9]
+SPACE = {"x": (0.0, 1.0)}
+OUTCOMES = st.sampled_from(["value"] * 8 + ["nan", "error", "end"])
+
+
+def loss_of(config: Any, step: int) -> float:
+    return float((config["x"] - 0.3) ** 2 + 1 / step)
+
+
+class Host:
+    """Runs trainings step by step, in the order that a test draws."""
+
+    def __init__(self, *, most: int, num_samples: int, seed: int = 0, preset: str = "asha") -> None:
+        self.trainings = PausedTrainings(bohb.Optimizer(SPACE, BUDGETS, seed=seed, preset=preset))
+        self.trainings.most = most
+        self.num_samples = num_samples
+        self.steps: dict[str, int] = {}
+        self.configs: dict[str, Any] = {}
+        self.gone: set[str] = set()
+
+    def running(self) -> list[str]:
+        """Start what can be started; return what runs."""
+        while len(self.steps) < self.num_samples:
+            name = f"training {len(self.steps)}"
+            config = self.trainings.start(name)
+            if config is None:
+                break
+            self.configs[name], self.steps[name] = config, 0
+        while True:
+            before = self.runs()
+            self.trainings.resume(is_last=len(self.steps) >= self.num_samples)
+            if self.runs() == before:
+                return before
+
+    def runs(self) -> list[str]:
+        return [name for name in self.steps if self.trainings.is_running(name)]
+
+    def step(self, name: str, outcome: str) -> None:
+        if outcome in ("error", "end"):
+            reached = self.steps[name]
+            value = Failure("broken") if outcome == "error" or not reached else loss_of(self.configs[name], reached)
+            self.trainings.complete(name, value, reached, {})
+            self.gone.add(name)
+            return
+        self.steps[name] += 1
+        value = float("nan") if outcome == "nan" else loss_of(self.configs[name], self.steps[name])
+        decision = self.trainings.advance(name, self.steps[name], value, {})
+        assert (decision == "continue") == self.trainings.is_running(name)
+        if decision == "stop":
+            assert self.steps[name] == BUDGETS[-1]
+            self.gone.add(name)
+
+    def restart(self) -> None:
+        """Save and restore, as after a kill."""
+        most = self.trainings.most
+        self.trainings = PausedTrainings.from_state(json.loads(json.dumps(self.trainings.to_state())))
+        self.trainings.most = most
+
+
+@settings(max_examples=25)
+@given(st.data(), st.integers(1, 4), st.integers(1, 12), st.sampled_from(["asha", "default", "hyperband"]))
+def test_every_search_ends_and_no_training_is_lost(data: st.DataObject, most: int, num: int, preset: str) -> None:
+    """Whatever order the trainings report in, and whatever becomes of them."""
+    host = Host(most=most, num_samples=num, preset=preset)
+    while runs := host.running():
+        assert len(runs) <= most
+        assert not set(runs) & host.gone
+        host.step(data.draw(st.sampled_from(runs)), data.draw(OUTCOMES))
+    results = host.trainings.optimizer.results
+    assert len(host.steps) == num
+    assert not host.trainings.optimizer.pending
+    assert {result.trial.config_id for result in results} == set(range(num))
+    told = [(result.trial.config_id, result.budget) for result in results]
+    assert len(told) == len(set(told)), "a budget is told once"
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 3), st.integers(3, 10), st.sampled_from(["asha", "default"]))
+def test_without_trouble_one_training_reaches_the_largest_budget(most: int, num: int, preset: str) -> None:
+    host = Host(most=most, num_samples=num, preset=preset)
+    while runs := host.running():
+        host.step(runs[0], "value")
+    incumbent = host.trainings.optimizer.incumbent
+    assert incumbent is not None
+    assert incumbent.budget == BUDGETS[-1]
+
+
+@settings(max_examples=25)
+@given(st.data(), st.integers(1, 3), st.integers(1, 8))
+def test_restored_equals_uninterrupted(data: st.DataObject, most: int, num: int) -> None:
+    one, other = Host(most=most, num_samples=num), Host(most=most, num_samples=num)
+    while runs := one.running():
+        assert other.running() == runs
+        name, outcome = data.draw(st.sampled_from(runs)), data.draw(OUTCOMES)
+        one.step(name, outcome)
+        other.step(name, outcome)
+        if data.draw(st.booleans()):
+            other.restart()
+    assert not other.running()
+    assert one.trainings.to_state() == other.trainings.to_state()
+
+
+def test_one_training_at_a_time_is_the_search_of_ask_and_tell() -> None:
+    """Until the number of configurations is used up."""
+    host, optimizer = Host(most=1, num_samples=30), bohb.Optimizer(SPACE, BUDGETS, seed=0, preset="asha")
+    while len(host.steps) < 20:
+        host.step(host.running()[0], "value")
+    asked = [result.trial for result in host.trainings.optimizer.results if result.trial.id >= 0]
+    for trial in asked:
+        assert optimizer.ask() == trial
+        optimizer.tell(trial, loss_of(trial.config, trial.budget))
+
+
+def test_a_failure_is_taken_back_where_the_host_runs_the_training_again() -> None:
+    host = Host(most=1, num_samples=1)
+    (name,) = host.running()
+    host.step(name, "error")
+    assert not host.running()
+    host.trainings.retry(name)
+    assert host.trainings.is_running(name)
+    assert host.trainings.advance(name, 1, 0.5, {}) in ("pause", "continue")
+
+
+def test_repeated_values_are_recorded_once() -> None:
+    """As after a resume from a checkpoint that is older than the last value."""
+    host = Host(most=1, num_samples=1)
+    (name,) = host.running()
+    host.step(name, "value")
+    assert host.running() == [name]
+    for reached in (1, 2, 2, 4):
+        assert host.trainings.advance(name, reached, 0.5, {}) == ("pause" if reached == 4 else "continue")
+    (result,) = (each for each in host.trainings.optimizer.results if each.budget == 3)
+    assert result.curve == ((2, 0.5),)
