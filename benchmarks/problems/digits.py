@@ -5,8 +5,10 @@ with a fixed seed, and compares with the best and the median of a fixed sample, 
 takes a training.
 """
 
+import contextlib
 import math
 import warnings
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -78,10 +80,19 @@ class Digits:
 
     def _train(self, config: Config, epochs: int, seed: int) -> float:
         """Return the Brier score after some epochs, NaN if the training diverged."""
+        network = self.network(config, seed)
+        try:
+            for _ in range(epochs):
+                self.train(network)
+        except ValueError:  # "Solver produced non-finite parameter weights"
+            return math.nan
+        return self.loss(network)
+
+    def network(self, config: Config, seed: int) -> Any:
+        """Return a network that was not trained yet."""
         from sklearn.neural_network import MLPClassifier
 
-        train, valid, train_labels, valid_labels = self._data
-        network = MLPClassifier(
+        return MLPClassifier(
             hidden_layer_sizes=(config["units"],),
             activation=config["activation"],
             solver=config["optimizer"],
@@ -91,12 +102,28 @@ class Digits:
             momentum=config.get("momentum", 0.9),
             random_state=seed,
         )
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # a diverging network overflows
-            try:
-                for _ in range(epochs):
-                    network.partial_fit(train, train_labels, classes=np.arange(10))
-            except ValueError:  # "Solver produced non-finite parameter weights"
-                return math.nan
+
+    def train(self, network: Any) -> None:
+        """Train a network for one epoch.
+
+        Raises:
+            ValueError: If the training diverged.
+        """
+        train, _, train_labels, _ = self._data
+        with quiet(RuntimeWarning):
+            network.partial_fit(train, train_labels, classes=np.arange(10))
+
+    def loss(self, network: Any) -> float:
+        """Return the Brier score of a network."""
+        _, valid, _, valid_labels = self._data
+        with quiet(RuntimeWarning):
             probabilities = network.predict_proba(valid)
         return float(((probabilities - np.eye(10)[valid_labels]) ** 2).sum(axis=1).mean())
+
+
+@contextlib.contextmanager
+def quiet(kind: type[Warning]) -> Iterator[None]:
+    """Ignore the overflows and the warnings of one kind, as of a network that diverges."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", kind)
+        yield

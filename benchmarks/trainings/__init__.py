@@ -1,0 +1,1 @@
+"""Compares searches on real trainings that take a second each, wall time included: `python -m benchmarks.trainings`."""
