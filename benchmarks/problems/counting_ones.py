@@ -19,15 +19,15 @@ class CountingOnes:
     Args:
         num_categorical: The number of binary parameters.
         num_continuous: The number of parameters in [0, 1].
+        flips: The smallest and the largest budget. With few flips of a coin a full training is noisy as well.
     """
 
-    family = "counting-ones"
-
-    def __init__(self, num_categorical: int, num_continuous: int) -> None:
-        self.name = f"counting-ones-{num_categorical}-{num_continuous}"
+    def __init__(self, num_categorical: int, num_continuous: int, *, flips: tuple[int, int] = (9, 729)) -> None:
+        self.name = f"counting-ones-{num_categorical}-{num_continuous}{'' if flips == (9, 729) else '-few'}"
+        self.family = "counting-ones" if flips == (9, 729) else "noisy"
         binary = ({"name": f"cat{i}", "type": "categorical", "choices": [0, 1]} for i in range(num_categorical))
         self.space = build([*binary, *unit_cube("cont", num_continuous)])
-        self.ladder = bohb.geometric(9, 729, eta=3)
+        self.ladder = bohb.geometric(*flips, eta=3)
         size = num_categorical + num_continuous
         self.reference = Reference(best=-size, median=-size / 2)  # the sum is symmetric about its half
         self._categorical = [f"cat{i}" for i in range(num_categorical)]

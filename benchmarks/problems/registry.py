@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import bohb
-from benchmarks.problems import forests, functions, hartmann, yahpo
+from benchmarks.problems import forests, functions, hartmann, noisy, yahpo
 from benchmarks.problems.counting_ones import CountingOnes
 from benchmarks.problems.curves import Curves
 from benchmarks.problems.digits import Digits
@@ -47,12 +47,21 @@ def _real() -> dict[str, tuple[str, Maker]]:
     return makers
 
 
-def _without_data(problem: Callable[..., Problem], *arguments: object) -> Maker:
+def _without_data(problem: Callable[..., Problem], *arguments: object, **settings: object) -> Maker:
     """Return a maker that needs no data."""
-    return lambda _: problem(*arguments)
+    return lambda _: problem(*arguments, **settings)
 
 
-_MAKERS = {**_synthetic(), **_real(), "digits": ("digits", _without_data(Digits))}
+def _noisy() -> dict[str, tuple[str, Maker]]:
+    few = _without_data(CountingOnes, 16, 16, flips=(1, 9))
+    return {
+        "counting-ones-16-16-few": ("noisy", few),
+        "noisy-hartmann6": ("noisy", _without_data(noisy.NoisyHartmann)),
+        "noisy-collapse": ("noisy", _without_data(noisy.Collapse)),
+    }
+
+
+_MAKERS = {**_synthetic(), **_noisy(), **_real(), "digits": ("digits", _without_data(Digits))}
 """(family, maker) by name, in the order of tables."""
 
 

@@ -14,7 +14,7 @@ from benchmarks.problems.problem import Problem
 from benchmarks.problems.spaces import sample
 
 REQUIRED = "BOHB_REQUIRE_BENCHDATA"
-SYNTHETIC, REAL = names("synthetic"), names("real")
+SYNTHETIC, REAL = names("synthetic", "noisy"), names("real")
 
 
 def require_data() -> None:

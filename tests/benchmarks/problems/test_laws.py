@@ -102,7 +102,7 @@ def test_groups_families_and_names_are_consistent():
     for name in names("all"):
         assert sum(name in family for family in FAMILIES.values()) == 1
     assert names("all") == (*SYNTHETIC, *REAL, "digits")
-    assert names() == (*SYNTHETIC, *REAL)
+    assert names() == names("synthetic", "real")
     assert names("nas", "branin", "nas-6x5") == ("nas-6x5", "nas-12x10", "branin")
     assert set(GROUPS["ci"]) <= set(SYNTHETIC)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, spearmanr
 
-from benchmarks.problems import make
+from benchmarks.problems import make, names
 from tests.benchmarks.problems.common import losses, problem, some
 
 
@@ -115,3 +115,13 @@ def test_shuffled_curves_are_uninformative():
     full = losses(it, 81, configs)
     assert all(abs(spearmanr(losses(it, budget, configs), full).statistic) < 0.07 for budget in (1, 3, 9, 27))
     assert spearmanr(losses(it, 81, configs, seed=1), full).statistic > 0.97
+
+
+@pytest.mark.parametrize("name", names("noisy"))
+def test_the_true_loss_of_a_noisy_problem_is_the_mean_of_full_trainings(name):
+    """Within five standard errors; and there is noise."""
+    it = problem(name)
+    for config in some(it, 5):
+        drawn = losses(it, it.ladder[-1], [config] * 4000)
+        assert abs(drawn.mean() - it.true_loss(config)) < 5 * drawn.std() / math.sqrt(len(drawn))
+        assert drawn.std() > 0.01
