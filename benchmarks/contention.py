@@ -256,16 +256,6 @@ def new_file(folder: Path) -> str:
     return str(folder / secrets.token_hex(4))
 
 
-def new_schema(url: str) -> str:
-    """Make an empty schema in the database, and return its URL."""
-    import psycopg
-
-    schema = f"s{secrets.token_hex(4)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-    return f"{url}?options=-csearch_path%3D{schema}"
-
-
 def stores(files: Targets, schemas: Targets | None) -> Iterator[tuple[str, Targets]]:
     """Yield the stores that are here, each with what names a new target in it."""
     yield "sqlite", files
@@ -335,7 +325,8 @@ def measure(
     os.environ |= {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     found: list[Figures] = []
     with tempfile.TemporaryDirectory(dir=folder) as name, server() as url:
-        files, schemas = partial(new_file, Path(name)), partial(new_schema, url) if isinstance(url, str) else None
+        files = partial(new_file, Path(name))
+        schemas = partial(postgres.new_schema, url) if isinstance(url, str) else None
         print(f"one write to this disk takes {1e3 * seconds_of_write(Path(name)):.1f} ms", flush=True)
         for measured in (measure_ours, measure_optuna):
             for figures in measured(files, schemas, processes, num_tells):

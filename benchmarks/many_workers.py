@@ -122,6 +122,9 @@ class Asker:
         """Forget the trial."""
         self._timed(lambda: self.optimizer.forget(job.key))
 
+    def recommend(self) -> None:
+        """Recommend nothing: the incumbent is what counts."""
+
     def close(self) -> None:
         """Do nothing: there are no resources to free."""
 

@@ -288,6 +288,9 @@ class Nothing:
     def lose(self, job: Any) -> None:
         """Ignore the result."""
 
+    def recommend(self) -> None:
+        """Recommend nothing: the incumbent is what counts."""
+
     def close(self) -> None:
         """Do nothing: there are no resources to free."""
 

@@ -1,6 +1,7 @@
 """A PostgreSQL server of one's own on loopback, in a folder of its own, for as long as it is needed."""
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -47,6 +48,16 @@ def server() -> Iterator[str]:
             run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_schema(url: str) -> str:
+    """Make an empty schema in the database, and return its URL."""
+    import psycopg
+
+    schema = f"s{secrets.token_hex(4)}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+    return f"{url}?options=-csearch_path%3D{schema}"
 
 
 def _as_owner(*command: object) -> list[str]:

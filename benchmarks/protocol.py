@@ -7,7 +7,7 @@ import os
 import platform
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -65,14 +65,18 @@ def plan(problem_names: Iterable[str], names: Iterable[str], seeds: int, setting
 
 
 def perform(run: Run, data: Path | None = None) -> Record:
-    """Return the record of a run. It includes the error if a compared library fails.
+    """Return the record of a run, as `search` does.
 
     Args:
         run: The run to perform.
         data: The folder with the data of the real problems.
     """
+    return search(run, _problem(run.problem, data))
+
+
+def search(run: Run, problem: Problem) -> Record:
+    """Return the record of a run on a problem. It includes the error if a compared library fails."""
     start, trace, error = time.perf_counter(), Trace(), None
-    problem = _problem(run.problem, data)
     seconds, versions = 0.0, dict[str, str]()
     try:
         optimizer = optimizers.make(
@@ -108,7 +112,13 @@ def perform(run: Run, data: Path | None = None) -> Record:
 
 
 def perform_all(
-    runs: Sequence[Run], path: Path, *, data: Path | None = None, jobs: int = 1, again: bool = False
+    runs: Sequence[Run],
+    path: Path,
+    *,
+    data: Path | None = None,
+    jobs: int = 1,
+    again: bool = False,
+    perform: Callable[[Run, Path | None], Record] = perform,
 ) -> Iterator[Record | tuple[Run, str]]:
     """Perform the runs that the file does not hold; append each to it, and yield it, when it finishes.
 
@@ -118,6 +128,7 @@ def perform_all(
         data: The folder with the data of the real problems.
         jobs: The number of processes at the same time, with one BLAS thread each.
         again: Whether to repeat runs in which a library failed.
+        perform: Performs a run, in a process of its own.
 
     Yields:
         The record; or, if the suite itself failed, the run and a traceback, and nothing is written to the file.

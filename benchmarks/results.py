@@ -6,9 +6,10 @@ removes the line. Several processes may append to one file.
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,6 +46,8 @@ class Record:
         python: The version of Python.
         machine: Processor, number of cores, operating system.
         error: The error of a compared library, or None. The incumbents up to then count.
+        recommended: (time, regret) of what the optimizer recommends of its own, at a few fractions of the clock; empty
+            if it recommends its incumbent.
     """
 
     problem: str
@@ -65,11 +68,22 @@ class Record:
     python: str
     machine: str
     error: str | None
+    recommended: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def key(self) -> Key:
         """Which run it is."""
         return Key(self.setting, self.seed, self.problem, self.optimizer)
+
+    @property
+    def regret(self) -> float:
+        """The final regret of the incumbent, infinite without one."""
+        return self.incumbents[-1][3] if self.incumbents else math.inf
+
+    @property
+    def recommended_regret(self) -> float:
+        """The final regret of what the optimizer recommends; that of the incumbent if it recommends none of its own."""
+        return self.recommended[-1][1] if self.recommended else self.regret
 
     @property
     def clock(self) -> float:
@@ -81,7 +95,7 @@ class ResultsBroken(ValueError):
     """A file is damaged, or is not a results file."""
 
 
-_FIELDS = {field.name for field in fields(Record)}
+_FIELDS = {each.name for each in fields(Record)}
 
 
 def read(path: Path) -> list[Record]:
@@ -144,8 +158,11 @@ def _record(line: bytes, path: Path, number: int) -> Record:
         raise ResultsBroken(
             f"line {number} of {path} is no JSON ({error}); remove the line, and its run is redone"
         ) from None
+    if isinstance(values, dict):
+        values = {"recommended": [], **values}  # older files have none
     if not isinstance(values, dict) or values.keys() != _FIELDS:
         odd = sorted(_FIELDS ^ values.keys()) if isinstance(values, dict) else [type(values).__name__]
         raise ResultsBroken(f"expected a result in line {number} of {path}, but {', '.join(odd)} is unknown or missing")
-    values["incumbents"] = [tuple(entry) for entry in values["incumbents"]]
+    for name in ("incumbents", "recommended"):
+        values[name] = [tuple(entry) for entry in values[name]]
     return Record(**values)

@@ -2,7 +2,7 @@
 
 The unit of time is a full training: an evaluation up to budget b takes b divided by the largest budget, or the time
 that the problem measured. All randomness (noise, stragglers, crashes, lost workers) depends on the seed, the
-configuration and the budget alone, so it is the same for every optimizer.
+configuration, the budget, and how often it was trained there before, so it is the same for every optimizer.
 """
 
 import hashlib
@@ -19,6 +19,8 @@ from benchmarks.optimizers.optimizer import Job, Optimizer
 from benchmarks.problems.problem import Problem
 
 _NORMAL = NormalDist()
+FRACTIONS = (1 / 12, 1 / 6, 1 / 3, 2 / 3, 1.0)
+"""When an optimizer is asked for its recommendation, by fraction of the clock."""
 _LATEST = 1 + 1e-9  # an evaluation that ends exactly with the clock counts in spite of rounding errors
 
 
@@ -56,6 +58,8 @@ class Trace:
     Attributes:
         incumbents: (time, budget, loss, regret) whenever the incumbent changes: the lowest observed loss at the largest
             budget seen so far.
+        recommended: (time, regret) of the configuration that the optimizer recommends, at each of `FRACTIONS`; empty if
+            it recommends none of its own.
         evaluations: The number of told results.
         failures: The number of failures among them.
         lost: The number of evaluations that were lost with their worker.
@@ -64,6 +68,7 @@ class Trace:
     """
 
     incumbents: list[tuple[float, float, float, float]] = field(default_factory=list)
+    recommended: list[tuple[float, float]] = field(default_factory=list)
     evaluations: int = 0
     failures: int = 0
     lost: int = 0
@@ -91,6 +96,8 @@ class Simulation:
         self._numbers = count()
         self._trained: dict[str, dict[float, float]] = {}  # by configuration and budget: what training up to it costs
         self._attempts: dict[tuple[str, str], int] = {}
+        self._told: dict[tuple[str, str], int] = {}  # how often by configuration and budget
+        self._marks = [fraction * self.deadline for fraction in FRACTIONS]
         self._free_at = 0.0  # when the optimizer has finished thinking
 
     def run(self) -> Trace:
@@ -100,13 +107,22 @@ class Simulation:
             free -= self._start(free, now)
             if not self._events or self._events[0][0] > self.deadline * _LATEST:
                 break
+            self._recommend(self._events[0][0])
             now, _, running = heapq.heappop(self._events)
             self.trace.ended = min(now, self.deadline)
             free += 1
             self._finish(running, now)
         if self._events:
             self.trace.ended = self.deadline
+        self._recommend(math.inf)
         return self.trace
+
+    def _recommend(self, now: float) -> None:
+        """Record what the optimizer recommends at the marks before `now`, if it has a recommendation of its own."""
+        while self._marks and self._marks[0] * _LATEST < now:
+            at, config = self._marks.pop(0), self.optimizer.recommend()
+            if config is not None:
+                self.trace.recommended.append((at, self.problem.regret(config)))
 
     def _start(self, free: int, now: float) -> int:
         """Give jobs to free workers. Return their number."""
@@ -131,7 +147,9 @@ class Simulation:
     def _evaluate(self, job: Job, start: float) -> None:
         key = json.dumps(job.config, sort_keys=True, default=_plain)
         level = format(job.budget, ".9g")  # libraries round budgets differently, and must meet the same randomness
-        evaluation = self.problem.evaluate(job.config, job.budget, self._rng("noise", key, level))
+        again = self._told.get((key, level), 0)
+        rng = self._rng("noise", key, level, again) if again else self._rng("noise", key, level)
+        evaluation = self.problem.evaluate(job.config, job.budget, rng)
         cost = evaluation.cost if self.setting.measured else job.budget / self.problem.ladder[-1]
         factor, is_lost = self._luck(key, level)
         duration = max(cost - self._paid(key, job.budget), 0.0) * factor
@@ -165,6 +183,8 @@ class Simulation:
                 self._trained.setdefault(running.key, {})[running.job.budget] = running.cost
             self.trace.evaluations += 1
             self.trace.failures += not math.isfinite(running.loss)
+            place = running.key, format(running.job.budget, ".9g")
+            self._told[place] = self._told.get(place, 0) + 1
             self.optimizer.tell(running.job, running.loss)
             self._note(running, now)
         self._think(now, spent)

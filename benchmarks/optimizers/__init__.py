@@ -35,6 +35,13 @@ ENVIRONMENTS: Mapping[str, str] = {
     "syne-tune-asha": "syne-tune",
     "blackboxopt-bohb": "blackboxopt",
     "neps": "neps",
+    "neps-priorband": "neps",
+    "smac-hpo": "smac",
+    "ax": "ax",
+    "hebo": "hebo",
+    "syne-tune-mobster": "syne-tune-0.13",
+    "syne-tune-hypertune": "syne-tune-0.13",
+    "syne-tune-dyhpo": "syne-tune-0.13",
 }
 """The environment that each peer runs in."""
 
@@ -47,6 +54,11 @@ def _preset(preset: str, space: ConfigurationSpace, ladder: Ladder, seed: int, w
     return Preset(space, ladder, seed, preset=preset)
 
 
+def _repeating(space: ConfigurationSpace, ladder: Ladder, seed: int, workers: int, total: float) -> Optimizer:
+    del workers, total
+    return Preset(space, ladder, seed, repeats=True)
+
+
 def _peer(name: str, space: ConfigurationSpace, ladder: Ladder, seed: int, workers: int, total: float) -> Optimizer:
     command = [str(ensure(ENVIRONMENTS[name])), "-m", "benchmarks.peers", name]
     return Peer(command, space, ladder, seed, workers, total)
@@ -54,6 +66,7 @@ def _peer(name: str, space: ConfigurationSpace, ladder: Ladder, seed: int, worke
 
 OPTIMIZERS: Mapping[str, Maker] = {
     **{name: partial(_preset, preset) for name, preset in PRESETS.items()},
+    "bohb-default-repeats": _repeating,
     **{name: partial(_peer, name) for name in ENVIRONMENTS},
 }
 """Every optimizer of the suite by name. Adding one of ours is a line above; adding a peer is a class in

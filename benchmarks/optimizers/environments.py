@@ -25,7 +25,26 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "dehb": ("DEHB==0.1.2", "numpy==1.26.4", CONFIG_SPACE),
     "syne-tune": ("syne-tune==0.16.0", CONFIG_SPACE),
     "blackboxopt": ("blackboxopt[bohb]==5.3.8", CONFIG_SPACE),
+    # Not a peer of the protocol: benchmarks.population trains in it, with both libraries.
+    "population": (
+        "torch==2.13.0",
+        "ray[tune]==2.60.0",
+        "gymnasium==1.4.0",
+        "scikit-learn==1.9.1",
+        "scipy==1.17.1",
+        CONFIG_SPACE,
+    ),
+    # Nor is this one: benchmarks.trainings trains in it.
+    "trainings": ("torch==2.13.0", "scikit-learn==1.9.1", "scipy==1.17.1", "statsmodels==0.15.0", CONFIG_SPACE),
     "neps": ("neural-pipeline-search==0.17.0", "torch==2.13.0", CONFIG_SPACE),
+    "ax": ("ax-platform==1.3.1", "torch==2.13.0", CONFIG_SPACE),
+    # It needs numpy below 1.25. The rest is pinned because pip does not find versions that fit in fifteen minutes.
+    "hebo": (
+        *("HEBO==0.3.6", "torch==2.13.0", "numpy==1.24.4", "scipy==1.11.4", "scikit-learn==1.4.2", "pandas==2.2.3"),
+        *("matplotlib==3.8.4", "GPy==1.13.2", CONFIG_SPACE),
+    ),
+    # The last release with model-based schedulers for several budgets.
+    "syne-tune-0.13": ("syne-tune[gpsearchers]==0.13.0", CONFIG_SPACE),
 }
 """The requirements of each environment."""
 

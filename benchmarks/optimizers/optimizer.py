@@ -43,6 +43,10 @@ class Optimizer(Protocol):
         """Report that the worker was lost. This says nothing about the configuration."""
         ...
 
+    def recommend(self) -> Mapping[str, Any] | None:
+        """Return the configuration to use, or None if the optimizer has none of its own: then it is the incumbent."""
+        ...
+
     def close(self) -> None:
         """Free all resources."""
         ...

@@ -17,7 +17,7 @@ class Preset:
         space: The parameters and their conditions.
         ladder: The budgets.
         seed: The seed of all randomness.
-        settings: `preset=...`, or `schedule=...` and `model=...`.
+        settings: `preset=...`, `repeats=...`, or `schedule=...` and `model=...`.
     """
 
     def __init__(self, space: ConfigurationSpace, ladder: bohb.Ladder, seed: int, **settings: Any) -> None:
@@ -45,6 +45,11 @@ class Preset:
     def lose(self, job: Job) -> None:
         """Forget the trial: the same configuration is asked again."""
         self._optimizer.forget(job.key)
+
+    def recommend(self) -> Mapping[str, Any] | None:
+        """Return the configuration to use."""
+        found = self._optimizer.recommend()
+        return None if found is None else found.config
 
     def close(self) -> None:
         """Do nothing: there are no resources to free."""

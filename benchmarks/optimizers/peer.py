@@ -68,7 +68,8 @@ class Peer:
         )
         task: dict[str, Any] = {"seed": seed, "workers": workers, "total": total, "eta": _eta(ladder)}
         task |= {"description": space.to_serialized_dict(), "budgets": list(self._budgets)}
-        self.version = self._call(task)["versions"]
+        answer = self._call(task)
+        self.version, self._recommends = answer["versions"], answer.get("recommends", False)
 
     def ask(self) -> Job | None:
         """Return the next evaluation, or None if the library waits for a result.
@@ -97,6 +98,19 @@ class Peer:
             PeerBroke: If the library breaks.
         """
         self._call({"do": "lose", "key": job.key})
+
+    def recommend(self) -> Mapping[str, Any] | None:
+        """Return the configuration that the library recommends, or None if it recommends none of its own.
+
+        Raises:
+            PeerBroke: If the library breaks.
+        """
+        if not self._recommends:
+            return None
+        seconds = self.seconds
+        config = self._call({"do": "recommend"})["config"]
+        self.seconds = seconds  # nobody waits for it during a search
+        return None if config is None else self._decode(config)
 
     def close(self) -> None:
         """End the child."""

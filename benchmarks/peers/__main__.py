@@ -25,13 +25,20 @@ LIBRARIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "dehb": ("dehb", "Dehb", ("DEHB", "numpy", "ConfigSpace")),
     "syne-tune-bohb": ("synetune", "make_bohb", ("syne-tune", "numpy", "scipy", "statsmodels")),
     "syne-tune-asha": ("synetune", "make_asha", ("syne-tune", "numpy")),
+    "syne-tune-mobster": ("synetune_models", "make_mobster", ("syne-tune", "autograd", "numpy", "scipy")),
+    "syne-tune-hypertune": ("synetune_models", "make_hypertune", ("syne-tune", "autograd", "numpy", "scipy")),
+    "syne-tune-dyhpo": ("synetune_models", "make_dyhpo", ("syne-tune", "autograd", "numpy", "scipy")),
     "blackboxopt-bohb": (
         "blackboxopt",
         "BlackBoxOpt",
         ("blackboxopt", "parameterspace", "numpy", "scipy", "statsmodels"),
     ),
-    "neps": ("neps", "Neps", ("neural-pipeline-search", "numpy", "scipy", "torch")),
-    "smac-mf": ("smac", "Smac", ("smac", "numpy", "scipy", "scikit-learn", "ConfigSpace")),
+    "neps-priorband": ("neps", "make_priorband", ("neural-pipeline-search", "numpy", "scipy", "torch")),
+    "neps": ("neps", "make_default", ("neural-pipeline-search", "numpy", "scipy", "torch")),
+    "hebo": ("hebo", "Hebo", ("HEBO", "numpy", "scipy", "torch", "gpytorch")),
+    "ax": ("ax", "Ax", ("ax-platform", "botorch", "torch", "numpy")),
+    "smac-hpo": ("smac", "make_full_budget", ("smac", "numpy", "scipy", "scikit-learn", "ConfigSpace")),
+    "smac-mf": ("smac", "make_multi_fidelity", ("smac", "numpy", "scipy", "scikit-learn", "ConfigSpace")),
 }
 """By name: the module beside this one, the class or function in it, the packages whose versions are recorded."""
 
@@ -53,6 +60,9 @@ class Child:
         """Carry out a message."""
         start = time.perf_counter()
         asked = None
+        if message["do"] == "recommend":
+            values = self.library.recommend()  # type: ignore[attr-defined]
+            return {"config": None if values is None else encode(self.task.space, values)}
         if message["do"] == "ask":
             asked = self.library.ask()
         elif message["do"] == "tell":
@@ -75,7 +85,8 @@ def serve(name: str, lines: TextIO, answers: TextIO) -> None:
             message = json.loads(line)
             if child is None:
                 child = Child(name, Task(**message))
-                answer: dict[str, Any] = {"versions": child.versions()}
+                recommends = hasattr(child.library, "recommend")
+                answer: dict[str, Any] = {"versions": child.versions(), "recommends": recommends}
             else:
                 answer = child.answer(message)
         except Exception:  # the parent records any error of a library

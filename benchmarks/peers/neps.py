@@ -1,8 +1,9 @@
-"""NePS through its own ask and tell, with the optimizer that it picks by itself: Hyperband, since there are no priors.
+"""NePS through its own ask and tell: the optimizer that it picks by itself without priors, Hyperband, and PriorBand.
 
 Oddities: it has no seed, so the global generators are seeded. It has no conditions, so every parameter is always
 proposed, and inactive ones are dropped afterwards. Ordinals are integers, the indices of their values, as its message
-advises. A NaN would block its bracket for ever, so failures and lost workers are told as exceptions.
+advises. PriorBand gets no priors, as a user without knowledge has none: it then draws around its best. A NaN would
+block its bracket for ever, so failures and lost workers are told as exceptions.
 """
 
 import math
@@ -25,9 +26,14 @@ FIDELITY = "budget of the training"
 
 
 class Neps:
-    """Hyperband."""
+    """One of its optimizers.
 
-    def __init__(self, task: Task) -> None:
+    Args:
+        task: The search.
+        chosen: The name of the optimizer; None lets NePS choose.
+    """
+
+    def __init__(self, task: Task, chosen: str | None) -> None:
         self.task = task
         random.seed(task.seed)
         np.random.seed(task.seed)  # noqa: NPY002 - it has no other
@@ -35,7 +41,7 @@ class Neps:
         parameters: dict[str, Any] = {name: translate(parameter) for name, parameter in task.space.items()}
         fidelity = HPOFloat(lower=task.smallest, upper=task.budgets[-1], is_fidelity=True)
         space = SearchSpace({**parameters, FIDELITY: fidelity})
-        make = algorithms.PredefinedOptimizers[algorithms.determine_optimizer_automatically(space)]
+        make = algorithms.PredefinedOptimizers[chosen or algorithms.determine_optimizer_automatically(space)]
         self.optimizer = neps.AskAndTell(make(space, eta=round(task.eta)))
         self.trials: list[Trial] = []
 
@@ -57,6 +63,16 @@ class Neps:
     def _original(self, name: str, value: Any) -> Any:
         parameter = self.task.space[name]
         return parameter.sequence[int(value)] if isinstance(parameter, OrdinalHyperparameter) else value
+
+
+def make_default(task: Task) -> Neps:
+    """Hyperband."""
+    return Neps(task, None)
+
+
+def make_priorband(task: Task) -> Neps:
+    """Hyperband whose configurations come from around the best."""
+    return Neps(task, "priorband")
 
 
 def translate(parameter: Any) -> Any:

@@ -1,4 +1,4 @@
-"""SMAC's multi-fidelity facade through its own ask and tell, with its default settings.
+"""SMAC's facades for several budgets and for one, through its own ask and tell, with their default settings.
 
 Oddities: by default every tell writes the whole history to disk; here it does not. A failure is `StatusType.CRASHED`
 at the scenario's crash cost, infinity, as in its own runner. The search ends when its generator ends.
@@ -9,29 +9,31 @@ logarithm of infinity. The same logarithm turns all losses of at most zero into 
 
 import math
 import tempfile
+from collections.abc import Callable
+from typing import Any
 
-from smac import MultiFidelityFacade, Scenario
+from smac import HyperparameterOptimizationFacade, MultiFidelityFacade, Scenario
+from smac.facade.abstract_facade import AbstractFacade
 from smac.runhistory import StatusType, TrialInfo, TrialValue
 
 from benchmarks.peers.task import Asked, Task
 
 
 class Smac:
-    """Random forest and Hyperband; the output folder goes with the process."""
+    """One of its facades; the output folder goes with the process.
 
-    def __init__(self, task: Task) -> None:
+    Args:
+        task: The search.
+        scenario: The facade's own settings of the scenario.
+        make: Makes the facade from the scenario.
+    """
+
+    def __init__(self, task: Task, make: Callable[[Scenario], AbstractFacade], **scenario: Any) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.trials: list[TrialInfo] = []
-        self.scenario = Scenario(
-            task.space,
-            output_directory=self.folder.name,
-            n_trials=task.evaluations,
-            min_budget=task.smallest,
-            max_budget=task.budgets[-1],
-            seed=task.seed,
-        )
-        intensifier = MultiFidelityFacade.get_intensifier(self.scenario, eta=round(task.eta))
-        self.smac = MultiFidelityFacade(self.scenario, intensifier=intensifier, logging_level=False, overwrite=True)
+        self.largest = task.budgets[-1]
+        self.scenario = Scenario(task.space, output_directory=self.folder.name, seed=task.seed, **scenario)
+        self.smac = make(self.scenario)
 
     def ask(self) -> Asked | None:
         """Return the next evaluation, or None once SMAC has no configuration left."""
@@ -40,7 +42,7 @@ class Smac:
         except StopIteration:
             return None
         self.trials.append(trial)
-        return Asked(len(self.trials) - 1, trial.config, trial.budget)
+        return Asked(len(self.trials) - 1, trial.config, trial.budget or self.largest)
 
     def tell(self, key: int, loss: float) -> None:
         """Tell without saving."""
@@ -52,3 +54,23 @@ class Smac:
     def lose(self, key: int) -> None:
         """Report a lost worker as a failure."""
         self.tell(key, math.nan)
+
+
+def make_multi_fidelity(task: Task) -> Smac:
+    """Random forest and Hyperband."""
+
+    def make(scenario: Scenario) -> AbstractFacade:
+        intensifier = MultiFidelityFacade.get_intensifier(scenario, eta=round(task.eta))
+        return MultiFidelityFacade(scenario, intensifier=intensifier, logging_level=False, overwrite=True)
+
+    budgets = {"min_budget": task.smallest, "max_budget": task.budgets[-1]}
+    return Smac(task, make, n_trials=task.evaluations, **budgets)
+
+
+def make_full_budget(task: Task) -> Smac:
+    """Random forest and expected improvement, every trial trained fully; told that a loss is the same every time."""
+
+    def make(scenario: Scenario) -> AbstractFacade:
+        return HyperparameterOptimizationFacade(scenario, logging_level=False, overwrite=True)
+
+    return Smac(task, make, n_trials=math.ceil(task.total) + task.workers, deterministic=True)

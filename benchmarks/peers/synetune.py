@@ -11,17 +11,13 @@ the trial, as in its tuner.
 
 import datetime as dt
 import math
-from typing import Any
 
 import numpy as np
-from ConfigSpace import CategoricalHyperparameter, Constant, OrdinalHyperparameter
-from ConfigSpace import UniformFloatHyperparameter as UniformFloat
-from ConfigSpace import UniformIntegerHyperparameter as UniformInteger
 from syne_tune.backend.trial_status import Trial
-from syne_tune.config_space import choice, lograndint, loguniform, ordinal, randint, uniform
 from syne_tune.optimizer.baselines import ASHA, BOHB
 from syne_tune.optimizer.scheduler import SchedulerDecision
 
+from benchmarks.peers.synetune_space import domain
 from benchmarks.peers.task import Asked, Task
 
 METRIC, STEP = "loss", "step"
@@ -97,18 +93,3 @@ def make_bohb(task: Task) -> SyneTune:
 def make_asha(task: Task) -> SyneTune:
     """Random configurations and asynchronous halving."""
     return SyneTune(task, ASHA)
-
-
-def domain(parameter: Any) -> Any:
-    """Return Syne Tune's definition of a parameter."""
-    if isinstance(parameter, CategoricalHyperparameter):
-        return choice(list(parameter.choices))
-    if isinstance(parameter, OrdinalHyperparameter):
-        return ordinal(list(parameter.sequence))
-    if isinstance(parameter, Constant):
-        return parameter.value
-    if isinstance(parameter, UniformInteger):
-        return (lograndint if parameter.log else randint)(parameter.lower, parameter.upper)
-    if isinstance(parameter, UniformFloat):
-        return (loguniform if parameter.log else uniform)(parameter.lower, parameter.upper)
-    raise TypeError(f"expected a parameter that Syne Tune knows, got {parameter!r}")

@@ -74,7 +74,11 @@ class Asked:
 
 
 class Library(Protocol):
-    """One library behind one task. The constructor takes the task."""
+    """One library behind one task. The constructor takes the task.
+
+    A library that recommends a configuration, other than that of the lowest loss, has a method `recommend` besides,
+    which returns the values of the parameters by name, or None while there is no recommendation.
+    """
 
     def ask(self) -> Asked | None:
         """Return the next evaluation, or None if a result has to come first."""
@@ -135,6 +139,26 @@ def encode(space: ConfigurationSpace, values: Mapping[str, Any]) -> dict[str, fl
         if is_active(space, name, active):
             active[name] = values[name]
     return {name: _number(space[name], value) for name, value in active.items()}
+
+
+def decode(space: ConfigurationSpace, proposed: Any) -> dict[str, Any]:
+    """Return the values of all parameters for what a library proposes: choices and ordinals by their indices.
+
+    Args:
+        space: The space.
+        proposed: The proposal by name, as a mapping or another object with `get`. Constants may be left out.
+    """
+    return {name: _original(parameter, proposed.get(name)) for name, parameter in space.items()}
+
+
+def _original(parameter: Any, value: Any) -> Any:
+    if isinstance(parameter, Constant):
+        return parameter.value
+    if isinstance(parameter, CategoricalHyperparameter):
+        return parameter.choices[int(value)]
+    if isinstance(parameter, OrdinalHyperparameter):
+        return parameter.sequence[int(value)]
+    return int(value) if isinstance(parameter, IntegerHyperparameter) else float(value)
 
 
 def is_active(space: ConfigurationSpace, name: str, values: Mapping[str, Any]) -> bool:

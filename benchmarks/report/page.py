@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib import metadata, resources
@@ -81,14 +81,18 @@ def _setting_section(records: Sequence[Record], setting: str, folder: Path, refe
     if len(optimizers) > 1:
         shown += [tables.duel_table(panel, reference), tables.defeat_table(panel, reference)]
     shown += [tables.family_table(panel), tables.regret_table(panel)]
+    if any(record.recommended for record in mine):
+        shown.append(tables.recommended_table(mine))
     if any(record.error for record in mine):
         shown.append(tables.broken_table(mine))
     dense = statistics.panel_of(mine, fractions=plots.TIMES, optimizers=optimizers)
-    pictures = _pictures(panel, dense, folder, reference)
+    pictures = _pictures(panel, dense, tables.own_costs(mine), folder, reference)
     return Section(f"setting-{setting}", _title(setting), pictures, tuple(shown))
 
 
-def _pictures(panel: Panel, dense: Panel, folder: Path, reference: str) -> tuple[Picture, ...]:
+def _pictures(
+    panel: Panel, dense: Panel, costs: Mapping[str, float], folder: Path, reference: str
+) -> tuple[Picture, ...]:
     setting = panel.setting
     regret, ranks = folder / f"regret-{setting}.png", folder / f"ranks-{setting}.png"
     plots.draw_regret(dense, regret)
@@ -104,6 +108,10 @@ def _pictures(panel: Panel, dense: Panel, folder: Path, reference: str) -> tuple
         bands = folder / f"rank-bands-{setting}.png"
         plots.draw_rank_bands(dense, bands)
         pictures.append(Picture(bands, "The same with the band of each optimizer, the others in grey."))
+        if set(panel.optimizers) <= costs.keys():
+            by_cost = folder / f"rank-by-cost-{setting}.png"
+            plots.draw_rank_by_cost(panel, costs, by_cost)
+            pictures.append(Picture(by_cost, "Mean rank at the end over the optimizer's own time for an evaluation."))
         differences = folder / f"differences-{setting}.png"
         plots.draw_differences(statistics.compare(panel), panel.optimizers, differences)
         caption = "Critical-difference diagram (Demšar 2006): optimizers under one bar cannot be told apart."

@@ -1,7 +1,7 @@
 """Draw the figures from a `Panel` or the lines of `benchmarks.overhead`, without knowing how runs are made."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +88,31 @@ def draw_ranks(panel: Panel, path: Path, *, reference: str) -> None:
     part.set_xlabel("full trainings spent, all workers together")
     part.set_ylabel(f"mean rank among {len(panel.optimizers)} (1 is best)")
     _label_ends(part, means[:, -1], panel.optimizers)
+    figure.savefig(path)
+
+
+@mpl.rc_context(_LOOKS)
+def draw_rank_by_cost(panel: Panel, costs: Mapping[str, float], path: Path) -> None:
+    """Draw the mean rank at the end over the optimizer's own time for an evaluation.
+
+    Args:
+        panel: The runs.
+        costs: The time of an evaluation in ms, by optimizer.
+        path: The path of the PNG file.
+    """
+    ends = statistics.mean_ranks(panel)[:, -1]
+    figure = Figure(figsize=(9.5, 5.2))
+    part = figure.subplots()
+    part.set_xscale("log")
+    for name, rank in zip(panel.optimizers, ends, strict=True):
+        settings = style_of(name).line_settings | {"linestyle": "", "markersize": 8, "markeredgewidth": 1.5}
+        part.plot([costs[name]], [rank], **settings)
+    part.set_xlim(min(costs.values()) / 2, max(costs.values()) * 2)
+    part.invert_yaxis()
+    part.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    part.set_xlabel("the optimizer's own time for an evaluation, ms")
+    part.set_ylabel(f"mean rank at the end among {len(panel.optimizers)} (1 is best)")
+    _label_ends(part, ends, panel.optimizers, [costs[name] for name in panel.optimizers])
     figure.savefig(path)
 
 
@@ -233,8 +258,8 @@ def _legend(figure: Figure, optimizers: Sequence[str]) -> None:
     figure.legend(handles, names, loc="outside upper center", ncols=min(columns, len(names)), handlelength=3.2)
 
 
-def _label_ends(part: Axes, ends: Floats, names: Sequence[str]) -> None:
-    """Write each name at the end of its line, moved apart where lines end close together."""
+def _label_ends(part: Axes, ends: Floats, names: Sequence[str], at: Sequence[float] | None = None) -> None:
+    """Write each name at the end of its line, or beside its place `at`, moved apart where names come close together."""
     bottom, top = part.get_ylim()
     step = abs(bottom - top) / 24
     order = np.argsort(ends, kind="stable")
@@ -251,9 +276,9 @@ def _label_ends(part: Axes, ends: Floats, names: Sequence[str]) -> None:
         }
         part.annotate(
             f"{names[k]} {ends[k]:.2f}",
-            (1.0, float(ends[k])),
+            (1.0 if at is None else at[k], float(ends[k])),
             (1.04, place),
-            xycoords=part.get_yaxis_transform(),
+            xycoords=part.get_yaxis_transform() if at is None else "data",
             textcoords=part.get_yaxis_transform(),
             va="center",
             color=style.color,

@@ -54,6 +54,13 @@ _STYLES = {
     "syne-tune-asha": Style(_ORANGE, _DASHED, marker=">"),
     "blackboxopt-bohb": Style(_SKY, _DASHED, marker="P"),
     "neps": Style(_YELLOW, _DASHED, marker="X"),
+    "neps-priorband": Style(_YELLOW, _DASH_DOT, marker=4),
+    "smac-hpo": Style(_GREEN, _DASH_DOT, marker="H"),
+    "ax": Style(_BLACK, _DASH_DOT, marker="8"),
+    "hebo": Style(_BLUE, _DASH_DOT, marker="1"),
+    "syne-tune-mobster": Style(_ORANGE, _DOTTED, marker="2"),
+    "syne-tune-hypertune": Style(_SKY, _DASH_DOT, marker="3"),
+    "syne-tune-dyhpo": Style(_BLACK, _DOTTED, marker="4"),
 }
 _ORDER = {name: place for place, name in enumerate(_STYLES)}
 _OTHERS = [

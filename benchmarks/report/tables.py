@@ -96,6 +96,26 @@ def _regrets(
     return Table(title, head, rows, note, _smallest(regrets, by_column=False, offset=2))
 
 
+def recommended_table(records: Sequence[Record]) -> Table:
+    """Return the final regret of what optimizers recommend of their own, beside that of their incumbents."""
+    own = [record for record in records if record.recommended]
+    names = in_order(list({record.optimizer for record in own}))
+    rows = []
+    for name in names:
+        mine = [record for record in own if record.optimizer == name]
+        pairs = [(record.regret, record.recommended_regret) for record in mine]
+        middle = np.median(np.array(pairs), axis=0)
+        better = sum(after < before for before, after in pairs)
+        worse = sum(after > before for before, after in pairs)
+        rows.append((name, number(middle[0]), number(middle[1]), str(better), str(worse), str(len(pairs))))
+    return Table(
+        title="What is recommended, and the incumbent",
+        head=("optimizer", "incumbent", "recommended", "better", "worse", "searches"),
+        rows=tuple(rows),
+        note="the median final regret; and in how many searches the recommended configuration is truly better or worse",
+    )
+
+
 def duel_table(panel: Panel, reference: str) -> Table:
     """Return the comparison of the reference with each of the others."""
     others = [name for name in panel.optimizers if name != reference]
@@ -129,16 +149,25 @@ def defeat_table(panel: Panel, reference: str) -> Table:
     )
 
 
+def own_costs(records: Iterable[Record]) -> dict[str, float]:
+    """Return the time of each optimizer's own code per evaluation, in ms: the median over the runs of one setting."""
+    costs: dict[str, list[float]] = {}
+    for record in records:
+        if told := record.evaluations + record.lost:
+            costs.setdefault(record.optimizer, []).append(1e3 * record.seconds / told)
+    return {name: float(np.median(values)) for name, values in costs.items()}
+
+
 def cost_table(records: Iterable[Record]) -> Table:
     """Return the time of the optimizers' own code per evaluation, by setting."""
-    groups: dict[tuple[str, str], list[float]] = {}
-    settings: dict[str, None] = {}
-    for record in records:
-        settings[record.setting] = None
-        if told := record.evaluations + record.lost:
-            groups.setdefault((record.optimizer, record.setting), []).append(1e3 * record.seconds / told)
-    names = in_order(list({name for name, _ in groups}))
-    middle = {key: float(np.median(values)) for key, values in groups.items()}
+    records = list(records)
+    settings = dict.fromkeys(record.setting for record in records)
+    middle = {
+        (name, setting): cost
+        for setting in settings
+        for name, cost in own_costs(each for each in records if each.setting == setting).items()
+    }
+    names = in_order(list({name for name, _ in middle}))
     return Table(
         title="The optimizer's own time, ms an evaluation",
         head=("optimizer", *settings),

@@ -117,20 +117,67 @@ def optuna_hyperband(seed: int, total: int) -> None:
     study.optimize(objective, n_trials=total)
 
 
-def smac(seed: int, total: int) -> None:
-    from smac import MultiFidelityFacade, Scenario
+def smac(seed: int, total: int, facade: str, **more: Any) -> None:
+    import smac
 
-    def target(config: Any, seed: int = 0, budget: float = 1) -> float:
+    def target(config: Any, seed: int = 0, budget: float = 27) -> float:
         del seed
         loss = note(config, budget)
         if math.isnan(loss):
             raise RuntimeError("failed")
         return loss
 
-    scenario = Scenario(
-        space(seed), output_directory=Path(tempfile.mkdtemp()), n_trials=total, min_budget=1, max_budget=27, seed=seed
+    folder = Path(tempfile.mkdtemp())
+    scenario = smac.Scenario(space(seed), output_directory=folder, n_trials=total, seed=seed, **more)
+    getattr(smac, facade)(scenario, target, overwrite=True, logging_level=False).optimize()
+
+
+def ax(seed: int, total: int) -> None:
+    """The loop of its first tutorial."""
+    from ax.api.client import Client
+    from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
+
+    client = Client(random_seed=seed)
+    client.configure_experiment(
+        [
+            ChoiceParameterConfig(name="c", values=["0", "1", "2"], parameter_type="str"),
+            RangeParameterConfig(name="n", bounds=(1, 16), parameter_type="int"),
+            RangeParameterConfig(name="x", bounds=(0, 1), parameter_type="float"),
+            RangeParameterConfig(name="y", bounds=(1e-4, 1), parameter_type="float", scaling="log"),
+        ]
     )
-    MultiFidelityFacade(scenario, target, overwrite=True, logging_level=False).optimize()
+    client.configure_optimization(objective="-loss")
+    for _ in range(total):
+        for index, values in client.get_next_trials(max_trials=1).items():
+            loss = note({**values, "c": "abc"[int(values["c"])]}, 27)
+            if math.isnan(loss):
+                client.mark_trial_failed(index)
+            else:
+                client.complete_trial(index, raw_data={"loss": loss})
+
+
+def hebo(seed: int, total: int) -> None:
+    """The loop of its README; what failed is not observed."""
+    import numpy as np
+    import torch
+    from hebo.design_space.design_space import DesignSpace
+    from hebo.optimizers.hebo import HEBO
+
+    np.random.seed(seed)  # noqa: NPY002 - it draws from the global generator
+    torch.manual_seed(seed)
+    described = [
+        {"name": "c", "type": "cat", "categories": [0, 1, 2]},
+        {"name": "n", "type": "int", "lb": 1, "ub": 16},
+        {"name": "x", "type": "num", "lb": 0, "ub": 1},
+        {"name": "y", "type": "pow", "lb": 1e-4, "ub": 1, "base": 10},
+    ]
+    optimizer = HEBO(DesignSpace().parse(described), scramble_seed=seed)
+    for _ in range(total):
+        frame = optimizer.suggest(n_suggestions=1)
+        values = dict(frame.iloc[0])
+        loss = note({**values, "c": "abc"[int(values["c"])]}, 27)
+        if not math.isnan(loss):
+            optimizer.observe(frame, np.array([[loss]]))
 
 
 def dehb(seed: int, total: int) -> None:
@@ -146,7 +193,7 @@ def dehb(seed: int, total: int) -> None:
     ).run(fevals=total)  # fmt: skip
 
 
-def syne_tune(seed: int, total: int, scheduler: str) -> None:
+def syne_tune(seed: int, total: int, scheduler: str, attribute: str = "time_attr", **more: Any) -> None:
     """Its tuner, with one process of the local backend per trial."""
     import os
 
@@ -169,7 +216,14 @@ def syne_tune(seed: int, total: int, scheduler: str) -> None:
     Tuner(
         trial_backend=LocalBackend(entry_point=str(Path(__file__).with_name("own_loops_trial.py"))),
         scheduler=getattr(baselines, scheduler)(
-            domains, metric="loss", time_attr="step", max_t=27, grace_period=1, reduction_factor=3, random_seed=seed
+            domains,
+            metric="loss",
+            max_t=27,
+            grace_period=1,
+            reduction_factor=3,
+            random_seed=seed,
+            **{attribute: "step"},
+            **more,
         ),
         stop_criterion=StoppingCriterion(max_num_trials_started=total),
         n_workers=1,
@@ -178,6 +232,10 @@ def syne_tune(seed: int, total: int, scheduler: str) -> None:
         callbacks=[Listener()],
         max_failures=total,
     ).run()
+
+
+def syne_tune_models(seed: int, total: int, scheduler: str) -> None:
+    syne_tune(seed, total, scheduler, "resource_attr", mode="min", search_options={"debug_log": False})
 
 
 def blackboxopt(seed: int, total: int) -> None:
@@ -203,7 +261,7 @@ def blackboxopt(seed: int, total: int) -> None:
     run_optimization_loop(optimizer, target, max_evaluations=total)
 
 
-def neps_ask_and_tell(seed: int, total: int) -> None:
+def neps_ask_and_tell(seed: int, total: int, algorithm: str = "hyperband", **more: Any) -> None:
     """Its example of ask and tell, because `neps.run` no longer accepts a space of this kind."""
     import random
 
@@ -217,7 +275,7 @@ def neps_ask_and_tell(seed: int, total: int) -> None:
     torch.manual_seed(seed)
     domains = {"c": HPOCategorical(list("abc")), "n": HPOInteger(1, 16), "x": HPOFloat(0.0, 1.0)}
     domains |= {"y": HPOFloat(1e-4, 1.0, log=True), "budget": HPOFloat(1.0, 27.0, is_fidelity=True)}
-    optimizer = neps.AskAndTell(optimizer=neps.algorithms.hyperband(SearchSpace(domains), eta=3))
+    optimizer = neps.AskAndTell(optimizer=getattr(neps.algorithms, algorithm)(SearchSpace(domains), eta=3, **more))
     for _ in range(total):
         trial = optimizer.ask()
         loss = note(trial.config, trial.config["budget"])
@@ -229,12 +287,19 @@ LOOPS: dict[str, Any] = {
     "optuna-tpe": lambda seed, total: optuna_full(seed, total, "TPESampler"),
     "optuna-tpe-hyperband": optuna_hyperband,
     "optuna-gp": lambda seed, total: optuna_full(seed, total, "GPSampler"),
-    "smac-mf": smac,
+    "smac-mf": lambda seed, total: smac(seed, total, "MultiFidelityFacade", min_budget=1, max_budget=27),
+    "smac-hpo": lambda seed, total: smac(seed, total, "HyperparameterOptimizationFacade", deterministic=True),
+    "ax": ax,
+    "hebo": hebo,
     "dehb": dehb,
     "syne-tune-bohb": lambda seed, total: syne_tune(seed, total, "BOHB"),
     "syne-tune-asha": lambda seed, total: syne_tune(seed, total, "ASHA"),
     "blackboxopt-bohb": blackboxopt,
     "neps": neps_ask_and_tell,
+    "neps-priorband": lambda seed, total: neps_ask_and_tell(seed, total, "priorband"),
+    "syne-tune-mobster": lambda seed, total: syne_tune_models(seed, total, "MOBSTER"),
+    "syne-tune-hypertune": lambda seed, total: syne_tune_models(seed, total, "HyperTune"),
+    "syne-tune-dyhpo": lambda seed, total: syne_tune_models(seed, total, "DyHPO"),
 }
 
 if __name__ == "__main__":

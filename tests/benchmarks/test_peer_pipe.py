@@ -55,6 +55,16 @@ def open_peer() -> Iterator[Opener]:
         each.close()
 
 
+def test_what_a_library_recommends_arrives(open_peer: Opener) -> None:
+    """It is None before there is any; and asking for it takes none of the library's time."""
+    peer = open_peer(SOUND)
+    assert peer.recommend() is None
+    peer.ask()
+    seconds = peer.seconds
+    assert peer.recommend() == dict(make_space().get_default_configuration())
+    assert peer.seconds == seconds
+
+
 def test_a_configuration_arrives_with_its_values(open_peer: Opener) -> None:
     peer, space = open_peer(SOUND), make_space()
     sizes = set()

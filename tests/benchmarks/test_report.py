@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_figure_is_an_image(folder: Path) -> None:
-    kinds = ("regret", "ranks", "rank-bands", "differences")
+    kinds = ("regret", "ranks", "rank-bands", "rank-by-cost", "differences")
     wanted = {f"{kind}-{setting}.png" for kind in kinds for setting in ("1", "32-stragglers")} | {"overhead.png"}
     assert {path.name for path in folder.iterdir()} == wanted | {PAGE, TEXT}
     for name in wanted:
@@ -67,7 +67,7 @@ def test_the_page_is_self_contained(folder: Path) -> None:
     links = Links()
     links.feed(page)
     assert not links.tags
-    assert sum(link.startswith("data:image/png;base64,") for link in links.links) == 9
+    assert sum(link.startswith("data:image/png;base64,") for link in links.links) == 11
     assert {link[1:] for link in links.links if link.startswith("#")} <= links.ids
     assert all(link.startswith(("#", "data:image/png;base64,")) for link in links.links)
     without_pictures = re.sub(r"base64,[^\"]*", "", page)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.optimizers.ours import Preset
-from benchmarks.simulation import Setting, Simulation, Trace, regret_at, simulate
+from benchmarks.simulation import FRACTIONS, Setting, Simulation, Trace, regret_at, simulate
 from tests.benchmarks.worlds import Line, Listed
 
 BUDGETS = (1.0, 3.0, 9.0)
@@ -188,3 +188,24 @@ def test_an_exhausted_space_ends_the_search() -> None:
     optimizer = Preset(problem.space, problem.ladder, 0, preset="random")
     trace = simulate(optimizer, problem, Setting(total=100.0), 0)
     assert (trace.evaluations, trace.ended) == (3, pytest.approx(3))
+
+
+def test_a_configuration_that_is_trained_again_meets_other_noise() -> None:
+    """The second training of every optimizer is the same one."""
+    losses = []
+    for _ in range(2):
+        optimizer = Listed([(0.5, 9.0)] * 3)
+        simulate(optimizer, Line(noise=1.0), Setting(total=10.0), 0)
+        losses.append([loss for _, loss in optimizer.told])
+    assert losses[0] == losses[1]
+    assert len(set(losses[0])) == 3
+
+
+def test_what_is_recommended_is_scored_at_fractions_of_the_clock() -> None:
+    """An optimizer without a recommendation of its own has no such scores."""
+    optimizer = Listed(fresh)
+    assert simulate(optimizer, Line(), Setting(total=12.0), 0).recommended == []
+    optimizer = Listed(fresh)
+    optimizer.recommended = {"x": 0.25}
+    found = simulate(optimizer, Line(), Setting(total=12.0), 0).recommended
+    assert found == [(pytest.approx(12 * fraction), 0.25) for fraction in FRACTIONS]

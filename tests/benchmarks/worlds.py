@@ -46,6 +46,7 @@ class Listed:
         self.asked: list[Job] = []
         self.again: list[Job] = []
         self.closed = False
+        self.recommended: dict[str, Any] | None = None
 
     def ask(self) -> Job | None:
         self.seconds += self.thinks
@@ -65,6 +66,9 @@ class Listed:
     def lose(self, job: Job) -> None:
         self.lost.append(job)
         self.again.append(job)
+
+    def recommend(self) -> dict[str, Any] | None:
+        return self.recommended
 
     def close(self) -> None:
         self.closed = True
