@@ -8,8 +8,11 @@ from hypothesis import settings
 # Beside busy processes the threads of the linear algebra wait for each other: small matrices want one.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# A program started in the background may inherit an ignored SIGINT, and so would all that tests start and interrupt.
+# A program started in the background or under nohup may inherit ignored signals, and so would all that tests start and
+# end by them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 settings.register_profile("bohb", derandomize=True, deadline=None)
 settings.load_profile("bohb")
