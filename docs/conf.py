@@ -1,6 +1,7 @@
 """Configure Sphinx. `sphinx-build -W -n -E -b html docs docs/_build/html` must not warn."""
 # ruff: noqa: ARG001 - Sphinx passes a fixed list of arguments to each hook
 
+import importlib.util
 import re
 
 from docutils import nodes
@@ -24,6 +25,11 @@ html_css_files = ["bohb.css"]
 
 # Single backticks in docstrings are code, and link to the reference if the name is there.
 default_role = "py:obj"
+HOSTS = ("accelerate", "carps", "catboost", "keras", "lightgbm", "lightning", "transformers", "xgboost")
+autodoc_mock_imports = [  # the hosts of adapters, where they are not installed
+    "ray",
+    *(host for host in HOSTS if importlib.util.find_spec(host) is None),
+]
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
@@ -37,7 +43,9 @@ napoleon_attr_annotations = False  # the signatures of the records show the type
 # types of our own, which signatures name, are not part of the reference.
 nitpick_ignore_regex = [
     ("py:class", r"(collections\.abc|contextlib|concurrent\.futures|fractions|numpy|os|pathlib)\..*"),
-    ("py:class", r"ConfigurationSpace"),
+    ("py:class", r"ConfigurationSpace|pd\.DataFrame|BaseDistribution|Lineage"),
+    ("py:class", r"bohb\.integrations\.(_progress\.Search|catboost\.M)|transformers\..*"),
+    ("py:exc", r"MisconfigurationException"),
     ("py:class", r"bohb\.(space\.columns\.Columns|space\.parameters\.Parameter|models\.observations\.T|record\..*)"),
 ]
 

@@ -7,22 +7,25 @@ import pytest
 NAMES = {
     "bohb": """
         BohbError BudgetError ConfigError ExecutorBroken Failure Ladder Optimizer Origin OutcomeError Result
-        SettingError SpaceError SpaceExhausted StateError Status Study StudyBusy StudyCorrupt StudyError StudyMismatch
-        StudyUnavailable StudyVersion TellConflict Trial UnknownTrial WorkerLost geometric ladder run runner
+        SettingError SpaceError SpaceExhausted StateError Status StopRun Study StudyBusy StudyCorrupt StudyError
+        StudyMismatch StudyUnavailable StudyVersion TellConflict Trial UnknownTrial WorkerLost geometric ladder plots
+        report run runner
     """,
     "bohb.runner": """
         Callback FolderTrial HorovodExecutor Objective ProcessExecutor RayExecutor Record Report RunEnded RunStarted
-        SerialExecutor TorchrunExecutor TrialEnded TrialLost TrialStarted cost run
+        SerialExecutor SparkExecutor SubmititExecutor TorchrunExecutor TrialEnded TrialLost TrialStarted cost run
     """,
-    "bohb.callbacks": "MLflowCallback Progress TensorBoardCallback",
+    "bohb.callbacks": "AimCallback MLflowCallback Progress TensorBoardCallback WandbCallback",
     "bohb.schedules": """
-        AsynchronousHalving Bracket BracketPlan Brackets FreezeThaw FullBudget HpBandSterHyperband Hyperband MoveOffer
-        OfferingSchedule Promote Rung Schedule Start
+        AsynchronousHalving Bracket BracketPlan Brackets Exploit FreezeThaw FullBudget HpBandSterHyperband Hyperband
+        MoveOffer OfferingSchedule Population Promote Rung Schedule Start
     """,
     "bohb.models": """
-        ExpectedImprovementModel Facts HpBandSterModel Model Observations PaperModel PooledDensityModel PromotingModel
-        Proposal RandomModel RankingModel
+        Beliefs Estimator ExpectedImprovementModel ExploringModel Facts HpBandSterModel ImprovementBandit Model
+        Observations PaperModel PerturbationModel PooledDensityModel PromotingModel Proposal RandomModel RankingModel
     """,
+    "bohb.integrations.optuna": "BOHBPruner BOHBSampler",
+    "bohb.integrations.sklearn": "BOHBSearchCV",
     "bohb.surrogates": "Examples GaussianProcessSurrogate Posterior Surrogate",
 }
 
