@@ -21,6 +21,6 @@ def run_script(script: Path, *launcher: str, folder: Path | None = None) -> str:
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     command = [*(launcher or (sys.executable,)), str(script)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment, cwd=folder)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, cwd=folder)
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
     return ended.stdout
