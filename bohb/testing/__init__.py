@@ -5,4 +5,4 @@ This package needs pytest. `bohb` itself never imports it.
 
 import pytest
 
-pytest.register_assert_rewrite("bohb.testing.executors", "bohb.testing.stores")
+pytest.register_assert_rewrite("bohb.testing.executors", "bohb.testing.lost_workers", "bohb.testing.stores")

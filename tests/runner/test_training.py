@@ -14,7 +14,7 @@ import pytest
 import bohb
 from bohb.runner import ProcessExecutor
 from bohb.runner.training import Training
-from bohb.testing.executors import HOUR
+from bohb.testing.executor_runs import HOUR
 from bohb.trials import Origin, Status
 
 

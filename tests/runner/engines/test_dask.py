@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import pytest
 
 import bohb
-from bohb.testing.executors import ExecutorContract, make_optimizer
+from bohb.testing.executor_runs import make_optimizer
+from bohb.testing.executors import ExecutorContract
 from tests.runner.engines import requires
 from tests.runner.engines.examples import run_example
 

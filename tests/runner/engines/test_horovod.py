@@ -10,7 +10,8 @@ import pytest
 import bohb
 from bohb import Status
 from bohb.runner import HorovodExecutor
-from bohb.testing.executors import HOUR, ExecutorContract, make_optimizer
+from bohb.testing.executor_runs import HOUR, make_optimizer
+from bohb.testing.executors import ExecutorContract
 from bohb.testing.processes import is_running, pids
 from tests.runner.engines import assert_no_gpu_is_shared, requires
 from tests.runner.engines.examples import run_example

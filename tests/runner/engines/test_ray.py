@@ -16,7 +16,8 @@ import pytest
 
 import bohb
 from bohb.runner import RayExecutor
-from bohb.testing.executors import ExecutorContract, make_optimizer
+from bohb.testing.executor_runs import make_optimizer
+from bohb.testing.executors import ExecutorContract
 from tests.runner.engines import assert_no_gpu_is_shared, requires
 from tests.runner.engines.examples import run_example
 

@@ -12,7 +12,7 @@ import pytest
 
 import bohb
 from bohb.runner import RayExecutor
-from bohb.testing.executors import make_optimizer
+from bohb.testing.executor_runs import make_optimizer
 from bohb.testing.processes import is_running, pids
 from tests.runner.engines import requires
 from tests.runner.engines.examples import ROOT, run_script

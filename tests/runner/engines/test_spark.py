@@ -14,7 +14,8 @@ import pytest
 
 import bohb
 from bohb.runner import SparkExecutor
-from bohb.testing.executors import ExecutorContract, make_optimizer
+from bohb.testing.executor_runs import make_optimizer
+from bohb.testing.executors import ExecutorContract
 from bohb.testing.processes import is_running, pids
 from tests.runner.engines import assert_no_gpu_is_shared, requires
 from tests.runner.engines.examples import ROOT, run_example

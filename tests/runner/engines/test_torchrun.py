@@ -8,7 +8,8 @@ import pytest
 
 import bohb
 from bohb.runner import TorchrunExecutor
-from bohb.testing.executors import ExecutorContract, make_optimizer
+from bohb.testing.executor_runs import make_optimizer
+from bohb.testing.executors import ExecutorContract
 from bohb.testing.processes import is_running, pids
 from tests.runner.engines import requires
 from tests.runner.engines.examples import run_example

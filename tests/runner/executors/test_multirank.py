@@ -11,7 +11,8 @@ import pytest
 import bohb
 from bohb.runner.executors.hosts import share_slots
 from bohb.runner.executors.multirank import MultiRankExecutor
-from bohb.testing.executors import HOUR, ExecutorContract, make_optimizer
+from bohb.testing.executor_runs import HOUR, make_optimizer
+from bohb.testing.executors import ExecutorContract
 from bohb.testing.processes import is_running, pids
 from tests.runner.executors.plain_launch import PlainLaunch
 

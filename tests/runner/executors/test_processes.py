@@ -20,7 +20,8 @@ import pytest
 import bohb
 from bohb.runner import ProcessExecutor
 from bohb.runner.workers import devices
-from bohb.testing.executors import HOUR, ExecutorContract
+from bohb.testing.executor_runs import HOUR
+from bohb.testing.executors import ExecutorContract
 from bohb.testing.processes import is_running, pids
 
 

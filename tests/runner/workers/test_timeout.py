@@ -7,7 +7,7 @@ import pytest
 
 import bohb
 from bohb.runner.workers.timeout import call
-from bohb.testing.executors import HOUR
+from bohb.testing.executor_runs import HOUR
 
 
 def test_results_and_exceptions_pass() -> None:
