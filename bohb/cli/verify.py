@@ -17,7 +17,7 @@ from bohb.cli.arguments import open_study
 from bohb.cli.output import print_json, print_text
 from bohb.errors import SpaceExhausted
 from bohb.optimizer import Optimizer
-from bohb.optimizer.decision import Advice
+from bohb.optimizer.advice import Advice
 from bohb.optimizer.events import Asked, Event, Joined
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from bohb.budgets import Ladder
 from bohb.errors import SpaceExhausted
 from bohb.models import Model
 from bohb.objectives import Goal
+from bohb.optimizer.advice import Advice
 from bohb.optimizer.boundary import find_trial, private_copy
-from bohb.optimizer.decision import Advice, Decider
+from bohb.optimizer.decision import Decider
 from bohb.optimizer.events import Asked, Joined
 from bohb.optimizer.findings import Findings
 from bohb.optimizer.presets import from_preset

@@ -20,7 +20,7 @@ from bohb.optimizer.boundary import check_seed, find_trial, longer_ladder, where
 from bohb.optimizer.completion import complete
 from bohb.optimizer.events import Enqueued, Event, Extended, Forgotten, Observed, Retried, Told
 from bohb.optimizer.foreign import read_results
-from bohb.optimizer.history import Clock
+from bohb.optimizer.indexes import Clock
 from bohb.optimizer.inside import read_reported, read_used
 from bohb.optimizer.outcomes import read_answer, read_outcome, read_told, same_or_conflict
 from bohb.optimizer.presets import check_model, choose_schedule, own_parts

@@ -11,7 +11,7 @@ from typing import Any
 
 from bohb.errors import BohbError, StudyCorrupt
 from bohb.optimizer import Optimizer, events
-from bohb.optimizer.decision import Advice
+from bohb.optimizer.advice import Advice
 from bohb.study import leases
 from bohb.study.snapshot import Snapshot, TimeRecord, snapshot_of
 from bohb.study.stores.rows import Row, checksum, read_facts, seal, verify
