@@ -9,7 +9,7 @@ import pytest
 
 import bohb
 from tests.integrations.examples import saved_by, trained_by
-from tests.integrations.trainings import Scripted
+from tests.integrations.trainings import Scripted, train_twice
 from tests.runner.engines import requires
 
 pytestmark = [
@@ -52,15 +52,7 @@ def train(search: Any, trial: bohb.Trial, folder: Path | None, **settings: Any) 
 @pytest.mark.parametrize("pauses", [{1}, {3}, {1, 3}])
 def test_a_training_that_pauses_is_the_one_that_does_not(pauses: set[int], tmp_path: Path) -> None:
     """Up to rounding: weights, optimizer, its schedule and epochs come back with the checkpoint."""
-    whole, paused = Scripted([1, 3, 9], set()), Scripted([1, 3, 9], pauses)
-    _, model = train(whole, whole.ask(), tmp_path / "whole")
-    assert whole.is_done
-    trained = []
-    while not paused.is_done:
-        callback, again = train(paused, paused.ask(), tmp_path / "paused")
-        trained.append(callback.progress.trained)
-    assert len(trained) == len(pauses) + 1
-    assert sum(trained) == 9
+    whole, model, paused, again = train_twice(train, pauses, tmp_path)
     for told, again_told in ((whole.told, paused.told), (whole.reports, paused.reports)):
         assert set(told) == set(again_told)
         assert all(again_told[at]["loss"] == pytest.approx(told[at]["loss"], rel=1e-5) for at in told)

@@ -9,7 +9,7 @@ import pytest
 
 import bohb
 from tests.integrations.examples import saved_by, trained_by
-from tests.integrations.trainings import Scripted
+from tests.integrations.trainings import Scripted, train_twice
 from tests.runner.engines import requires
 
 pytestmark = [
@@ -72,15 +72,7 @@ def train(search: Any, trial: bohb.Trial, folder: Path | None, lr: float = 0.1, 
 @pytest.mark.parametrize("pauses", [{1}, {3}, {1, 3}])
 def test_a_training_that_pauses_is_the_one_that_does_not(pauses: set[int], tmp_path: Path) -> None:
     """To the last bit: optimizer, schedule of the learning rate, and epochs come back with the checkpoint."""
-    whole, paused = Scripted([1, 3, 9], set()), Scripted([1, 3, 9], pauses)
-    _, model = train(whole, whole.ask(), tmp_path / "whole")
-    assert whole.is_done
-    trained = []
-    while not paused.is_done:
-        callback, again = train(paused, paused.ask(), tmp_path / "paused")
-        trained.append(callback.progress.trained)
-    assert len(trained) == len(pauses) + 1
-    assert sum(trained) == 9
+    whole, model, paused, again = train_twice(train, pauses, tmp_path)
     assert paused.told == whole.told
     assert {**paused.told, **paused.reports} == {**whole.told, **whole.reports}
     assert all(torch.equal(*pair) for pair in zip(model.parameters(), again.parameters(), strict=True))

@@ -1,6 +1,8 @@
 """A search with a script, for tests of callbacks: it decides at which budgets a training pauses."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from bohb.trials import Origin, Trial
@@ -48,3 +50,19 @@ class Scripted:
     def tell(self, trial: Trial, outcome: Any, *, budget: Any = None) -> None:
         assert trial == self._next
         self.told[trial.budget], self.used, self._next = outcome, budget, None
+
+
+def train_twice(
+    train: Callable[[Scripted, Trial, Path], tuple[Any, Any]], pauses: set[int], folder: Path
+) -> tuple[Scripted, Any, Scripted, Any]:
+    """Train once without a pause and once with some, each epoch once; return both searches and what they trained."""
+    whole, paused = Scripted([1, 3, 9], set()), Scripted([1, 3, 9], pauses)
+    _, model = train(whole, whole.ask(), folder / "whole")
+    assert whole.is_done
+    trained = []
+    while not paused.is_done:
+        callback, again = train(paused, paused.ask(), folder / "paused")
+        trained.append(callback.progress.trained)
+    assert len(trained) == len(pauses) + 1
+    assert sum(trained) == 9
+    return whole, model, paused, again
