@@ -107,7 +107,7 @@ class BOHBSampler(BaseSampler):
         """Return the declared space, or what the trials that are over have in common."""
         self._raise_error_if_multi_objective(study)
         if self._declared is not None:
-            return self._declared[1]
+            return dict(self._declared[1])  # PartialFixedSampler deletes what it fixes
         common = intersection_search_space(study.get_trials(deepcopy=False), include_pruned=True)
         return {name: distribution for name, distribution in common.items() if not distribution.single()}
 

@@ -334,6 +334,7 @@ def test_partly_fixed_parameters_are_searched_in_what_is_left() -> None:
     study.optimize(objective, n_trials=10)
     assert {trial.params["act"] for trial in study.trials} == {"tanh"}
     assert {trial.user_attrs["bohb:budget"] for trial in study.trials} <= {1, 3, 9}
+    assert all(trial.last_step == trial.user_attrs["bohb:budget"] for trial in study.trials)  # none counts as failed
 
 
 # --- what a study may hold -------------------------------------------------------------------------------------------
