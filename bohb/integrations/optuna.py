@@ -16,6 +16,7 @@ import threading
 import warnings
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -28,10 +29,10 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from bohb.budgets import Ladder, geometric, ladder
-from bohb.errors import SettingError
+from bohb.errors import ConfigError, SettingError
 from bohb.exchange.optuna import distribution_of
 from bohb.exchange.optuna_trials import first_report, space_of
-from bohb.integrations.optuna_storage import LOG, differs, failure, legal, read, show, write
+from bohb.integrations.optuna_storage import differs, failure, given, legal, log_of, read, show, write
 from bohb.integrations.scattered import ScatteredSearch
 from bohb.optimizer.presets import from_preset
 from bohb.schedules import Population
@@ -96,12 +97,14 @@ class BOHBSampler(BaseSampler):
     # Optuna's interface.
 
     def before_trial(self, study: "Study", trial: FrozenTrial) -> None:
-        """Ask for a trial whose parameters are all enqueued: Optuna calls nothing else for it."""
-        fixed = trial.system_attrs.get("fixed_params")
-        if fixed and not study._is_multi_objective():  # noqa: SLF001
+        """Ask for a trial that starts with all its parameters: Optuna calls nothing else for it."""
+        if (trial.params or "fixed_params" in trial.system_attrs) and not study._is_multi_objective():  # noqa: SLF001
             search_space = self.infer_relative_search_space(study, trial)
-            if search_space and search_space.keys() <= fixed.keys():
-                self.sample_relative(study, trial, search_space)
+            values = given(trial, search_space)
+            with suppress(ConfigError):
+                if values:
+                    self._space(search_space).encode(values)  # nothing is missing
+                    self.sample_relative(study, trial, search_space)
 
     def infer_relative_search_space(self, study: "Study", trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return the declared space, or what the trials that are over have in common."""
@@ -129,8 +132,8 @@ class BOHBSampler(BaseSampler):
     ) -> Trial | None:
         """Return what the search asks for a trial; None if it has nothing new, or nothing with the enqueued values."""
         read(search, study)
-        fixed, num_events = trial.system_attrs.get("fixed_params", {}), len(search.events)
-        asked = search.start(trial.number, {name: fixed[name] for name in search_space if name in fixed})
+        num_events = len(search.events)
+        asked = search.start(trial.number, given(trial, search_space))
         if asked is not None:
             write(search, study, trial, num_events)
             resumes = search.before(trial.number, asked.config_id)
@@ -226,7 +229,7 @@ class BOHBSampler(BaseSampler):
 
     def _search_of(self, study: "Study", trial: FrozenTrial) -> ScatteredSearch | None:
         """Return the search that asked a trial; None if there is none that this process can know."""
-        log = trial.system_attrs.get(LOG)
+        log = log_of(trial)
         if log is None:
             return None
         if log["search"] not in self._of_study(study):  # another process asked it

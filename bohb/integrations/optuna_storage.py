@@ -37,8 +37,14 @@ def read(search: ScatteredSearch, study: "Study") -> None:
     search.settled |= {trial.number for trial in over}
 
 
-def _log(trial: "FrozenTrial", search: ScatteredSearch) -> Any:
+def log_of(trial: "FrozenTrial") -> Any:
+    """Return the log of a trial; None if it has none, or a copy of another one's, as Optuna's retries have."""
     log = trial.system_attrs.get(LOG)
+    return log if log is not None and log.get("trial", trial.number) == trial.number else None
+
+
+def _log(trial: "FrozenTrial", search: ScatteredSearch) -> Any:
+    log = log_of(trial)
     return log if log is not None and log["search"] == search.key else None
 
 
@@ -46,11 +52,19 @@ def _adopt(search: ScatteredSearch, trial: "FrozenTrial") -> None:
     search.adopt(results_of(trial, search.ladder, goal_of(search)))
 
 
+def given(trial: "FrozenTrial", search_space: "Mapping[str, BaseDistribution]") -> dict[str, Any]:
+    """Return the values that a trial starts with, because it was enqueued, or is another one's retry."""
+    values = {**trial.params, **trial.system_attrs.get("fixed_params", {})}
+    found = {name: values[name] for name in search_space if name in values}
+    return found if any(not search_space[name].single() for name in found) else {}
+
+
 def write(search: ScatteredSearch, study: "Study", trial: "FrozenTrial", num_events: int) -> None:
     """Add the events since `num_events` to a trial."""
-    before = study._storage.get_trial_system_attrs(trial._trial_id).get(LOG, {"events": []})["events"]  # noqa: SLF001
-    events = [*before, *search.written_since(trial.number, num_events)]
-    study._storage.set_trial_system_attr(trial._trial_id, LOG, {"search": search.key, "events": events})  # noqa: SLF001
+    known = log_of(study._storage.get_trial(trial._trial_id))  # noqa: SLF001
+    events = [*(known["events"] if known else []), *search.written_since(trial.number, num_events)]
+    log: dict[str, Any] = {"search": search.key, "trial": trial.number, "events": events}
+    study._storage.set_trial_system_attr(trial._trial_id, LOG, log)  # noqa: SLF001
 
 
 def show(study: "Study", trial: "FrozenTrial", facts: Mapping[str, Any]) -> None:

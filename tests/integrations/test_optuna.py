@@ -399,10 +399,47 @@ def test_a_trial_that_was_lost_with_its_process_is_asked_again() -> None:
         trial = each.ask()
         assert suggested(trial) == config
         storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-    study.enqueue_trial(config)  # as Optuna's own callback does
+    study.enqueue_trial(config)
     trial = study.ask()
     assert suggested(trial) == config
     assert trial.user_attrs["bohb:budget"] == 1
+
+
+@pytest.mark.parametrize("keeps_values", [False, True])
+def test_a_retry_takes_the_place_of_the_lost_trial(keeps_values: bool) -> None:
+    """Optuna's callback for lost trials adds a copy of the trial, with what the sampler wrote there."""
+    storage = InMemoryStorage()
+    study = study_on(storage, BOHBSampler(SPACE, seed=0))
+    study.optimize(objective, n_trials=3)
+    lost = study.ask()
+    config = suggested(lost)
+    storage.set_trial_state_values(lost._trial_id, TrialState.FAIL)
+    with pytest.warns(optuna.exceptions.ExperimentalWarning):
+        retry = optuna.storages.RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=keeps_values)
+    retry(study, study.trials[lost.number])
+    study.optimize(objective, n_trials=5)
+    assert [trial.params == config for trial in study.trials[3:]] == [True, True, False, False, False, False]
+    assert study.trials[4].user_attrs["bohb:resumes"] == lost.number
+    again = study_on(storage, BOHBSampler(SPACE, seed=0))
+    again.optimize(objective, n_trials=1)
+    assert results(again) >= {
+        (repr(sorted(trial.params.items())), trial.last_step, trial.value) for trial in study.trials[4:]
+    }
+
+
+def test_an_enqueued_trial_needs_only_its_active_parameters() -> None:
+    space = {"opt": ["sgd", "adam"], "momentum": {"range": (0.0, 1.0), "when": {"opt": "sgd"}}}
+
+    def conditional(trial: optuna.Trial) -> float:
+        if trial.suggest_categorical("opt", ["sgd", "adam"]) == "sgd":
+            return trial.suggest_float("momentum", 0, 1)
+        return 0.5
+
+    study = study_on(None, BOHBSampler(space, seed=0), pruner=optuna.pruners.NopPruner())
+    study.enqueue_trial({"opt": "adam"})
+    study.enqueue_trial({"opt": "sgd", "momentum": 0.25})
+    study.optimize(conditional, n_trials=2)
+    assert [trial.user_attrs["bohb:origin"] for trial in study.trials] == ["enqueued", "enqueued"]
 
 
 def test_a_finite_space_that_is_used_up_is_repeated() -> None:
