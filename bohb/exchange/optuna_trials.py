@@ -21,7 +21,8 @@ def space_of(distributions: "Mapping[str, BaseDistribution]") -> dict[str, Any]:
 
 def _entry(distribution: Any) -> Any:
     if hasattr(distribution, "choices"):
-        return {"choices": list(distribution.choices)}
+        choices = [plain_choice(choice) for choice in distribution.choices]
+        return {"choices": [each for place, each in enumerate(choices) if each not in choices[:place]]}
     low, high, step = distribution.low, distribution.high, distribution.step
     if low == high:
         return {"constant": low}
@@ -31,6 +32,11 @@ def _entry(distribution: Any) -> Any:
     if has_grid and (high - low) / step < MAX_GRID - 1:
         return {kind: (low, _last(low, high, step)), "step": step}
     return entry
+
+
+def plain_choice(value: Any) -> Any:
+    """Return a choice as our spaces take it: a text for a number that is not finite, as JSON has none."""
+    return f"float('{value}')" if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _last(low: Any, high: Any, step: Any) -> Any:
@@ -64,4 +70,5 @@ def results_of(trial: "FrozenTrial", ladder: Ladder, goal: Goal) -> list[dict[st
 def _record(trial: "FrozenTrial", budget: Any, value: float, goal: Goal) -> dict[str, Any]:
     is_metric = goal.is_declared and math.isfinite(value)
     outcome = {"metrics": {goal.name: value}} if is_metric else {"loss": value}
-    return {"trial": trial.number, "config": dict(trial.params), "budget": budget, **outcome}
+    config = {name: plain_choice(choice) for name, choice in trial.params.items()}
+    return {"trial": trial.number, "config": config, "budget": budget, **outcome}

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.pruners import BasePruner, PatientPruner
 from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler
 from optuna.search_space import intersection_search_space
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
     from optuna import Study
 
+    from bohb.space.parameters import Parameter
+
 __all__ = ["BOHBPruner", "BOHBSampler"]
 
 MAX_STEP = "bohb:max_resource"
@@ -60,7 +62,8 @@ class BOHBSampler(BaseSampler):
     Trials of the study that this sampler did not sample count as well, as far as they lie in the space.
 
     Args:
-        search_space: The parameters: a dict of Optuna's distributions by name, or a space as `bohb.Optimizer` takes it.
+        search_space: The parameters: a dict of Optuna's distributions by name, or a space as `bohb.Optimizer` takes it,
+            or both in one dict.
             Parameters outside of it are sampled at random, with a warning. None finds the parameters in the first
             trials; those are then random.
         seed: Makes the search repeatable, with one worker. None draws one. Give several processes different seeds.
@@ -303,7 +306,12 @@ def _declare(space: Any) -> tuple[Space, dict[str, BaseDistribution]]:
     Raises:
         ValueError: If it is no space.
     """
-    if isinstance(space, Mapping) and space and all(isinstance(each, BaseDistribution) for each in space.values()):
-        return checked_space(space_of(space)), dict(space)
-    checked = checked_space(space)
-    return checked, {name: distribution_of(parameter) for name, parameter in checked.parameters.items()}
+    items = space.items() if isinstance(space, Mapping) else ()
+    theirs = {name: each for name, each in items if isinstance(each, BaseDistribution)}
+    checked = checked_space({**space, **space_of(theirs)} if theirs else space)
+    return checked, {name: theirs.get(name) or _distribution(each) for name, each in checked.parameters.items()}
+
+
+def _distribution(parameter: "Parameter") -> BaseDistribution:
+    found = distribution_of(parameter)
+    return CategoricalDistribution(parameter.values) if isinstance(found, CategoricalDistribution) else found

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bohb.exchange.optuna_trials import results_of
+from bohb.exchange.optuna_trials import plain_choice, results_of
 from bohb.integrations.scattered import ScatteredSearch
 from bohb.objectives import goal_of
 from bohb.trials import Failure, Trial
@@ -55,7 +55,7 @@ def _adopt(search: ScatteredSearch, trial: "FrozenTrial") -> None:
 def given(trial: "FrozenTrial", search_space: "Mapping[str, BaseDistribution]") -> dict[str, Any]:
     """Return the values that a trial starts with, because it was enqueued, or is another one's retry."""
     values = {**trial.params, **trial.system_attrs.get("fixed_params", {})}
-    found = {name: values[name] for name in search_space if name in values}
+    found = {name: plain_choice(values[name]) for name in search_space if name in values}
     return found if any(not search_space[name].single() for name in found) else {}
 
 
@@ -85,14 +85,15 @@ def differs(trial: "FrozenTrial", running: Trial) -> bool:
     """Whether the objective used other values than those that were asked."""
     asked = running.config
     return any(
-        name in asked and used != legal(trial.distributions[name], asked[name]) for name, used in trial.params.items()
+        name in asked and plain_choice(used) != plain_choice(legal(trial.distributions[name], asked[name]))
+        for name, used in trial.params.items()
     )
 
 
 def legal(distribution: "BaseDistribution", value: Any) -> Any:
-    """Return a value as Optuna has it: on its grid and within its range, whatever was rounded."""
+    """Return a value as Optuna has it: one of the choices, or on the grid and in the range, whatever was rounded."""
     low, high, step = (getattr(distribution, name, None) for name in ("low", "high", "step"))
     if low is None or high is None:
-        return value
+        return next((choice for choice in distribution.choices if plain_choice(choice) == value), value)  # type: ignore[attr-defined]
     on_grid = value if step is None else low + round((value - low) / step) * step
     return min(max(on_grid, low), high)

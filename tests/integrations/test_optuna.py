@@ -337,6 +337,47 @@ def test_partly_fixed_parameters_are_searched_in_what_is_left() -> None:
     assert all(trial.last_step == trial.user_attrs["bohb:budget"] for trial in study.trials)  # none counts as failed
 
 
+@pytest.mark.parametrize("is_declared", [False, True])
+@pytest.mark.parametrize(
+    "choices", [[1.0, float("inf")], [float("nan"), None, float("-inf")], [1, "sqrt", 1.0, True], ["a", "b", "a"]]
+)
+def test_whatever_optuna_takes_as_a_choice_is_searched(choices: list[Any], is_declared: bool) -> None:
+    space = {"x": FloatDistribution(0, 1), "c": CategoricalDistribution(choices)}
+
+    def with_choice(trial: optuna.Trial) -> float:
+        return trial.suggest_float("x", 0, 1) + repr(choices).index(repr(trial.suggest_categorical("c", choices)))
+
+    storage = InMemoryStorage()
+    for _ in range(2):  # the second time, everything is read from the storage
+        study = study_on(
+            storage, BOHBSampler(space if is_declared else None, seed=0), pruner=optuna.pruners.NopPruner()
+        )
+        study.enqueue_trial({"x": 0.5, "c": choices[-1]})
+        study.optimize(with_choice, n_trials=6)
+        num_results, losses = len(results(study)), [loss for *_, loss in results(study)]
+        assert num_results >= len(study.trials) - 2  # what was enqueued twice
+        assert np.isfinite(losses).all()
+    assert {repr(trial.params["c"]) for trial in study.trials} <= {repr(choice) for choice in choices}
+
+
+@pytest.mark.filterwarnings("ignore:Choices for a categorical")
+def test_a_declared_space_may_have_choices_of_any_kind_and_distributions_beside_ours() -> None:
+    space = {
+        "layers": {"choices": [[8], [8, 8]]},
+        "lr": FloatDistribution(1e-4, 1.0, log=True),
+        "act": ["relu", "tanh"],
+    }
+
+    def layered(trial: optuna.Trial) -> float:
+        lr, act = trial.suggest_float("lr", 1e-4, 1.0, log=True), trial.suggest_categorical("act", ["relu", "tanh"])
+        return lr + (act == "relu") + len(trial.suggest_categorical("layers", [[8], [8, 8]]))  # type: ignore[list-item]
+
+    study = study_on(None, BOHBSampler(space, seed=0), pruner=optuna.pruners.NopPruner())
+    study.optimize(layered, n_trials=6)
+    assert np.isfinite([loss for *_, loss in results(study)]).all()
+    assert {tuple(trial.params["layers"]) for trial in study.trials} == {(8,), (8, 8)}
+
+
 # --- what a study may hold -------------------------------------------------------------------------------------------
 
 
