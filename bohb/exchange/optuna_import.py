@@ -122,10 +122,11 @@ def _opened(source: str | os.PathLike[str]) -> "Iterator[BaseStorage]":
 
     text = os.fspath(source)
     try:
-        if "://" in text and not text.startswith(SQLITE):
+        scheme, is_url, rest = text.partition("://")
+        if is_url and scheme.partition("+")[0] != "sqlite":
             storage: BaseStorage = optuna.storages.RDBStorage(text)
         else:
-            storage = _storage_of_file(text.removeprefix(SQLITE))
+            storage = _storage_of_file(rest.removeprefix("/").partition("?")[0] if is_url else text)
         storage.get_all_studies()
     except SettingError:
         raise

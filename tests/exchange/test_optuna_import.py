@@ -2,6 +2,8 @@
 
 import json
 import math
+import sqlite3
+from contextlib import closing
 
 import optuna
 import pytest
@@ -176,6 +178,22 @@ def test_what_is_no_storage_of_optuna_stays_as_it_is(tmp_path):
             assert "secret" not in str(caught.value)
         assert sorted(path.name for path in tmp_path.iterdir()) == before
         assert (tmp_path / "ours.db").read_bytes() == content
+
+
+@pytest.mark.parametrize("url", ["sqlite:///{}", "sqlite+pysqlite:///{}", "sqlite:///{}?timeout=10"])
+def test_every_url_of_a_file_is_read_and_nothing_is_written(tmp_path, url):
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE mine (x)")
+    before = path.read_bytes()
+    with pytest.raises(SettingError, match="expected a storage of Optuna"):
+        import_optuna(bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0), url.format(path))
+    assert path.read_bytes() == before
+    optuna.create_study(storage=f"sqlite:///{tmp_path}/theirs.db").optimize(
+        lambda trial: trial.suggest_float("x", 0, 1), n_trials=2
+    )
+    adopted = import_optuna(bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0), url.format(tmp_path / "theirs.db"))
+    assert adopted.num_new == 2
 
 
 def test_the_command_imports_by_name(tmp_path, capsys):
