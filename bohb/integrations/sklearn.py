@@ -263,7 +263,8 @@ class BOHBSearchCV(BaseSearchCV):  # type: ignore[misc]  # scikit-learn has no t
         """Fit candidates until the search has spent enough."""
         rows: list[Row] = []
         trials, together = self._trials(fits), max(1, effective_n_jobs(self.n_jobs) // self.n_splits_)
-        while batch := [(trial, read(trial.config)) for trial in islice(trials, together)]:
+        following = partial(next, trials, None)
+        while batch := [(trial, read(trial.config)) for trial in islice(iter(following, None), together)]:
             for (trial, params), outputs in zip(batch, run(batch), strict=True):
                 amount = {} if self.resource == SAMPLES else {self.resource: trial.budget}
                 rows.append((trial, {**params, **amount}, outputs))
@@ -274,14 +275,20 @@ class BOHBSearchCV(BaseSearchCV):  # type: ignore[misc]  # scikit-learn has no t
                 break
         return rows
 
-    def _trials(self, fits: CandidateFits) -> Iterator[Trial]:
-        """Yield trials until the search has spent enough; at least one of them has all resources."""
+    def _trials(self, fits: CandidateFits) -> Iterator[Trial | None]:
+        """Yield trials until the search has spent enough; the last one has all resources if none had before.
+
+        None comes where the next trial depends on those that are not over.
+        """
         num, spent, is_full = 0, 0, False
         most = self.n_trials or inf
         enough = self.max_budget or (inf if self.n_trials else DEFAULT_FITS * self.max_resources_)
         while num < most and spent < enough:
+            is_last = not is_full and (num == most - 1 or spent + self.max_resources_ >= enough)
+            if is_last and self.optimizer_.pending:
+                yield None
             best = self.optimizer_.incumbent
-            if not is_full and best is not None and (num == most - 1 or spent + self.max_resources_ >= enough):
+            if is_last and best is not None:
                 self.optimizer_.enqueue(best.trial.config, self.max_resources_)
             try:
                 trial = self.optimizer_.ask()

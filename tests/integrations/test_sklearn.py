@@ -185,7 +185,8 @@ def test_a_candidate_that_replaces_the_estimator_is_fitted_anew_unless_it_is_war
 
 
 def test_some_candidate_gets_all_resources() -> None:
-    for settings in ({"n_trials": 6}, {"n_trials": None, "max_budget": 20}, {"n_trials": 6, "n_jobs": 6}):
+    enough = ({"n_trials": 6}, {"n_trials": None, "max_budget": 20})
+    for settings in (*enough, *({**each, "n_jobs": jobs} for each in (*enough, {"n_trials": 2}) for jobs in (6, 48))):
         with joblib.parallel_config("threading"):
             fitted = search(Counting(), {"rate": (0.0, 1.0)}, resource="max_iter", **settings).fit(X, Y)
         assert fitted.best_score_ == 9
