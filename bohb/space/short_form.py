@@ -54,8 +54,12 @@ _CALL = re.compile(r"\s*[\w.]*\s*[(\[{].*[)\]}]\s*", re.DOTALL)
 """A text such as loguniform(1e-5, 1e-1), which looks as if it were to be executed."""
 
 
-def read_short(data: Mapping[Any, Any]) -> "ConfigurationSpace":
+def read_short(data: Mapping[Any, Any], when: Mapping[str, Mapping[str, Any]] | None = None) -> "ConfigurationSpace":
     """Return the space that a mapping defines.
+
+    Args:
+        data: The mapping.
+        when: Conditions by the name of the parameter, for objects of ConfigSpace, which have no place for them.
 
     Raises:
         SpaceError: If a parameter or a rule is not valid. The message names it.
@@ -68,12 +72,12 @@ def read_short(data: Mapping[Any, Any]) -> "ConfigurationSpace":
     data = given
     rules = data.get("forbid") if _is_rules(data.get("forbid")) else None
     named = {name: _entry(name, value) for name, value in data.items() if rules is None or name != "forbid"}
+    in_words = {name: entry["when"] for name, entry in named.items() if isinstance(entry, Mapping) and "when" in entry}
     space = ConfigurationSpace()
     try:
         space.add(*(_parameter(name, entry) for name, entry in named.items()))
-        for name, entry in named.items():
-            if isinstance(entry, Mapping) and "when" in entry:
-                space.add(_condition(space, name, entry["when"]))
+        for name, parents in {**in_words, **(when or {})}.items():
+            space.add(_condition(space, name, parents))
         for rule in rules or ():
             space.add(_forbidden(space, rule))
     except SpaceError:

@@ -1,7 +1,9 @@
 """What scikit-learn's searches take as parameters: every value that comes out is one that went in."""
 
+from types import MappingProxyType
 from typing import Any
 
+import ConfigSpace
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -60,6 +62,9 @@ def test_numbers_in_order_stay_in_order() -> None:
     "law",
     [
         stats.uniform(2, 3),
+        stats.uniform(0, 1e-20),
+        stats.loguniform(1e-14, 1e-2),
+        stats.loguniform(1e-3, 1e200),
         stats.loguniform(1e-3, 1e3),
         stats.expon(scale=0.1),
         stats.norm(5, 2),
@@ -116,6 +121,50 @@ def test_each_configuration_follows_one_of_several_dicts(value: Any) -> None:
 def test_rules_hold_within_their_dict() -> None:
     found = draws([{"a": [1, 2], "b": [1, 2], "forbid": [{"a": 2, "b": 2}]}, {"a": [1], "b": [1, 2]}])
     assert {tuple(row.values()) for row in found} == {(1, 1), (1, 2), (2, 1)}
+
+
+@pytest.mark.parametrize("law", [stats.uniform(0.1, 0), stats.uniform(0, -1), stats.randint(5, 5), stats.norm(0, -1)])
+def test_a_distribution_without_values_is_refused(law: Any) -> None:
+    with pytest.raises(ValueError, match="'x' needs a distribution with valid arguments; got"):
+        read_space({"x": law})
+
+
+HYPERPARAMETERS = [
+    ConfigSpace.Float("b", (1e-3, 1.0), log=True),
+    ConfigSpace.Float("b", (0.0, 1.0), distribution=ConfigSpace.Normal(0.5, 0.1)),
+    ConfigSpace.Integer("b", (1, 5)),
+    ConfigSpace.Categorical("b", ["p", "q"], weights=[1, 2]),
+    ConfigSpace.Constant("b", 3),
+]
+
+
+@pytest.mark.parametrize("value", HYPERPARAMETERS, ids=repr)
+def test_an_object_of_configspace_may_stand_in_one_of_several_dicts(value: Any) -> None:
+    both = {"a": ["x"], "b": value, "c": {"range": [0, 1], "when": {"a": "x"}}}
+    found = draws([both, {"a": ["y"], "b": [None]}, {"d": value}])
+    assert {tuple(row) for row in found} == {("a", "b", "c"), ("a", "b"), ("d",)}
+    assert all(value.legal_value(row["d"] if "d" in row else row["b"]) or row["a"] == "y" for row in found)
+    assert value.name == "b"
+
+
+def test_conditions_and_rules_name_what_the_list_has() -> None:
+    scalers = [object(), "passthrough", None]
+    space = {"scaler": scalers, "C": {"int": [1, 2], "when": {"scaler": ["passthrough", None]}}}
+    assert all(("C" in row) == (row["scaler"] in scalers[1:]) for row in draws(space))
+    found = draws({"scaler": scalers, "C": [1, 2], "forbid": [{"scaler": "passthrough", "C": 2}]})
+    assert not any(row["scaler"] == "passthrough" and row["C"] == 2 for row in found)
+
+
+@pytest.mark.parametrize(
+    "values", [np.linspace(0, 1, 100_000), range(0, 10**9, 2), range(10**6, 0, -1), list(map(str, range(30_000)))]
+)
+def test_a_long_list_is_searched_at_once(values: Any) -> None:
+    assert all(row["name"] in values for row in draws({"name": values}, 5))
+
+
+def test_every_mapping_is_a_dict() -> None:
+    space = {"a": stats.norm(), "b": [object()]}
+    assert draws(MappingProxyType(space), 5) == draws([MappingProxyType(space)], 5) == draws(space, 5)
 
 
 class NoQuantiles:
