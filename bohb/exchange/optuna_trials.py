@@ -51,11 +51,18 @@ def first_report(trial: "FrozenTrial", budget: Any, below: Any = math.inf) -> fl
     return None if step is None else float(trial.intermediate_values[step])
 
 
+def is_feasible(trial: "FrozenTrial") -> bool:
+    """Return whether a trial keeps all its constraints; Optuna calls no other one the best."""
+    attributes = trial.system_attrs  # older versions have no other place for them
+    named = [value for name, value in attributes.items() if name.startswith("constraints:")]
+    return all(value <= 0 for value in [*(attributes.get("constraints") or ()), *named])
+
+
 def results_of(trial: "FrozenTrial", ladder: Ladder, goal: Goal) -> list[dict[str, Any]]:
     """Return what a trial says at the budgets of a ladder, as `adopt` reads it.
 
     The first report from one budget up to the next counts at the lower one, and the value of a complete trial at the
-    largest. A trial that failed, or is not over, says nothing.
+    largest. All are failures if the trial breaks a constraint. A trial that failed, or is not over, says nothing.
     """
     state = trial.state.name
     if state not in ("COMPLETE", "PRUNED"):
@@ -64,7 +71,8 @@ def results_of(trial: "FrozenTrial", ladder: Ladder, goal: Goal) -> list[dict[st
     reached = {low: first_report(trial, low, high) for low, high in zip(ladder, limits, strict=True)}
     if state == "COMPLETE":
         reached[ladder[-1]] = trial.value
-    return [_record(trial, budget, value, goal) for budget, value in reached.items() if value is not None]
+    worst = None if is_feasible(trial) else math.inf
+    return [_record(trial, budget, worst or value, goal) for budget, value in reached.items() if value is not None]
 
 
 def _record(trial: "FrozenTrial", budget: Any, value: float, goal: Goal) -> dict[str, Any]:

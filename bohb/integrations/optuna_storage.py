@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bohb.exchange.optuna_trials import plain_choice, results_of
+from bohb.exchange.optuna_trials import is_feasible, plain_choice, results_of
 from bohb.integrations.scattered import ScatteredSearch
 from bohb.objectives import goal_of
 from bohb.trials import Failure, Trial
@@ -78,6 +78,8 @@ def failure(trial: "FrozenTrial", state: "TrialState", running: Trial) -> Failur
     """Return why a trial says nothing about the configuration that was asked; None if it does."""
     if differs(trial, running):
         return Failure("the objective used other values: the ranges in it are not those of the declared space")
+    if not is_feasible(trial):
+        return Failure("the trial breaks a constraint")
     return Failure("the trial failed") if state.name == "FAIL" else None
 
 

@@ -418,6 +418,26 @@ def test_a_training_that_diverges_is_stopped(value: float) -> None:
     assert {trial.last_step for trial in study.trials} == {1}
 
 
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_trial_that_breaks_a_constraint_is_a_failure(is_ours: bool) -> None:
+    def constrained(trial: optuna.Trial) -> float:
+        config = suggested(trial)
+        trial.set_constraint("size", 1 if config["units"] > 32 else 0)
+        return -float(config["units"])
+
+    study = study_on(None, BOHBSampler(SPACE, seed=0), pruner=optuna.pruners.NopPruner())
+    if not is_ours:
+        study.sampler = optuna.samplers.RandomSampler(seed=0)
+    study.optimize(constrained, n_trials=20)
+    study.sampler = BOHBSampler(SPACE, seed=0)
+    study.optimize(constrained, n_trials=1)
+    (search,) = study.sampler._of_study(study).values()
+    assert len(search.results) == 21
+    assert search.incumbent is not None
+    assert search.incumbent.config == study.best_params
+    assert study.best_params["units"] <= 32
+
+
 def test_a_failure_is_not_repeated() -> None:
     def failing(trial: optuna.Trial) -> float:
         suggested(trial)
