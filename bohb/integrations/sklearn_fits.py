@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.model_selection._validation import _fit_and_score
+from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
@@ -100,13 +101,23 @@ class CandidateFits:
         if name not in ("n_estimators", "max_iter"):
             return False
         estimator = clone(self.estimator).set_params(**clone(params, safe=False))
-        return estimator.get_params().get(f"{owner}{separator}warm_start") is True
+        is_warm = estimator.get_params().get(f"{owner}{separator}warm_start") is True
+        return is_warm and _is_fitted_itself(estimator, owner.split("__") if owner else [])
 
     def _some(self, split: int, amount: int) -> Any:
         """Return the training samples of a split for some of all samples: those of less, and more, in their order."""
         order = self.orders[split]
         num = max(1, int(amount / _num_samples(self.data[0]) * len(order)))
         return self.splits[split][0][np.sort(order[:num])]
+
+
+def _is_fitted_itself(estimator: Any, owner: Sequence[str]) -> bool:
+    """Whether `fit` trains the owner of the resource, and not a clone of it, as all but the end of a pipeline does."""
+    for name in owner:
+        if not isinstance(estimator, Pipeline) or name != estimator.steps[-1][0]:
+            return False
+        estimator = estimator.steps[-1][1]
+    return True
 
 
 def _counts_in_all(estimator: Any, resource: str) -> bool:

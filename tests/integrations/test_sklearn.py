@@ -138,6 +138,49 @@ class Counting(BaseEstimator):  # type: ignore[misc]
         return float(self.epochs_)
 
 
+class Wrapping(BaseEstimator):  # type: ignore[misc]
+    """It trains a clone of its estimator, as those of scikit-learn do."""
+
+    def __init__(self, inner: Any = None) -> None:
+        self.inner = inner
+
+    def fit(self, X: Any, y: Any = None) -> "Wrapping":
+        self.inner_ = clone(self.inner).fit(X, y)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.full((len(X), 1), self.inner_.epochs_)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        return float(self.inner_.epochs_)
+
+
+class Echo(BaseEstimator):  # type: ignore[misc]
+    """Its score is what its transformer was trained in all."""
+
+    def fit(self, X: Any, y: Any = None) -> "Echo":
+        self.fitted_ = True
+        return self
+
+    def score(self, X: Any, y: Any = None) -> float:
+        return float(X[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("estimator", "prefix"),
+    [
+        (Wrapping(Counting(warm_start=True)), "inner__"),
+        (make_pipeline(Wrapping(Counting(warm_start=True))), "wrapping__inner__"),
+        (make_pipeline(Wrapping(Counting(warm_start=True)), Echo()), "wrapping__inner__"),
+        (make_pipeline(FunctionTransformer(), make_pipeline(Counting(warm_start=True))), "pipeline__counting__"),
+    ],
+)
+def test_within_other_estimators_the_row_is_true_too(estimator: Any, prefix: str) -> None:
+    fitted = search(estimator, {f"{prefix}rate": (0.0, 1.0)}, resource=f"{prefix}max_iter", n_trials=20).fit(X, Y)
+    assert list(scores(fitted)) == list(fitted.cv_results_["n_resources"])
+    assert len(set(scores(fitted))) > 1
+
+
 @pytest.mark.parametrize(("warm_start", "in_pipeline"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("backend", ["sequential", "threading", "loky"])
 def test_each_candidate_is_trained_as_much_as_its_row_says(warm_start: bool, in_pipeline: bool, backend: str) -> None:
