@@ -96,7 +96,8 @@ def _renamed(names: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 def _conditioned(entry: Any, prefix: str, when: Mapping[str, Any]) -> dict[str, Any]:
     """Return an entry, in words, that is active only if its dict is chosen."""
     if isinstance(entry, Mapping):
-        return {**entry, "when": {**when, **_renamed(entry.get("when", {}), prefix)}}
+        own = entry.get("when", {})
+        return {**entry, "when": {**when, **_renamed(own, prefix)} if isinstance(own, Mapping) else own}
     if isinstance(entry, range):
         return {"int": [entry[0], entry[-1]], "step": entry.step, "when": when}
     if isinstance(entry, tuple):
@@ -113,6 +114,9 @@ def _same(value: Any) -> Any:
 
 def _entry(name: str, value: Any) -> tuple[Any, Decode]:
     """Return the definition of a parameter in our words, and how to read its values."""
+    if isinstance(value, Mapping) and (kind := next((key for key in ("choices", "ordered") if key in value), None)):
+        plain, decode = _coded(value[kind]) if isinstance(value[kind], list | tuple) else (value[kind], _same)
+        return {**value, kind: plain}, decode
     if _is_own(value):
         return value, _same
     if hasattr(value, "rvs"):
@@ -144,12 +148,18 @@ def _choices(values: Sequence[Any]) -> tuple[Any, Decode]:
     """
     if len(values) > MAX_GRID:
         return {"int": [0, len(values) - 1]}, values.__getitem__
+    plain, decode = _coded(values)
+    is_sorted = {type(value) for value in plain} <= {int, float} and len(plain) > 1
+    is_sorted = is_sorted and plain in (sorted(plain), sorted(plain, reverse=True))
+    return {"ordered" if is_sorted else "choices": plain}, decode
+
+
+def _coded(values: Sequence[Any]) -> tuple[list[Any], Decode]:
+    """Return any objects as choices of our spaces, and how to get them back."""
     plain = [_plain(index, value) for index, value in enumerate(values)]
     if len(set(plain)) < len(plain):
         plain = [_text(index, value) for index, value in enumerate(values)]
-    is_sorted = {type(value) for value in plain} <= {int, float} and len(plain) > 1
-    is_sorted = is_sorted and plain in (sorted(plain), sorted(plain, reverse=True))
-    return {"ordered" if is_sorted else "choices": plain}, dict(zip(plain, values, strict=True)).__getitem__
+    return plain, dict(zip(plain, values, strict=True)).__getitem__
 
 
 def _plain(index: int, value: Any) -> Any:

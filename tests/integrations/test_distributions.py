@@ -155,6 +155,23 @@ def test_conditions_and_rules_name_what_the_list_has() -> None:
     assert not any(row["scaler"] == "passthrough" and row["C"] == 2 for row in found)
 
 
+@pytest.mark.parametrize("kind", ["choices", "ordered"])
+def test_any_objects_may_be_choices_in_words(kind: str) -> None:
+    objects = [object(), "text", None, (8, 8)]
+    space = {"a": ["x", "y"], "b": {kind: objects, "when": {"a": "x"}}}
+    for found in (draws(space, 300), draws([space, {"c": [1]}], 300)):
+        assert {row["b"] for row in found if "b" in row} == set(objects)
+        assert all(("b" in row) == (row.get("a") == "x") for row in found)
+
+
+@pytest.mark.parametrize("wrong", [{"int": [1, 2], "when": 3}, {"choices": 3}, {"choices": []}, {"ordered": "text"}])
+@pytest.mark.parametrize("several", [False, True])
+def test_words_that_are_wrong_are_refused(wrong: Any, several: bool) -> None:
+    space = {"a": wrong, "b": [1, 2]}
+    with pytest.raises(bohb.errors.SpaceError, match="expected"):
+        draws([space, {"c": [1]}] if several else space)
+
+
 @pytest.mark.parametrize(
     "values", [np.linspace(0, 1, 100_000), range(0, 10**9, 2), range(10**6, 0, -1), list(map(str, range(30_000)))]
 )
