@@ -45,7 +45,7 @@ DEFAULT_FITS = 10
 """What a search spends by default, in fits with all resources: as much as `RandomizedSearchCV`."""
 MOST_STEPS = 3
 """The most steps of `eta` from the smallest amount to the largest, by default: less says little about more."""
-HOPELESS = 8
+HOPELESS = 20
 """If so many first trials fail on all splits, the search ends with scikit-learn's error."""
 
 _CONSTRAINTS: dict[str, Any] = BaseSearchCV._parameter_constraints  # noqa: SLF001

@@ -405,10 +405,18 @@ def test_some_failures_are_warned_of_and_all_are_an_error() -> None:
     assert any("fits failed out of a total of 60" in str(warning.message) for warning in caught)
     assert np.isnan(scores(fitted)).any()
     assert fitted.best_params_["C"] > 0
-    with pytest.raises(ValueError, match="All the 24 fits failed"):
-        search(SVC(), {"C": (-5.0, -1.0)}, n_trials=20).fit(X, Y)
+    with pytest.raises(ValueError, match="All the 60 fits failed"):
+        search(SVC(), {"C": (-5.0, -1.0)}, n_trials=30).fit(X, Y)
     with pytest.raises(ValueError, match="'C' parameter of SVC"):
         search(SVC(), {"C": (-5.0, -1.0)}, error_score="raise").fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
+def test_a_search_in_which_most_candidates_fail_finds_one() -> None:
+    fitted = search(space={"max_depth": list(range(-18, 2))}, cv=2, n_trials=30, random_state=0).fit(X, Y)
+    assert np.isfinite(scores(fitted)).argmax() > 9  # as many as `RandomizedSearchCV` tries
+    assert fitted.best_params_ == {"max_depth": 1}
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
