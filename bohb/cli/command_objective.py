@@ -39,6 +39,13 @@ MAX_LINE = 1000
 SECONDS_TO_DRAIN = 1.0
 """How long to read the streams after the command has ended: a process that it left running may hold them open."""
 _NUMPY = re.compile(r"np\.(?:float|int|uint)\d+\((.*)\)")
+_TORCH = re.compile(r"tensor\(([^(),]+)(?:, [^()]+)?\)")
+"""A tensor of one element, perhaps with its device, type or gradient."""
+_COLOR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+"""What sets the colour of a terminal, or clears a part of it."""
+_VALUE = r"((?:np\.\w+|tensor)\([^()]*\)|[^\s,;|]+)"
+_CLOSING = ".:)]}>\"'"
+"""What may follow a number in a line for people, as in `[loss=0.1, accuracy=0.93]`."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,7 @@ def read_output(out: str, err: str, goal: Goal = LOSS, metric: str | None = None
         goal: What the command answers.
         metric: The name of the value, if the command does not call it as the goal.
     """
+    out = _COLOR.sub("", out)
     lines, last = out.splitlines(), last_line(out)
     try:
         return read_returned(_answer(lines, last, goal, metric or goal.name, is_line=metric is not None), goal)
@@ -97,10 +105,11 @@ def _answer(lines: Sequence[str], last: str, goal: Goal, name: str, *, is_line: 
     Raises:
         ValueError: If there is no number.
     """
-    pattern = re.compile(rf"(?<![\w.-]){re.escape(name)}\s*=\s*([^\s,;]+)")
+    pattern = re.compile(rf"(?<![\w./-]){re.escape(name)}\s*=\s*{_VALUE}")
     found = [match for line in lines for match in pattern.findall(line)] if is_line else []
     if found:
-        return _number(found[-1])
+        value = found[-1]
+        return _number(value if value.endswith(")") and "(" in value else value.rstrip(_CLOSING))
     if last.startswith("{"):
         return _of_object(read_object(last), goal, name)
     if is_line:
@@ -109,8 +118,8 @@ def _answer(lines: Sequence[str], last: str, goal: Goal, name: str, *, is_line: 
 
 
 def _number(text: str) -> float:
-    """Return a number, also one in the form in which numpy 2 prints its scalars: `np.float64(0.5)`."""
-    match = _NUMPY.fullmatch(text)
+    """Return a number, also as numpy 2 and torch print one: `np.float64(0.5)`, `tensor(0.5, device='cuda:0')`."""
+    match = _NUMPY.fullmatch(text) or _TORCH.fullmatch(text)
     return read_number(text if match is None else match[1])
 
 
