@@ -85,6 +85,7 @@ def frame_of(
         "rung": _typed(pandas, [trial.rung for trial in trials], "Int64"),
         "previous": _typed(pandas, [trial.previous for trial in trials], "Int64"),
         "checkpoint": _typed(pandas, [result.checkpoint for result in results], "string"),
+        **_told(pandas, results),
         "seconds": np.array([stamp[2] for stamp in stamps], dtype=float),
         "asked_at": _moments(pandas, [stamp[0] for stamp in stamps]),
         "finished_at": _moments(pandas, [stamp[1] for stamp in stamps]),
@@ -103,6 +104,14 @@ def frame_of(
 def _repeats(numbers: Sequence[int]) -> dict[str, Any]:
     """Return the column of repetitions, if there is any."""
     return {"repeat": np.array(numbers, dtype=np.int64)} if any(numbers) else {}
+
+
+def _told(pandas: Any, results: Sequence[Result]) -> dict[str, Any]:
+    """Return the columns of what trials used of their budgets and what they cost, if that was told of any."""
+    used = [result.used if are_numbers([result.used]) else result.used and repr(result.used) for result in results]
+    columns: dict[str, list[Any]] = {"used": used, "cost": [result.cost for result in results]}
+    told = {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    return {name: _typed(pandas, values) for name, values in told.items()}
 
 
 class _Described(ReadOnlyDict):
@@ -262,8 +271,7 @@ class Context:
         """Return the cost of each row's budget: the budget itself, if it is a number."""
         budgets, costs, values = self.ladder.budgets, self.ladder.costs, list(frame["budget"])
         if are_numbers(values):
-            known = dict(zip(budgets, costs, strict=True)) if are_numbers(budgets) else {}
-            return np.array([float(known.get(value, value)) for value in values])
+            return np.array([float(self.ladder.cost(value) if are_numbers(budgets) else value) for value in values])
         by_text = dict(zip(map(repr, budgets), costs, strict=True))
         return np.array([float(by_text[str(value)]) for value in values])
 

@@ -18,9 +18,10 @@ def to_frame(search: Any, *, curves: bool = False) -> "pd.DataFrame":
     """Return the results of a search as a frame.
 
     The columns are `trial`, `config_id`, `config.NAME` for each parameter, `budget`, `loss`, `metric.NAME`, `status`,
-    `origin`, `repeat` if there are repetitions, `bracket`, `rung`, `previous`, `checkpoint`, `seconds`, `asked_at`,
-    `finished_at`, `error` and `info.NAME`. A number is a number, a choice a category among all choices, an ordered one
-    an ordered category; what is inactive or was not told is missing. The loss of a failure is infinite.
+    `origin`, `repeat` if there are repetitions, `bracket`, `rung`, `previous`, `checkpoint`, `used` and `cost` if they
+    were told, `seconds`, `asked_at`, `finished_at`, `error` and `info.NAME`. A number is a number, a choice a category
+    among all choices, an ordered one an ordered category; what is inactive or was not told is missing. The loss of a
+    failure is infinite.
 
     Args:
         search: An optimizer, a study, a snapshot of one, a state as `to_state` returns it, or such a frame.

@@ -43,7 +43,7 @@ _TORCH = re.compile(r"tensor\(([^(),]+)(?:, [^()]+)?\)")
 """A tensor of one element, perhaps with its device, type or gradient."""
 _COLOR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 """What sets the colour of a terminal, or clears a part of it."""
-_VALUE = r"((?:np\.\w+|tensor)\([^()]*\)|[^\s,;|]+)"
+_PRINTED = r"((?:np\.\w+|tensor)\([^()]*\)|[^\s,;|]+)"
 _CLOSING = ".:)]}>\"'"
 """What may follow a number in a line for people, as in `[loss=0.1, accuracy=0.93]`."""
 
@@ -105,7 +105,7 @@ def _answer(lines: Sequence[str], last: str, goal: Goal, name: str, *, is_line: 
     Raises:
         ValueError: If there is no number.
     """
-    pattern = re.compile(rf"(?<![\w./-]){re.escape(name)}\s*=\s*{_VALUE}")
+    pattern = re.compile(rf"(?<![\w./-]){re.escape(name)}\s*=\s*{_PRINTED}")
     found = [match for line in lines for match in pattern.findall(line)] if is_line else []
     if found:
         value = found[-1]

@@ -29,6 +29,7 @@ def columns(results: Sequence[Result], times: Mapping[int, TrialTimes], goal: Go
         "repeat": lambda result: result.trial.repeat or None,
         "seconds": lambda result: times[result.trial.id].seconds if result.trial.id in times else None,
         "cost": lambda result: result.cost,
+        "used": lambda result: result.used,
     }
     for name in dict.fromkeys(name for result in results for name in result.metrics):
         own.setdefault(name, _metric_of(name))

@@ -50,4 +50,5 @@ def result_facts(result: Result, goal: Goal) -> dict[str, Any]:
         "seconds": result.seconds,
         "finished_at": result.finished_at,
         "cost": result.cost,
+        **({} if result.used is None else {"used": result.used}),
     }

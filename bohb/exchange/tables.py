@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 CSV_COLUMNS = ("trial", "config_id", "budget", "loss", "status", "bracket", "rung", "previous", "origin", "checkpoint")
 MORE_COLUMNS = ("seconds", "finished_at", "cost")
+TOLD_COLUMNS = ("repeat", "used")
+"""Columns that are there if some result has them."""
 
 
 def write_csv(
@@ -86,8 +88,8 @@ def _csv_text(results: Sequence[Result], goal: Goal) -> str:
     rows = [_csv_row(result, goal) for result in results]
     first = [name for name in CSV_COLUMNS if not (goal.is_declared and name == "loss")]
     more = sorted(dict.fromkeys(name for row in rows for name in row), key=_kind_of_column)
-    again = ["repeat"] if any(result.trial.repeat for result in results) else []
-    names = list(dict.fromkeys([*first, *MORE_COLUMNS, *again, *more]))
+    told = [name for name in TOLD_COLUMNS if any(name in row for row in rows)]
+    names = list(dict.fromkeys([*first, *MORE_COLUMNS, *told, *more]))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([_safe(name) for name in names])
@@ -104,7 +106,7 @@ def _csv_row(result: Result, goal: Goal) -> dict[str, Any]:
     facts = result_facts(result, goal)
     named = {f"metric.{name}": value for name, value in facts.get("metrics", {}).items()}
     named |= {f"config.{name}": value for name, value in result.trial.config.items()}
-    return {name: facts[name] for name in (*CSV_COLUMNS, *MORE_COLUMNS, "repeat") if name in facts} | named
+    return {name: facts[name] for name in (*CSV_COLUMNS, *MORE_COLUMNS, *TOLD_COLUMNS) if name in facts} | named
 
 
 def _cell(value: Any) -> Any:

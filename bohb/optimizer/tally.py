@@ -67,6 +67,7 @@ class Tally:
         self.num_by_origin: Counter[str] = Counter()
         self._failures: dict[str, Failures] = {}
         self._levels: dict[int, int] = {}
+        self._used: dict[int, float] = {}  # by the id of a trial that stopped itself early, as a cost
 
     def start(self, trial: Trial) -> None:
         """Count a trial that runs."""
@@ -87,6 +88,8 @@ class Tally:
         rung.num_done += 1
         self.num_results += 1
         self.num_by_origin[str(result.trial.origin)] += 1
+        if result.used is not None:
+            self._used[result.trial.id] = self.ladder.cost(result.used)
         self.spent += self.cost(result.trial)
         reason = result.reason
         if reason is not None:
@@ -96,13 +99,13 @@ class Tally:
             rung.best = result
 
     def cost(self, trial: Trial) -> float:
-        """Return what a trial costs: its budget, or what its checkpoint lacks. What was not asked is free."""
+        """Return what a trial costs: what it used, or what its checkpoint lacks. What was not asked is free."""
         if trial.id < 0:  # observed, or reported on the way by a trial that pays for it
             return 0.0
-        full = self.ladder.costs[self._level(trial)]
+        used = self._used.get(trial.id, self.ladder.costs[self._level(trial)])
         if trial.checkpoint is None or trial.previous is None or trial.previous not in self._levels:
-            return full
-        return full - self.ladder.costs[self._levels[trial.previous]]
+            return used
+        return max(0.0, used - self._used.get(trial.previous, self.ladder.costs[self._levels[trial.previous]]))
 
     @property
     def full_trainings(self) -> float:

@@ -48,6 +48,14 @@ class Shown:
         """The cost of each budget."""
         return self.context.costs(self.frame)
 
+    @property
+    def used(self) -> Floats:
+        """The cost of what each trial used: less than that of its budget if it stopped itself early."""
+        if "used" not in self.frame:
+            return self.costs
+        used, budgets = self.frame["used"].astype(object), self.frame["budget"].astype(object)
+        return self.context.costs(self.frame.assign(budget=used.where(used.notna(), budgets)))
+
     @cached_property
     def levels(self) -> Indices:
         """The level of each budget: its index on the ladder, or that of the next one above."""
@@ -138,10 +146,11 @@ def spent(shown: Shown) -> Floats:
     rows = {trial: row for row, trial in enumerate(shown.frame["trial"].tolist())}
     has_checkpoint = shown.frame["checkpoint"].notna().tolist() if "checkpoint" in shown.frame else [False] * len(rows)
     previous: Sequence[Any] = shown.frame["previous"].tolist() if "previous" in shown.frame else [None] * len(rows)
-    own = shown.costs.copy()
+    used = shown.used
+    own = used.copy()
     for row, before in enumerate(previous):
         resumed = rows.get(before) if isinstance(before, int) else None
         if resumed is not None and has_checkpoint[resumed]:
-            own[row] -= shown.costs[resumed]
+            own[row] = max(0.0, own[row] - used[resumed])
     own[shown.frame["trial"].to_numpy() < 0] = 0.0
     return np.cumsum(own)

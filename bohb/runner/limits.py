@@ -76,11 +76,12 @@ def cost(search: AskTell, trial: Trial, *, before: Trial | None = None, used: An
     ladder = search.ladder
     full = ladder.costs[ladder.level(trial.budget)] if used is None else ladder.cost(used)
     start = resumed_from(search, trial) if before is None else before.budget
-    return full if start is None else max(0, full - ladder.costs[ladder.level(start)])
+    return full if start is None else max(0, full - ladder.cost(start))
 
 
 def resumed_from(search: AskTell, trial: Trial) -> Any:
-    """Return the budget of the checkpoint from which a trial resumes; None if it starts from scratch."""
+    """Return the budget at which the checkpoint was written from which a trial resumes; None without one."""
     if trial.checkpoint is None or trial.previous is None:
         return None
-    return search.trial(trial.previous).budget
+    used = next((result.used for result in search.results if result.trial.id == trial.previous), None)
+    return search.trial(trial.previous).budget if used is None else used

@@ -46,3 +46,23 @@ def test_a_spreadsheet_computes_nothing():
     optimizer.tell(optimizer.ask(), 1.0)
     write_csv(optimizer, text)
     assert ",'" in text.getvalue().splitlines()[1]
+
+
+def test_what_a_trial_used_and_what_it_cost_are_in_every_table(tmp_path):
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 9], seed=0, preset="random")
+    optimizer.tell(optimizer.ask(), 0.5, budget=2.5, cost=3)
+    optimizer.tell(optimizer.ask(), 0.5)
+    text = io.StringIO()
+    write_csv(optimizer, text)
+    assert [(row["used"], row["cost"]) for row in csv.DictReader(io.StringIO(text.getvalue()))] == [
+        ("2.5", "3.0"),
+        ("", ""),
+    ]
+    write_json(optimizer, tmp_path / "a.json")
+    first, second = json.loads((tmp_path / "a.json").read_text())["results"]
+    assert (first["used"], first["cost"]) == (2.5, 3.0)
+    assert "used" not in second
+    frame = optimizer.to_frame()
+    assert frame["used"].tolist()[0] == 2.5
+    assert math.isnan(frame["used"].tolist()[1])
+    assert frame["cost"].tolist()[0] == 3

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 import bohb
 from bohb.optimizer.tally import kind_of, tally_of
-from bohb.runner.limits import cost
+from bohb.plots.shown import shown_of
+from bohb.plots.shown import spent as budget_spent
+from bohb.runner.limits import cost, resumed_from
 
 OUTCOMES = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([math.nan, "out of memory 3", "no data"])), max_size=40)
 
@@ -40,6 +42,32 @@ def test_the_counts_are_sums_over_the_results(outcomes: list[float | str]) -> No
     assert [rung.best and rung.best.loss for rung in found.rungs] == [
         min((loss for budget, loss in losses if budget == rung.budget), default=None) for rung in found.rungs
     ]
+
+
+def test_a_trial_that_stopped_itself_costs_what_it_used_and_so_does_the_one_that_goes_on_from_there() -> None:
+    """In every place that says what was spent."""
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3, 9], seed=0, preset="hyperband")
+    spent = 0.0
+    for _ in range(20):
+        trial = optimizer.ask()
+        start = 0.0 if trial.previous is None else 0.75 * optimizer.trial(trial.previous).budget
+        used = 0.75 * trial.budget if trial.id % 2 or trial.budget < 9 else None
+        optimizer.tell(trial, trial.config["x"] / trial.budget, budget=used, checkpoint="c")
+        spent += (trial.budget if used is None else used) - start
+        assert resumed_from(optimizer, trial) == (start or None)
+    assert spent < sum(cost(optimizer, result.trial) for result in optimizer.results)
+    assert tally_of(optimizer).spent == pytest.approx(spent)
+    assert budget_spent(shown_of(optimizer))[-1] == pytest.approx(spent)
+    assert sum(cost(optimizer, one.trial, used=one.used) for one in optimizer.results) == pytest.approx(spent)
+
+
+@given(st.floats(0.1, 2.9))
+def test_between_two_budgets_costs_are_those_of_the_ladder_in_every_place(used: float) -> None:
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, bohb.ladder([1, 3], costs=[10, 50]), seed=0, preset="random")
+    optimizer.tell(optimizer.ask(), 0.5, budget=used)
+    expected = optimizer.ladder.cost(used)
+    assert tally_of(optimizer).spent == pytest.approx(expected)
+    assert budget_spent(shown_of(optimizer)) == pytest.approx([expected])
 
 
 def test_what_was_observed_costs_nothing_and_a_lost_trial_counts_no_more() -> None:

@@ -104,6 +104,20 @@ def test_a_generator_that_ends_early_tells_what_it_used() -> None:
     assert report.num_failures == 0
 
 
+def test_a_training_that_stopped_itself_early_goes_on_from_there() -> None:
+    """What it yields without an epoch is counted from its checkpoint, which is not that of the whole budget."""
+
+    def objective(trial: bohb.Trial) -> Iterator[Any]:
+        for _ in range(2):
+            yield {"loss": trial.config["x"], "checkpoint": "c"}
+
+    optimizer = make(budgets=[3, 9], preset="hyperband")
+    run(objective, optimizer, max_trials=30)
+    promoted = [result for result in optimizer.results if result.trial.previous is not None]
+    assert promoted
+    assert {result.used for result in promoted} == {4}
+
+
 def test_what_a_generator_returns_is_its_result() -> None:
     """It has trained as long as was asked; what it yielded is its curve."""
 
