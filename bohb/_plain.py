@@ -17,15 +17,23 @@ _DROPPED = object()
 
 
 def scalar(value: Any) -> Any:
-    """Return the number in a numpy or torch scalar, or in an array of one element; any other value as it is."""
+    """Return the number in a numpy or torch scalar, or in an array of one element; any other value as it is.
+
+    It is nan where it is masked, such as the mean of nothing but masked values.
+    """
     if type(value) in _SCALARS or not _has_elements(value, 1) or not hasattr(value, "item"):
         return value
     try:
-        found = value.item()
+        found = math.nan if _is_masked(value) else value.item()
     except Exception:  # whatever the value's own conversion raises
         return value
     # The `item` of a long double is a long double again.
     return float(found) if isinstance(found, numbers.Real) and not isinstance(found, float | int) else found
+
+
+def _is_masked(value: Any) -> bool:
+    """Whether the one element of a masked array is masked: there is no number, whatever lies below the mask."""
+    return hasattr(value, "filled") and bool(value.mask)
 
 
 def _has_elements(value: Any, num: int | None = None) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import bohb
 from bohb._json import MAX_DEPTH, keep
 from bohb._plain import Keeper, scalar
 
@@ -158,3 +159,15 @@ def test_tensors_become_numbers():
     assert scalar(torch.tensor(0.5, requires_grad=True)) == 0.5
     assert scalar(torch.tensor([[3]])) == 3
     assert Keeper().mapping({"x": torch.tensor([1, 2])}, "info") == {"x": [1, 2]}
+
+
+@pytest.mark.parametrize("below", [0.0, 0.3, -7.5])
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_a_masked_number_is_no_number(below, shape):
+    """The mean of nothing but masked values has 0 below its mask, which no training reached."""
+    masked = np.ma.array(np.full(shape, below), mask=True)
+    assert math.isnan(scalar(masked))
+    assert Keeper().mapping({"x": masked}, "info") == {"x": None}
+    assert scalar(np.ma.array(np.full(shape, below), mask=False)) == below
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0)
+    assert optimizer.tell(optimizer.ask(), masked.mean()).status == "nan"
