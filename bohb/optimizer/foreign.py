@@ -87,6 +87,11 @@ def _of_item(number: int, item: Any) -> Given:
         return _of_result(item, goal=_goal_of_result(item))
     if not isinstance(item, Mapping) or not {"config", "budget"} <= item.keys():
         raise SettingError(f"{EXPECTED}, got a list in which number {number} is {brief(item)}")
+    if not item.keys() & {"loss", "metrics", "status"}:
+        raise SettingError(
+            f"expected a loss, metrics or a status in each result of a list, got {brief(item)} as number {number}; for "
+            'a failure write {"loss": None}'
+        )
     info = item.get("info") or {}
     name = f"result {number}" if item.get("trial") is None else f"trial {item['trial']}"
     return _of_record(name, item, item["config"], info, item.get("metrics") or {})

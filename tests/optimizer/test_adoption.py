@@ -270,6 +270,19 @@ def test_what_is_no_search_is_refused_with_what_may_stand_there(source):
     assert not new.events
 
 
+@pytest.mark.parametrize("name", ["value", "score", "Loss", "metric.loss"])
+def test_a_result_that_says_nothing_of_its_outcome_is_no_failure(name):
+    """A misspelt name would record every training as a failure for good."""
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0)
+    config = {"x": 0.5}
+    good = {"config": {"x": 0.25}, "budget": 1, "loss": 0.3}
+    with pytest.raises(bohb.SettingError, match="a loss, metrics or a status"):
+        optimizer.adopt([good, {"config": config, "budget": 1, name: 0.3}])
+    assert not optimizer.results
+    adopted = optimizer.adopt([{"config": config, "budget": 1, "loss": None}])
+    assert (adopted.num_new, adopted.num_failures) == (1, 1)
+
+
 def test_a_late_result_does_not_count():
     old = bohb.Optimizer({"x": ["a", "b"]}, [1], seed=0)
     first = old.ask()
