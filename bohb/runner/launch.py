@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bohb._checks import MOST_WORKERS, check_positive, has_method, integer, positive_integer
+from bohb._plain import scalar
 from bohb._text import brief
 from bohb.errors import BohbError, SettingError
 from bohb.objectives import advised, goal_of
@@ -97,7 +98,8 @@ def run(
     """
     _check_roles(objective, optimizer_or_study)
     limits = Limits(max_trials, max_seconds, max_budget, target, patience, max_failures)
-    _check(workers=workers, trial_seconds=trial_seconds, retries=retries, keep=keep, directory=directory)
+    trial_seconds = None if trial_seconds is None else check_positive("trial_seconds", scalar(trial_seconds))
+    _check(workers=workers, retries=retries, keep=keep, directory=directory)
     if executor is not None and not has_method(executor, "submit"):
         raise SettingError(f"expected an executor with submit, or None, got {brief(executor)}")
     folder = None if directory is None else _folder(directory)
@@ -189,11 +191,9 @@ def _check_signature(objective: Any) -> None:
         ) from error
 
 
-def _check(*, workers: Any, trial_seconds: Any, retries: Any, keep: Any, directory: Any) -> None:
+def _check(*, workers: Any, retries: Any, keep: Any, directory: Any) -> None:
     if workers is not None:
         positive_integer("workers", workers, most=MOST_WORKERS)
-    if trial_seconds is not None:
-        check_positive("trial_seconds", trial_seconds)
     if integer(retries) is None or retries < 0:
         raise SettingError(f"expected an integer from 0 as retries, got {brief(retries)}")
     if not isinstance(keep, str) or keep not in ("all", "releasable"):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bohb._checks import check_positive, positive_integer, real
+from bohb._plain import scalar
 from bohb._text import brief
 from bohb.errors import SettingError
 from bohb.runner.interface import AskTell
@@ -27,12 +28,14 @@ class Limits:
     max_failures: int | None = None
 
     def __post_init__(self) -> None:
+        for name in Limits.__slots__:
+            object.__setattr__(self, name, scalar(getattr(self, name)))
         ending = [name for name in Limits.__slots__ if name != "max_failures"]
         if not self.given.keys() & set(ending):
             raise SettingError(f"expected at least one of {', '.join(ending)}; the search itself never ends")
         for name, value in self.given.items():
             if name == "target":
-                _check_finite(name, value)
+                self._keep(name, _finite(name, value))
             elif name == "max_failures":
                 positive_integer(name, value)
             else:
@@ -58,10 +61,11 @@ class Limits:
         return None
 
 
-def _check_finite(name: str, value: object) -> None:
+def _finite(name: str, value: object) -> float:
     number = real(value)
     if number is None or not math.isfinite(number):
         raise SettingError(f"expected a finite number as {name}, got {brief(value)}")
+    return number
 
 
 def cost(search: AskTell, trial: Trial, *, before: Trial | None = None, used: Any = None) -> float:

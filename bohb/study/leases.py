@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bohb._checks import real
+from bohb._plain import scalar
 from bohb._text import brief
 from bohb.errors import SettingError
 
@@ -80,7 +81,7 @@ def check_seconds(lease: Any) -> float | None:
     """
     if lease is None:
         return None
-    seconds = real(lease)
+    seconds = real(scalar(lease))
     if seconds is None or not seconds > 0:
         raise SettingError(
             f"expected a positive number of seconds as lease, or None for one without end; got {brief(lease)}"

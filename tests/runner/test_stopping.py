@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,6 +78,19 @@ def test_enough_is_limit_enough():
 def test_limits_that_mean_nothing_are_refused(options):
     with pytest.raises(bohb.SettingError, match=next(iter(options))):
         run(make_optimizer(), **options)
+
+
+@pytest.mark.parametrize("name", ["target", "patience", "max_trials", "max_seconds", "max_budget", "trial_seconds"])
+@pytest.mark.parametrize("scalar", [np.float32, np.float64, np.int64, np.array, lambda value: np.array([[value]])])
+def test_a_limit_may_be_a_number_of_numpy(name, scalar):
+    """As everything that a user hands over: `target=scores.max()` is the number in it."""
+    limits = {"max_trials": 3, name: scalar(2.0)}
+    seen = []
+    report = run(make_optimizer(), callbacks=[seen.append], **limits)
+    assert report.num_trials <= 3
+    given = next(event.limits for event in seen if isinstance(event, RunStarted))
+    assert all(type(value) in (int, float) for value in given.values())
+    assert given.get(name, 2) == 2
 
 
 @pytest.mark.parametrize("record", [RunStarted, TrialStarted, TrialEnded])

@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -112,3 +113,10 @@ def test_a_jumping_clock_loses_nothing(tmp_path_factory, jumps):
         evaluated = {(trial.config_id, trial.budget) for trial in trials}
         assert len(study.results) == len(evaluated)
     replayed(target)
+
+
+@pytest.mark.parametrize("scalar", [np.float32, np.int64, np.array, lambda value: np.array([value])])
+def test_a_lease_may_be_a_number_of_numpy(study, clock, scalar):
+    trial = study.ask(lease=scalar(10))
+    clock.now += 11
+    assert study.ask().config == trial.config
