@@ -2,6 +2,7 @@
 
 import time
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import Any
 
 from bohb._checks import check_positive
@@ -102,7 +103,7 @@ def import_(options: Namespace) -> int:
 
 
 def _adopt(options: Namespace) -> int:
-    fill = dict(map(_filled, options.fill))
+    fill = _fill(options.fill)
     if options.optuna is not None:
         with open_study(options.study) as study:
             return _print_adopted(import_optuna(study, options.optuna, name=options.study_name, fill=fill), options)
@@ -121,6 +122,18 @@ def _print_adopted(found: Adopted, options: Namespace) -> int:
     else:
         print_text(found.counts)
     return exits.OK
+
+
+def _fill(words: Sequence[str]) -> dict[str, Any]:
+    """Return the values to fill in by name.
+
+    Raises:
+        SettingError: If a word is not NAME=VALUE, or a name occurs twice.
+    """
+    pairs = [_filled(word) for word in words]
+    if len(dict(pairs)) < len(pairs):
+        raise SettingError(f"expected --fill once for each parameter, got {', '.join(name for name, _ in pairs)}")
+    return dict(pairs)
 
 
 def _filled(word: str) -> tuple[str, Any]:

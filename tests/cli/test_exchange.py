@@ -44,6 +44,7 @@ def test_the_results_of_another_study_are_imported(tmp_path, study, capsys):
     words = ["import", target, "--from", study]
     assert main([*words, "--fill", "wd=7"]) == exits.USAGE
     assert main([*words, "--fill", "wd"]) == exits.USAGE
+    assert main([*words, "--fill", "wd=0", "--fill", "wd=1"]) == exits.USAGE
     assert main(["import", target, "--hpbandster", str(tmp_path), "--fill", "wd=0"]) == exits.USAGE
     assert main(["import", target, "--from", str(tmp_path / "nothing.db")]) == exits.UNAVAILABLE
     capsys.readouterr()
