@@ -13,10 +13,15 @@ from bohb.errors import SettingError, SpaceError
 PLAIN = (
     ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
-    ("int", r"^[-+]?[0-9]+$", list("-+0123456789")),
+    ("int", r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$", list("-+0123456789")),
     ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", list("-+.0123456789")),
+    ("float", r"^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$", list("-+.")),
 )
 """The plain words that are not text: a tag, a pattern, and the possible first characters (YAML 1.2, 10.3.2)."""
+
+
+_POINT = re.compile(r"\.(?=[a-zA-Z])")
+"""The point of .inf and .nan, which `float` does not know."""
 
 
 def read(text: str, source: str) -> Any:
@@ -40,6 +45,11 @@ def read(text: str, source: str) -> Any:
         return yaml.load(text, Loader=_loader())  # noqa: S506  (a child of the safe loader)
     except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
         raise SpaceError(f"expected YAML in {source}, got {error}") from error
+
+
+def _integer(text: str) -> int:
+    """Return an integer: 0x10 is sixteen, and 010 is ten, as it looks."""
+    return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
 
 
 @functools.cache
@@ -69,8 +79,8 @@ def _loader() -> Any:
 
     for tag, pattern, first in PLAIN:
         Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), first)
-    Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value))  # 010 is ten, as it looks
-    Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: float(node.value))
+    Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: _integer(node.value))
+    Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: float(_POINT.sub("", node.value)))
     # ConfigSpace writes the values of a condition as a Python tuple. To us it is a list like any other.
     Loader.add_constructor("tag:yaml.org,2002:python/tuple", Loader.construct_yaml_seq)  # type: ignore[type-var]
     return Loader

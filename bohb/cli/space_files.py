@@ -31,7 +31,7 @@ def read_space(source: str) -> Any:
     if not path.is_file():
         raise SettingError(f"expected a space in a file, but there is no file {source}")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise SpaceError(f"expected text in {source}, got {error}; save the file as UTF-8") from error
     data = _read_json(text, source) if source.endswith(".json") else plain_yaml.read(text, source)

@@ -5,7 +5,10 @@ import sys
 
 import ConfigSpace
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bohb.cli import plain_yaml
 from bohb.cli.space_files import read_space
 from bohb.errors import BohbError, SettingError, SpaceError
 from bohb.space import Space
@@ -52,6 +55,21 @@ def test_the_short_form_means_what_it_says(tmp_path):
         inner.encode({"lr": 1e-3, "units": 32, "optimizer": "sgd", "activation": "relu", "depth": 1, "batch": 128})
     with pytest.raises(BohbError, match="allowed"):
         inner.encode({"lr": 1e-3, "units": 32, "optimizer": "adam", "activation": "relu", "depth": 8, "batch": 128})
+
+
+@given(st.integers(0, 2**40))
+def test_integers_of_yaml_are_numbers_in_every_base(number):
+    """As in YAML 1.2; what only other versions know stays a text."""
+    text = f"[{number}, 0{number}, {number:#x}, {number:#X}, 0x{number:X}, {number:#o}, +{number}, -{number}]"
+    assert plain_yaml.read(text, "") == [number] * 3 + [f"{number:#X}"] + 3 * [number] + [-number]
+    assert plain_yaml.read("[1_000, 12:30, 0b11, 0o9, .Infinity]", "") == ["1_000", "12:30", "0b11", "0o9", ".Infinity"]
+
+
+@pytest.mark.parametrize(("text", "ending"), [('{"a": [1, 2]}', "json"), ("a: [1, 2]", "yaml")])
+def test_a_mark_of_the_byte_order_is_no_text(tmp_path, text, ending):
+    path = tmp_path / f"space.{ending}"
+    path.write_text(text, encoding="utf-8-sig")
+    assert list(read_space(str(path))) == ["a"]
 
 
 def test_json_may_hold_the_short_form_too(tmp_path):
@@ -108,6 +126,10 @@ BAD = {
     "a: !!python/name:os.system": "YAML",
     "a: !!int b": "YAML",
     "[a]: 1": "YAML",
+    "lr: {range: [0, .inf]}": "two numbers",
+    "a: [.inf, 1.0]": "got inf for 'a'",
+    "a: [-.INF, 1.0]": "got -inf for 'a'",
+    "a: [.nan, 1.0]": "got nan for 'a'",
 }
 
 
