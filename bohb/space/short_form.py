@@ -25,11 +25,12 @@ in the place of a value, for other distributions; whole spaces of ConfigSpace ha
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 from bohb._checks import has_method
 from bohb._plain import entries, scalar
-from bohb._text import brief
+from bohb._text import brief, describe_error
 from bohb.errors import SpaceError
 from bohb.space.ranges import is_number, read_range, refusal
 from bohb.space.tolerance import is_near
@@ -50,6 +51,12 @@ KINDS = {
 """The key that names the kind of a parameter, and the keys that may stand beside it."""
 RANGES = {"range", "int", "float"}
 
+MAX_DEFAULTS = 100_000
+"""How many combinations of defaults are tried to find one that is allowed."""
+
+DECIMALS = 13
+"""How many decimals of floats ConfigSpace keeps."""
+
 _CALL = re.compile(r"\s*[\w.]*\s*[(\[{].*[)\]}]\s*", re.DOTALL)
 """A text such as loguniform(1e-5, 1e-1), which looks as if it were to be executed."""
 
@@ -64,26 +71,36 @@ def read_short(data: Mapping[Any, Any], when: Mapping[str, Mapping[str, Any]] | 
     Raises:
         SpaceError: If a parameter or a rule is not valid. The message names it.
     """
-    from ConfigSpace import ConfigurationSpace
+    from ConfigSpace.exceptions import ForbiddenValueError
 
     given = entries(data)
     if given is None:
         raise SpaceError(f"expected a mapping of names to ranges and choices, got {brief(data)}")
-    data = given
-    rules = data.get("forbid") if _is_rules(data.get("forbid")) else None
-    named = {name: _entry(name, value) for name, value in data.items() if rules is None or name != "forbid"}
+    rules = given.get("forbid") if _is_rules(given.get("forbid")) else None
+    named = {name: _entry(name, value) for name, value in given.items() if rules is None or name != "forbid"}
     in_words = {name: entry["when"] for name, entry in named.items() if isinstance(entry, Mapping) and "when" in entry}
-    space = ConfigurationSpace()
+    conditions = {**in_words, **(when or {})}
     try:
-        space.add(*(_parameter(name, entry) for name, entry in named.items()))
-        for name, parents in {**in_words, **(when or {})}.items():
-            space.add(_condition(space, name, parents))
-        for rule in rules or ():
-            space.add(_forbidden(space, rule))
+        try:
+            return _space(named, conditions, rules or ())
+        except ForbiddenValueError:
+            return _space(_with_allowed_defaults(named, rules or ()), conditions, rules or ())
     except SpaceError:
         raise
     except (TypeError, ValueError, AttributeError) as error:
-        raise SpaceError(f"expected a space that ConfigSpace accepts, got: {error}") from error
+        raise SpaceError(f"expected a space that ConfigSpace accepts, got {describe_error(error)}") from error
+
+
+def _space(named: Mapping[str, Any], conditions: Mapping[str, Any], rules: Iterable[Any]) -> "ConfigurationSpace":
+    """Return the space of some definitions, conditions by name, and rules."""
+    from ConfigSpace import ConfigurationSpace
+
+    space = ConfigurationSpace()
+    space.add(*(_parameter(name, entry) for name, entry in named.items()))
+    for name, parents in conditions.items():
+        space.add(_condition(space, name, parents))
+    for rule in rules:
+        space.add(_forbidden(space, rule))
     return space
 
 
@@ -180,10 +197,11 @@ def _ranged(name: str, entry: Mapping[str, Any]) -> Any:
         return ConfigSpace.OrdinalHyperparameter(name, grid, default_value=_or_first(default, grid))
     if isinstance(low, int) and isinstance(high, int):
         return ConfigSpace.Integer(name, (low, high), log=log, default=default)
-    made = ConfigSpace.Float(name, (low, high), log=log, default=default)
-    if not (is_near(low, made.lower) and is_near(high, made.upper)):
-        raise refusal(name, entry[kind], f"ConfigSpace rounds to 13 decimals, {made.lower} to {made.upper}; rescale it")
-    return made
+    ends = round(low, DECIMALS), round(high, DECIMALS)
+    if not (is_near(low, ends[0]) and is_near(high, ends[1])):
+        why = f"ConfigSpace rounds to {DECIMALS} decimals, {ends[0]!r} to {ends[1]!r}; rescale it"
+        raise refusal(name, entry[kind], why)
+    return ConfigSpace.Float(name, (low, high), log=log, default=default)
 
 
 def _listed(name: str, entry: Mapping[str, Any]) -> Any:
@@ -240,10 +258,78 @@ def _forbidden(space: "ConfigurationSpace", rule: Any) -> Any:
     return clauses[0] if len(clauses) == 1 else ForbiddenAndConjunction(*clauses)
 
 
-def _pairs(space: "ConfigurationSpace", where: str, mapping: Any) -> Iterable[tuple[str, Any]]:
+def _with_allowed_defaults(named: Mapping[str, Any], rules: Iterable[Any]) -> dict[str, Any]:
+    """Return the definitions with defaults that no rule forbids, where the user gave none.
+
+    ConfigSpace wants its default configuration allowed. It means nothing to a search.
+
+    Raises:
+        SpaceError: If there are none.
+    """
+    parameters = {name: _parameter(name, entry) for name, entry in named.items()}
+    clauses = [dict(_pairs(parameters, "forbid", rule)) for rule in rules]
+    names = list(dict.fromkeys(name for clause in clauses for name in clause))
+    found = product(*(_defaults(named[name], parameters[name]) for name in names))
+    for values in islice(found, MAX_DEFAULTS):
+        config = dict(zip(names, values, strict=True))
+        if not any(all(_is_among(config[name], value) for name, value in clause.items()) for clause in clauses):
+            new = {name: value for name, value in config.items() if value != parameters[name].default_value}
+            return {**named, **{name: {**named[name], "default": value} for name, value in new.items()}}
+    raise SpaceError(
+        f"expected rules under forbid that allow some combination of {', '.join(map(repr, names))}, found none; leave "
+        "out a rule, or the defaults that they forbid"
+    )
+
+
+def _defaults(entry: Any, parameter: Any) -> list[Any]:
+    """Return the values that a parameter may have as its default, its own first."""
+    own = parameter.default_value
+    if not isinstance(entry, Mapping) or "constant" in entry or entry.get("default") is not None:
+        return [own]
+    listed = _listed_values(parameter)
+    return [own, *((parameter.lower, parameter.upper) if listed is None else listed)]
+
+
+def _is_among(value: Any, named: Any) -> bool:
+    """Whether a value is the one that a rule names, or one of those in the list there."""
+    return bool(value in named if isinstance(named, list) else value == named)
+
+
+def _listed_values(parameter: Any) -> list[Any] | None:
+    """Return the values of a parameter that has a list of them; None for a range."""
+    for name in ("choices", "sequence"):
+        if hasattr(parameter, name):
+            return list(getattr(parameter, name))
+    return [parameter.value] if hasattr(parameter, "value") else None
+
+
+def _pairs(space: Mapping[str, Any], where: str, mapping: Any) -> Iterable[tuple[str, Any]]:
     if not isinstance(mapping, Mapping) or not mapping:
         raise SpaceError(f"expected a mapping of names to values in {where}, got {brief(mapping)}")
     unknown = [name for name in mapping if name not in space]
     if unknown:
         raise SpaceError(f"expected names of parameters in {where}, got {unknown}; the space has {list(space)}")
-    return mapping.items()
+    return [(name, _values(space[name], f"{name!r} in {where}", value)) for name, value in mapping.items()]
+
+
+def _values(parameter: Any, what: str, value: Any) -> Any:
+    """Return the value that a condition or a rule names, or the list of values of which it means any.
+
+    Raises:
+        SpaceError: If one of them is no value of the parameter, or there is none.
+    """
+    if isinstance(value, list) and value and all(_is_value(parameter, each) for each in value):
+        return value
+    if _is_value(parameter, value):
+        return [value] if isinstance(value, list) else value
+    listed = _listed_values(parameter)
+    legal = f"{parameter.lower!r} to {parameter.upper!r}" if listed is None else brief(listed)
+    raise SpaceError(f"expected a value of {what}, or a list of some, of {legal}; got {brief(value)}")
+
+
+def _is_value(parameter: Any, value: Any) -> bool:
+    listed = _listed_values(parameter)
+    if listed is not None:
+        return value in listed
+    number = scalar(value)
+    return is_number(number) and bool(parameter.legal_value(number))

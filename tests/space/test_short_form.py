@@ -1,5 +1,6 @@
 """A declaration means what it says, in Python, YAML and JSON alike, or is refused."""
 
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from scipy import stats
 
 import bohb
 from bohb.cli import plain_yaml
-from bohb.space import checked_space
+from bohb.space import Space, checked_space
 
 FOUR = r"range \(low, high\) or .*log.*, steps range\(.*\), choices \[.*\] or one constant value for 'h'"
 
@@ -29,9 +30,12 @@ def parameter(declaration: Any) -> Any:
 
 
 def values(declaration: Any, num: int = 20) -> list[Any]:
-    space = checked_space({"h": declaration})
+    return [config["h"] for config in drawn(checked_space({"h": declaration}), num)]
+
+
+def drawn(space: Space, num: int = 50) -> list[dict[str, Any]]:
     vectors, _ = space.sample(np.random.default_rng(0), num)
-    return [space.decode(vector)["h"] for vector in vectors]
+    return [space.decode(vector) for vector in vectors]
 
 
 # Ranges.
@@ -150,6 +154,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "integers beyond 64 bits": (lambda: (0, 2**63 - 1), r"2\*\*62"),
     "integers that no float holds": (lambda: (0, 2**53 + 1), r"2\*\*53"),
     "floats of more decimals than ConfigSpace has": (lambda: (1.2345e-12, 1e-3, "log"), "13 decimals"),
+    "floats of which ConfigSpace keeps nothing": (lambda: (1e-20, 1e-15, "log"), "13 decimals, 0.0 to 0.0"),
+    "a low end of which ConfigSpace keeps nothing": (lambda: (1e-14, 1e-10, "log"), "13 decimals, 0.0 to 1e-10"),
     "floats beyond all use": (lambda: (0.0, 1e308), "rescale"),
     "an empty range": (lambda: range(0), "0 values"),
     "a range of one": (lambda: range(3, 4), "1 values"),
@@ -211,6 +217,76 @@ def test_objects_of_configspace_stay_as_they_are() -> None:
     assert space.parameters["lr"].range == (1e-5, 1e-1, True)
     again = checked_space(space.to_json())
     assert again.to_json() == space.to_json(), "the JSON of ConfigSpace is a space too"
+
+
+@given(
+    lists=st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True), min_size=1, max_size=4),
+    data=st.data(),
+)
+def test_rules_may_forbid_the_first_choices(lists: list[list[int]], data: st.DataObject) -> None:
+    """ConfigSpace wants its default configuration allowed, of which a user who gave none knows nothing."""
+    named = {f"p{number}": values for number, values in enumerate(lists)}
+    one = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in named.items()})
+    rules = data.draw(st.lists(one.filter(bool), min_size=1, max_size=4))
+    allowed = [
+        values
+        for values in itertools.product(*lists)
+        if not any(rule.items() <= dict(zip(named, values, strict=True)).items() for rule in rules)
+    ]
+    declared = {**named, "forbid": rules}
+    if not allowed:
+        with pytest.raises(bohb.SpaceError, match="that allow some combination"):
+            checked_space(declared)
+        return
+    space = checked_space(declared)
+    found = {tuple(space.decode(vector)[name] for name in named) for vector in space.enumerate()}
+    assert found == set(allowed)
+    assert checked_space(space.to_json()).to_json() == space.to_json()
+
+
+def test_rules_may_forbid_the_default_of_a_range_or_of_a_conditional_one() -> None:
+    rules = [{"lr": 0.5, "c": "a"}, {"n": [1, 2, 3], "c": ["a", "b"]}, {"m": 8}]
+    when = {"m": {"range": [8, 8 + 1], "when": {"c": "c"}}}
+    space = checked_space({"lr": (0.0, 1.0), "n": (1, 5), "c": ["a", "b", "c"], **when, "forbid": rules})
+    for config in drawn(space):
+        assert not (config["n"] <= 3 and config["c"] in "ab")
+        assert config.get("m", 9) == 9
+
+
+def test_defaults_of_the_user_stay_and_may_contradict_a_rule() -> None:
+    declared = {"a": {"choices": [1, 2], "default": 1}, "b": [1, 2], "forbid": [{"a": 1, "b": 1}]}
+    kept = {each["name"]: each["default_value"] for each in checked_space(declared).to_json()["hyperparameters"]}
+    assert kept == {"a": 1, "b": 2}
+    with pytest.raises(bohb.SpaceError, match="the defaults that they forbid"):
+        checked_space({**declared, "forbid": [{"a": 1}]})
+
+
+WRONG_VALUES = [[], "q", ["a", "q"], ("a", "b"), {"a"}, None, 1, [["a"]]]
+
+
+@pytest.mark.parametrize("value", WRONG_VALUES)
+@pytest.mark.parametrize("parent", [["a", "b", "c"], {"ordered": ["a", "b"]}, "a", (2, 9), range(2, 9, 2), (0.1, 0.5)])
+def test_a_condition_or_a_rule_on_what_a_parameter_cannot_be_is_refused(parent: Any, value: Any) -> None:
+    """An empty list would mean never, and a tuple is one value."""
+    for declared in (
+        {"p": parent, "x": {"range": [0.0, 1.0], "when": {"p": value}}},
+        {"p": parent, "x": [1, 2], "forbid": [{"p": value, "x": 2}]},
+    ):
+        with pytest.raises(bohb.SpaceError, match="expected a value of 'p' in"):
+            checked_space(declared)
+
+
+@pytest.mark.parametrize("value", [[1, 2], [[1, 2]], [[1, 2], [3]]])
+def test_a_list_that_is_a_choice_is_a_value(value: Any) -> None:
+    """And not several values, of which none is a choice."""
+    space = checked_space({"p": [[1, 2], [3], [4]], "x": {"range": [0.0, 1.0], "when": {"p": value}}})
+    wanted = value if isinstance(value[0], list) else [value]
+    assert all(("x" in config) == (config["p"] in wanted) for config in drawn(space))
+
+
+def test_conditions_in_a_circle_are_said_to_be() -> None:
+    with pytest.raises(bohb.SpaceError, match="Cyclic"):
+        checked_space({"a": {"choices": [1, 2], "when": {"b": 1}}, "b": {"choices": [1, 2], "when": {"a": 1}}})
 
 
 def test_a_choice_may_be_named_forbid() -> None:
