@@ -17,7 +17,7 @@ from bohb.trials import Origin
 LOW_CORRELATION = 0.2
 LOW_ACCEPTANCE = 0.2
 MANY_EQUAL = 20
-"""So many equal losses at a budget are no coincidence."""
+"""So many equal losses, at a budget or in all, are no coincidence."""
 FEW_STARTS = 10
 CLEARLY = 3.5
 """How many standard errors the model's choices have to rank behind random ones."""
@@ -47,7 +47,7 @@ class Health:
             there are few of them. A machine is recognised by `info["worker"]`, which runs on a study record.
         failure_text: What these failures have in common, and what to do about it.
         constant: The budgets at which all of at least 20 losses are equal, with their number, and the loss or metric as
-            text.
+            text. If there is none and all losses of the search are equal, the budget is None.
         worse_than_chance: The largest budget at which the model's choices clearly rank behind random ones; or None.
     """
 
@@ -80,7 +80,8 @@ class Health:
             text = self.failure_text or "see their info, narrow the space"
             found.append(f"{self.failure_rate:.0%} of the results are failures: {text}")
         for budget, num, text in self.constant:
-            found.append(f"all {num} results at budget {budget} have {text}: see how it is computed")
+            where = "" if budget is None else f" at budget {budget}"
+            found.append(f"all {num} results{where} have {text}: see how it is computed")
         if self.worse_than_chance is not None:
             found.append(
                 f"at budget {self.worse_than_chance} the model's choices are worse than random ones: see that the loss "
@@ -153,11 +154,14 @@ def health(history: History, ladder: Ladder, goal: Goal = LOSS) -> Health:
 
 
 def _constant(history: History, ladder: Ladder, goal: Goal) -> Iterator[tuple[Any, int, str]]:
-    """Yield the budgets at which all losses are equal, with their number and the loss or metric."""
-    for level, here in enumerate(history.observations.levels):
-        num = here.num_successes
-        if num >= MANY_EQUAL and here.told[0][0] == here.told[num - 1][0]:
-            yield ladder[level], num, goal.text(here.told[0][0])
+    """Yield the budgets at which all losses are equal, or None for all of them, with their number and the loss."""
+    told = [here.told[: here.num_successes] for here in history.observations.levels]
+    many = [level for level, here in enumerate(told) if len(here) >= MANY_EQUAL]
+    places = [(ladder[level], told[level]) for level in many] or [(None, [each for here in told for each in here])]
+    for budget, here in places:
+        losses = {loss for loss, _ in here}
+        if len(here) >= MANY_EQUAL and len(losses) == 1:
+            yield budget, len(here), goal.text(losses.pop())
 
 
 def _worse_than_chance(history: History, ladder: Ladder) -> Any:

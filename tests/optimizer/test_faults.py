@@ -96,6 +96,19 @@ def test_few_causes_are_found_where_there_are_none():
     assert found <= 4
 
 
+@pytest.mark.parametrize("num", [19, 20, 40])
+def test_a_constant_loss_is_reported_however_many_budgets_share_the_trials(num):
+    """On a long ladder no budget has many results for long."""
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, [2**k for k in range(8)], seed=0, objectives={"acc": "maximize"})
+    for number in range(num):
+        optimizer.observe({"x": number / num}, 2 ** (number % 8), 0.5)
+    found = optimizer.health()
+    assert found.constant == (((None, num, "acc 0.5"),) if num >= 20 else ())
+    assert any(f"all {num} results have acc 0.5" in text for text in found.messages) == (num >= 20)
+    optimizer.observe({"x": 1.0}, 1, 0.6)
+    assert optimizer.health().constant == ()
+
+
 def test_a_constant_loss_is_reported():
     assert "all 40 results at budget 9 have loss 0.5" in str(searched(lambda _: 0.5, 40, preset="random").health())
     assert searched(lambda _: 0.5, 19, preset="random").health().constant == ()
