@@ -28,7 +28,7 @@ from bohb.space.parameters import Categorical, Ordinal, Parameter
 from bohb.space.pinned import Pinned
 from bohb.space.priors import read_quantile
 from bohb.space.stored import read_json
-from bohb.space.values import check, tagged
+from bohb.space.values import check, of_text, tagged
 from bohb.space.vectors import VectorSpace
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class Space(VectorSpace):
         """Return what a configuration of another space is in this one, in plain Python values.
 
         Parameters that are unknown or inactive here are dropped. What is missing is filled; a parameter of one value
-        has that.
+        has that. The text of a listed value, as tables and Optuna have those that are no text, is that value.
 
         Args:
             config: The configuration.
@@ -219,8 +219,8 @@ class Space(VectorSpace):
                 value = parameter.decode(0.0)
             if value is _MISSING:
                 raise ConfigError(f"expected a value for {name!r}, got none; give one: fill={{{name!r}: ...}}.")
-            kept[name] = value
-            vector[0, column] = self._positions({name: value})[column]
+            kept[name] = of_text(value, parameter.values)
+            vector[0, column] = self._positions({name: kept[name]})[column]
         return self.canonical(kept)
 
     def _bounded(self, name: str, given: Any, decoded: Any) -> Any:

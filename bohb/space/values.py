@@ -4,7 +4,8 @@ A value is a number, a text, a truth value, None, or a list, tuple or dict of th
 written as `{"__tuple__": [...]}`, so that it comes back as one.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from math import isfinite
 from typing import Any
@@ -27,6 +28,14 @@ def own(value: Any) -> Any:
     except Exception:  # too deep or too large to be kept, or a user's own mapping raises
         return value
     return _rebuilt(value, tuple, scalar)
+
+
+def of_text(value: Any, values: Sequence[Any]) -> Any:
+    """Return the listed value that a text stands for, in the words of Python or JSON; any other value as it is."""
+    if not isinstance(value, str) or value in values:
+        return value
+    others = (one for one in values if not isinstance(one, str))
+    return next((one for one in others if value in (repr(one), json.dumps(one))), value)
 
 
 def check(name: str, value: Any) -> None:

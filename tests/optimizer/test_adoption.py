@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bohb
-from bohb.exchange.tables import write_csv
+from bohb.exchange import import_optuna, write_csv, write_optuna
 from bohb.trials import Status
 from tests.strategies import ladders, loss_of, make, presets, seeds, spaces
 
@@ -260,6 +260,43 @@ def test_an_exported_table_is_adopted(tmp_path, objectives):
     assert new.adopt(pandas.read_csv(tmp_path / "old.csv")).num_new == 12
     outcomes = [[(r.config, r.budget, r.loss, r.status, r.metrics) for r in one.results] for one in (old, new)]
     assert outcomes[0] == outcomes[1]
+
+
+LISTED = [
+    [(1, 2), (3,), [4, [5]], {"a": 1}],
+    [True, "x", 2.5],
+    [[0.1, None], "[0.1]", "a"],
+    [(("a", "b"), 1), (("c",), 2)],
+]
+
+
+@pytest.mark.parametrize("listed", LISTED)
+@pytest.mark.parametrize("kind", ["choices", "ordered"])
+def test_listed_values_of_every_kind_come_back_from_every_table(tmp_path, listed, kind):
+    """Tables and Optuna have texts in the place of what is no number and no text."""
+    space = {"c": {kind: listed}, "x": (0.0, 1.0)}
+    old, new = (bohb.Optimizer(space, [1, 3], seed=seed, preset="random") for seed in range(2))
+    for number in range(12):
+        old.tell(old.ask(), number)
+    pandas, expected = pytest.importorskip("pandas"), [(r.config, r.loss) for r in old.results]
+    write_csv(old, tmp_path / "a.csv")
+    old.to_frame().to_csv(tmp_path / "b.csv")
+    for path in ("a.csv", "b.csv"):
+        again = bohb.Optimizer(space, [1, 3], seed=1, preset="random")
+        assert again.adopt(pandas.read_csv(tmp_path / path)).num_new == 12
+        assert [(r.config, r.loss) for r in again.results] == expected
+    pytest.importorskip("optuna")
+    write_optuna(old, tmp_path / "a.log")
+    assert import_optuna(new, tmp_path / "a.log").num_new == 12
+    assert [(r.config, r.loss) for r in new.results] == expected
+
+
+def test_a_text_that_is_a_choice_is_no_other_one():
+    optimizer = bohb.Optimizer({"c": ["1", 1, "(2,)", (2,)]}, [1], seed=0)
+    rows = [{"config": {"c": value}, "budget": 1, "loss": 0.5} for value in ["1", "(2,)", "[2]", "3", "1.0"]]
+    adopted = optimizer.adopt(rows)
+    assert [result.config["c"] for result in optimizer.results] == ["1", "(2,)", (2,)]
+    assert len(adopted.left_out) == 2
 
 
 @pytest.mark.parametrize("source", [7, "old.db", [7], [{"config": {}}], None])
