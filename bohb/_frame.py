@@ -18,7 +18,7 @@ from bohb.budgets import Ladder, ladder
 from bohb.errors import SettingError
 from bohb.space import Space
 from bohb.space.parameters import Categorical, Float, Integer, LogInteger, Ordinal, Parameter
-from bohb.trials import Origin, ReadOnlyDict, Result, Status
+from bohb.trials import Origin, ReadOnlyDict, Result, Status, error_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,7 @@ def frame_of(
         "seconds": np.array([stamp[2] for stamp in stamps], dtype=float),
         "asked_at": _moments(pandas, [stamp[0] for stamp in stamps]),
         "finished_at": _moments(pandas, [stamp[1] for stamp in stamps]),
-        "error": _typed(pandas, [result.info.get("error") if result.is_failure else None for result in results]),
+        "error": _typed(pandas, [error_of(result) for result in results]),
         **_mapped(pandas, INFO, [_rest(result) for result in results]),
     }
     frame: pd.DataFrame = pandas.DataFrame(columns)
@@ -162,7 +162,7 @@ def _own_metrics(frame: Any, objectives: Mapping[str, str]) -> None:
 
 def _rest(result: Result) -> Mapping[str, Any]:
     """Return what was told beside the loss, without the text of a failure, which has a column of its own."""
-    return {name: value for name, value in result.info.items() if name != "error"}
+    return {name: value for name, value in result.info.items() if name != "error" or error_of(result) is None}
 
 
 def _configs(pandas: Any, space: Space, configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

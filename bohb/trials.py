@@ -201,12 +201,22 @@ class Result:
         return pairs(title, [*outcome, ("budget", self.budget), *kept, *self.config.items()])
 
 
+def error_of(result: Result) -> str | None:
+    """Return the error of a failure, as it was told; None without one.
+
+    The info of a success, or of a loss that is not finite, may have an error that is a metric: a rate of errors.
+    """
+    error = result.info.get("error")
+    return error if result.is_failure and isinstance(error, str) else None
+
+
 def failure_text(result: Result) -> str:
     """Return the whole text of a failure: its error, or else how its loss is not finite."""
-    return str(result.info.get("error", result.status))
+    error = error_of(result)
+    return str(result.status) if error is None else error
 
 
 def failure_kind(result: Result) -> str:
     """Return what kind of failure a result is: the type of the exception, or what stands before the first colon."""
-    lines = str(result.info.get("error", "")).strip().splitlines()
+    lines = (error_of(result) or "").strip().splitlines()
     return lines[0].partition(":")[0].strip()[:100] if lines else str(result.status)

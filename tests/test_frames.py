@@ -13,8 +13,9 @@ import bohb
 from bohb._frame import ATTRIBUTE, configs_of, context_of, frame_of, labels
 from bohb.errors import SettingError
 from bohb.frames import to_frame
+from bohb.optimizer.tally import tally_of
 from bohb.space import Space
-from bohb.trials import ReadOnlyDict
+from bohb.trials import ReadOnlyDict, failure_kind, failure_text
 from tests.strategies import LADDERS, SPACES, loss_of, make
 
 
@@ -173,3 +174,21 @@ def test_what_is_no_search_is_refused() -> None:
         to_frame(3)
     with pytest.raises(SettingError, match="one without"):
         context_of(pd.DataFrame({"loss": [1.0]}))
+
+
+def test_a_rate_of_errors_is_no_reason_of_a_failure() -> None:
+    """People name a metric so; it stays in the info, of successes and of losses that are not finite."""
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0, preset="random")
+    for number in range(8):
+        optimizer.tell(optimizer.ask(), {"loss": math.nan if number < 6 else 0.5, "error": number / 10})
+    optimizer.tell(optimizer.ask(), ValueError("boom"), info={"error": 0.25})
+    *others, failed = optimizer.results
+    frame = optimizer.to_frame()
+    assert frame["info.error"].tolist()[:8] == [number / 10 for number in range(8)]
+    assert frame["error"].isna().tolist() == [True] * 8 + [False]
+    assert (failed.reason, failure_text(failed), failure_kind(failed)) == (2 * ("ValueError: boom",) + ("ValueError",))
+    assert {failure_kind(result) for result in others if result.is_failure} == {"nan"}
+    assert "nan" in tally_of(optimizer).failures[0].reason
+    again = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0, preset="random")
+    again.adopt(frame)
+    assert [result.info for result in again.results] == [result.info for result in optimizer.results]

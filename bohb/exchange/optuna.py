@@ -23,7 +23,7 @@ from bohb.exchange.files import draft_of
 from bohb.objectives import Goal, goal_of
 from bohb.space.parameters import Parameter
 from bohb.study.snapshot import Snapshot, snapshot_of
-from bohb.trials import Result
+from bohb.trials import Result, error_of
 
 if TYPE_CHECKING:
     import optuna
@@ -160,11 +160,11 @@ def _trial(
     is_complete = bool(top) and math.isfinite(top[0])
     state = TrialState.COMPLETE if is_complete else TrialState.PRUNED if steps else TrialState.FAIL
     attributes = {"trials": [result.trial.id for result in group], "origin": str(group[0].trial.origin)}
-    last_error = next((result.info["error"] for result in reversed(group) if "error" in result.info), None)
+    last_error = next((text for result in reversed(group) if (text := error_of(result)) is not None), None)
     if again:  # Optuna knows one value of a trial
         attributes["repeated"] = [goal.shown(result.loss) for result in again]
     if last_error is not None:
-        attributes["error"] = str(last_error)
+        attributes["error"] = last_error
     if goal.is_declared:
         attributes["metrics"] = [dict(result.metrics) for result in group]
     trial = create_trial(

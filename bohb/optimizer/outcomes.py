@@ -141,7 +141,7 @@ def read_outcome(answer: Answer) -> tuple[float, Status, dict[str, Any]]:
     """Return the (loss, status, info) of an answer; warn of what cannot be kept. The loss of a failure is infinite."""
     warn_of(answer.dropped)
     if isinstance(answer.outcome, Failure):
-        return math.inf, Status.ERROR, {"error": answer.outcome.text} | answer.info
+        return math.inf, Status.ERROR, {**answer.info, "error": answer.outcome.text}
     if math.isfinite(answer.outcome):
         return answer.outcome, Status.OK, answer.info
     return math.inf, Status.NAN if math.isnan(answer.outcome) else Status.INFINITE, answer.info
