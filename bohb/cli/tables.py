@@ -19,9 +19,24 @@ Cell = Callable[[Result], Any]
 
 def columns(results: Sequence[Result], times: Mapping[int, TrialTimes], goal: Goal = LOSS) -> dict[str, Cell]:
     """Return what a table of results has in its columns, by their names."""
+    fixed = _columns(times)
+    value = f"metric.{goal.name}" if goal.name in fixed or goal.name == "trial" else goal.name
     own: dict[str, Cell] = {
         "trial": lambda result: result.trial.id,
-        goal.name: lambda result: None if result.is_failure else goal.value(result.loss),
+        value: lambda result: None if result.is_failure else goal.value(result.loss),
+        **fixed,
+    }
+    for name in dict.fromkeys(name for result in results for name in result.metrics if name != goal.name):
+        own[f"metric.{name}" if name in own else name] = _metric_of(name)
+    names = dict.fromkeys(name for result in results for name in result.trial.config)
+    for name in names:
+        own[f"config.{name}" if name in own else name] = _value_of(name)
+    return own
+
+
+def _columns(times: Mapping[int, TrialTimes]) -> dict[str, Cell]:
+    """Return the columns of every search, after the trial and its value."""
+    return {
         "budget": lambda result: result.trial.budget,
         "status": lambda result: str(result.status),
         "reason": lambda result: result.reason,
@@ -31,12 +46,6 @@ def columns(results: Sequence[Result], times: Mapping[int, TrialTimes], goal: Go
         "cost": lambda result: result.cost,
         "used": lambda result: result.used,
     }
-    for name in dict.fromkeys(name for result in results for name in result.metrics):
-        own.setdefault(name, _metric_of(name))
-    names = dict.fromkeys(name for result in results for name in result.trial.config)
-    for name in names:
-        own[f"config.{name}" if name in own else name] = _value_of(name)
-    return own
 
 
 def _metric_of(name: str) -> Cell:

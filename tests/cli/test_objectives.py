@@ -106,6 +106,25 @@ def test_a_study_of_a_loss_takes_metrics_too(tmp_path, call):
     assert dict(zip(headers, values, strict=True))["cost"] == "2.5"
 
 
+@pytest.mark.parametrize("name", ["trial", "budget", "status", "origin", "seconds", "cost", "repeat", "reason", "used"])
+def test_a_metric_may_have_the_name_of_a_column(tmp_path, call, name):
+    """It is `seconds` or `cost` that people minimise; no column hides another one."""
+    metrics = [name, "cost", "seconds", "other"]
+    study = make(tmp_path, objective=f"{name}:min")
+    for number in range(3):
+        call("ask", study)
+        values = {metric: place + number / 8 for place, metric in enumerate(dict.fromkeys(metrics), 2)}
+        call("tell", study, number, "--metrics", json.dumps(values), "--cost", 7)
+    head, *rows = (line.split() for line in call("trials", study, "--sort", f"-metric.{name}").splitlines())
+    assert len(set(head)) == len(head)
+    shown = [dict(zip(head, row, strict=True)) for row in rows]
+    assert [row[f"metric.{name}"] for row in shown] == ["2.25", "2.125", "2"]
+    assert [row["trial"] for row in shown] == ["2", "1", "0"]
+    assert {row["cost"] for row in shown} == {"7"}
+    for metric in set(metrics) - {name}:
+        assert shown[-1][metric if metric == "other" else f"metric.{metric}"] == f"{values[metric] - 0.25:.0f}"
+
+
 @pytest.mark.parametrize("command", ["tell", "fail"])
 def test_what_a_training_used_is_told(study, call, command):
     """It counts as used, a second tell of the same is the same, and more than the budget is refused."""
