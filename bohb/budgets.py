@@ -28,6 +28,8 @@ MIN_COST, MAX_COST = 1e-100, 1e100
 """The smallest and the largest cost of a trial. Sums and ratios of costs are then numbers that a float can hold."""
 COST_TOLERANCE = 1e-9
 """The relative difference between two costs that is rounding alone: HpBandSter computes 80.99999999999999 for 81."""
+BUDGET_TOLERANCE = 1e-12
+"""The relative difference between two budgets that is rounding alone, as of a long sum of tenths."""
 MAX_REDUCTION = 1000
 """Among at most so many configurations the best one is promoted, however far apart two budgets are."""
 
@@ -99,6 +101,20 @@ class Ladder(Sequence[Any]):
             BudgetError: If JSON cannot keep it.
         """
         return _plain(budget)
+
+    def nearest(self, budget: Any) -> Any:
+        """Return what `plain` returns; of a float that misses a budget of the ladder by rounding alone, that budget.
+
+        3 * 0.1 is not quite 0.3.
+
+        Raises:
+            BudgetError: If JSON cannot keep it.
+        """
+        plain = self.plain(budget)
+        if type(plain) is not float or plain in self.budgets:
+            return plain
+        on_scale = (each for each in self.budgets if isinstance(each, int | float))
+        return next((each for each in on_scale if is_rounded(plain, each)), plain)
 
     def cost(self, budget: Any) -> int | float:
         """Return the cost of any budget: one of the ladder, or, if these are increasing numbers, a number between them.
@@ -336,6 +352,11 @@ def _number(value: Any, what: str) -> int | float:
     if not is_number or not 0 < plain <= sys.float_info.max:  # some integers exceed every float
         raise BudgetError(f"expected a positive finite number as {what}, got {brief(value)}")
     return cast("int | float", plain)
+
+
+def is_rounded(number: float, budget: float) -> bool:
+    """Whether a float differs from a budget by rounding alone."""
+    return type(number) is float and math.isclose(number, budget, rel_tol=BUDGET_TOLERANCE)
 
 
 def _plain(value: Any) -> Any:

@@ -175,7 +175,7 @@ def _level(one: Given, ladder: Ladder) -> tuple[int, bool]:
         BudgetError: If its budget is below all budgets of the ladder or above them, or cannot be compared.
     """
     try:
-        return ladder.level(one.budget), False
+        return ladder.level(ladder.nearest(one.budget)), False
     except BudgetError:
         is_number = isinstance(one.budget, int | float) and ladder.budgets == ladder.costs
         amount = one.budget if is_number else one.cost

@@ -20,13 +20,14 @@ def read_used(budget: Any, trial: Trial, history: History, ladder: Ladder) -> An
     """
     if budget is None:
         return None
+    budget = ladder.nearest(budget)
     cost, full, last = ladder.cost(budget), ladder.cost(trial.budget), _last_cost(history, trial, ladder)
     if not last <= cost <= full:
         reported = f", at least the {history.reports[trial.id][-1].budget} that it reported" if last else ""
         raise BudgetError(
             f"expected at most the budget {trial.budget} of trial {trial.id}{reported}; got {brief(budget)}"
         )
-    return None if cost == full else ladder.plain(budget)
+    return None if cost == full else budget
 
 
 def read_reported(
@@ -41,7 +42,7 @@ def read_reported(
     """
     answer = read_answer(outcome, checkpoint, goal=goal)
     loss, status, info = read_outcome(answer)
-    event = Reported(trial.id, ladder.plain(budget), loss, status, answer.checkpoint, info, answer.metrics)
+    event = Reported(trial.id, ladder.nearest(budget), loss, status, answer.checkpoint, info, answer.metrics)
     before = next((each for each in history.reports.get(trial.id, ()) if each.budget == event.budget), None)
     if before is not None:
         same_or_conflict(before, event, goal)

@@ -240,7 +240,7 @@ class Optimizer(Asking):
             ConfigError: If it does not lie in the space, or is already evaluated, pending or enqueued there.
             BudgetError: If the budget is not on the ladder.
         """
-        level = None if budget is None else self._ladder.level(budget)
+        level = None if budget is None else self._ladder.level(self._ladder.nearest(budget))
         plain = self._completed(config, level)
         config_id = self._history.configs.find(self._space.encode(plain))
         where = None if config_id is None else where_known(self._history, self._ladder, config_id, level)
@@ -265,7 +265,7 @@ class Optimizer(Asking):
             OutcomeError: If the loss is not valid.
             TellConflict: If the configuration has another result at this budget.
         """
-        level, plain = self._ladder.level(budget), self._plain(config)
+        level, plain = self._ladder.level(self._ladder.nearest(budget)), self._plain(config)
         answer = read_answer(loss, goal=self._goal)
         value, status, info = read_outcome(answer)
         config_id = self._history.configs.find(self._space.encode(plain))

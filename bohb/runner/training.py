@@ -13,6 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from bohb._plain import scalar
 from bohb._text import brief
+from bohb.budgets import is_rounded
 from bohb.errors import OutcomeError, WorkerLost
 from bohb.trials import Trial
 
@@ -76,6 +77,8 @@ class Training(Generic[T]):
                 value = self._steps.send(trial if self._has_begun and _listens(self._steps) else None)
                 self._has_begun = True
                 self._at, answer = _located(value, self._at)
+                if _is_number(trial.budget) and is_rounded(self._at, trial.budget):
+                    self._at = trial.budget  # 0.1 + 0.2 is not quite 0.3
                 is_open = _is_number(trial.budget) and self._at >= trial.budget
                 if answer is not None or is_open:
                     way.append((self._at, self._read(answer)))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import bohb
 from bohb.errors import BohbWarning
@@ -14,6 +15,42 @@ from bohb.trials import Origin, Status
 from tests.strategies import ladders, loss_of, make, presets, seeds, spaces
 
 COMMON = settings(max_examples=40, deadline=None, derandomize=True)
+
+
+@given(st.integers(1, 400), st.sampled_from([0.1, 0.01, 0.3, 1 / 3, 0.7]))
+@COMMON
+def test_a_budget_that_was_added_up_is_the_one_of_the_ladder(num: int, step: float) -> None:
+    """Who counts fractions of an epoch misses a rung by a few units in the last place."""
+    low, high = num * step, (num + 1) * 2 * step
+    added = sum([step] * num)
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, [low, high], seed=0, preset="random")
+    trial = optimizer.ask()
+    optimizer.report(trial, added, 0.5)
+    assert [(result.budget, result.loss) for result in optimizer.results] == [(low, 0.5)]
+    assert optimizer.tell(trial, 0.25, budget=sum([step] * 2 * (num + 1))).used is None
+    optimizer.enqueue({"x": 0.25}, added)
+    assert optimizer.ask().budget == low
+    assert optimizer.observe({"x": 0.75}, added, 0.5).budget == low
+    other = bohb.Optimizer({"x": (0.0, 1.0)}, [low, high], seed=0, preset="random")
+    assert other.adopt([{"config": {"x": 0.75}, "budget": added, "loss": 0.5}]).lowered == ()
+    with pytest.raises(bohb.BudgetError):
+        optimizer.observe({"x": 0.5}, low * (1 + 1e-10), 0.5)
+
+
+@given(st.integers(2, 60))
+@COMMON
+def test_a_generator_that_adds_up_stops_at_its_budget(num: int) -> None:
+    def objective(trial: bohb.Trial) -> Any:
+        at = 0.0
+        while True:
+            at += 0.1
+            yield at, 1 / at
+
+    low, high = round(0.1 * num, 9), round(0.2 * num, 9)
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, [low, high], seed=0, preset="random")
+    bohb.run(objective, optimizer, executor=bohb.runner.SerialExecutor(), max_trials=1, progress=False)
+    assert [(result.budget, result.used) for result in optimizer.results] == [(low, None), (high, None)]
+    assert len(optimizer.results[-1].curve) == 2 * num - 1
 
 
 def _ask(*searches: bohb.Optimizer) -> bohb.Trial | None:
