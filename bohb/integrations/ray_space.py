@@ -2,12 +2,13 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from ray.tune.search.sample import Categorical, Domain, Float, Integer, LogUniform, Normal, Quantized, Uniform
 from ray.tune.search.variant_generator import parse_spec_vars
-from ray.tune.utils.util import flatten_dict, unflatten_list_dict
+from ray.tune.utils.util import unflatten_dict
 
 from bohb._text import brief
 from bohb.errors import SpaceError
@@ -15,7 +16,7 @@ from bohb.errors import SpaceError
 DEVIATIONS = 5
 """How many standard deviations a normal distribution reaches: a search needs bounds."""
 AS_THEY_ARE = str | int | float | None
-"""Choices of these types stay as they are; others are known by a text."""
+"""Choices of these types stay as they are if no two are equal; others are known by a text."""
 
 
 class TuneSpace:
@@ -45,16 +46,25 @@ class TuneSpace:
             values[name] = type(values[name])(round(round(values[name] / step) * step, 12))
         for name, labels in self._choices.items():
             values[name] = labels[values[name]]
-        nested: dict[str, Any] = unflatten_list_dict(values)
+        nested: dict[str, Any] = unflatten_dict(values)
         return nested
 
     def from_tune(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return a configuration that a user gave in Ray's form, which may be a part of one."""
-        flat = flatten_dict(dict(config), prevent_delimiter=True)
+        flat = dict(self._flat(config))
         for name, labels in self._choices.items():
             if name in flat:
-                flat[name] = next((key for key, value in labels.items() if value == flat[name]), flat[name])
-        return dict(flat)
+                flat[name] = _key_of(flat[name], labels)
+        return flat
+
+    def _flat(self, config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Yield values by their joined names; a dict that is a choice stays whole."""
+        for key, value in config.items():
+            name = f"{prefix}{key}"
+            if isinstance(value, Mapping) and name not in self._choices:
+                yield from self._flat(value, f"{name}/")
+            else:
+                yield name, value
 
     def to_state(self) -> dict[str, Any]:
         """Return what `to_tune` needs as JSON-able data, without the choices that have no JSON form."""
@@ -95,11 +105,21 @@ class TuneSpace:
             "compute what depends on other values, as tune.sample_from does, in the function that trains"
         )
 
-    def _labelled(self, name: str, values: list[Any]) -> list[Any]:
-        if all(isinstance(value, AS_THEY_ARE) for value in values):
-            return values
-        self._choices[name] = {_label(value, index): value for index, value in enumerate(values)}
-        return list(self._choices[name])
+    def _labelled(self, name: str, values: Sequence[Any]) -> list[Any]:
+        for value in values:
+            if _has_domains(value):
+                raise SpaceError(
+                    f"expected choices without distributions in them for {name!r}, got {brief(value)}; name them at "
+                    "the top, or give a space of ours with conditions: BOHBSearch(space=...)"
+                )
+        if _stay(values):
+            return list(values)
+        labels: dict[Any, Any] = {}
+        for index, value in enumerate(values):
+            label = _label(value, index)
+            labels[label if _is_same(labels.get(label, value), value) else f"choice {index}"] = value
+        self._choices[name] = labels
+        return list(labels)
 
     def _integers(self, name: str, domain: Integer, step: float | None, *, is_log: bool) -> Any:
         """Ray's upper end is excluded, but for steps other than 1 it is included."""
@@ -148,6 +168,35 @@ def _domains(given: Any) -> dict[str, Domain]:
     return {"/".join(path): domain for path, domain in domains}
 
 
+def _has_domains(value: Any) -> bool:
+    """Whether there is a distribution in a choice, which Ray's own search would draw from."""
+    if isinstance(value, Domain):
+        return True
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return any(_has_domains(part) for part in parts)
+
+
+def _stay(values: Sequence[Any]) -> bool:
+    """Whether choices can stay as they are; for a search 1, 1.0 and True are one value, and nan is none."""
+    is_odd = any(isinstance(value, float) and not math.isfinite(value) for value in values)
+    is_plain = all(isinstance(value, AS_THEY_ARE) and not isinstance(value, Enum) for value in values)
+    return is_plain and not is_odd and len(set(values)) == len(values)
+
+
+def _key_of(given: Any, labels: Mapping[Any, Any]) -> Any:
+    """Return the text of a choice, or the choice itself if it is none; 1.0 is 1 if there is no 1.0."""
+    exact_first = sorted(labels.items(), key=lambda item: type(item[1]) is not type(given))
+    return next((key for key, value in exact_first if _is_same(value, given)), given)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two choices are the same one; arrays that are equal are not, because their `==` gives no answer."""
+    try:
+        return one is other or (isinstance(one, bool) == isinstance(other, bool) and bool(one == other))
+    except Exception:  # whatever the values' own comparison raises
+        return False
+
+
 def _label(value: Any, index: int) -> Any:
     """Return the text under which the search knows a choice; the same in every process."""
     text = str(getattr(value, "__qualname__", None) or repr(value))
@@ -157,6 +206,6 @@ def _label(value: Any, index: int) -> Any:
 def _is_json(labels: Mapping[Any, Any]) -> bool:
     """Whether choices are the same after they were written as JSON."""
     try:
-        return bool(json.loads(json.dumps(list(labels.values()))) == list(labels.values()))
+        return repr(json.loads(json.dumps(list(labels.values())))) == repr(list(labels.values()))
     except (TypeError, ValueError):
         return False

@@ -1,8 +1,10 @@
 """The search spaces of Ray Tune."""
 
 import json
+from enum import StrEnum
 from typing import Any
 
+import numpy as np
 import pytest
 
 import bohb
@@ -82,12 +84,62 @@ def test_choices_may_be_anything() -> None:
     assert labels[:3] == ["[64, 64]", "{'a': 1}", "give"]
     assert labels[3].endswith("<lambda>")
     assert [space.to_tune({"x": label})["x"] for label in labels] == values
-    assert [space.from_tune({"x": value})["x"] for value in values if not isinstance(value, dict)] == [
-        label for label in labels if label != "{'a': 1}"
-    ]
+    assert [space.from_tune({"x": value})["x"] for value in values] == labels
     with pytest.raises(bohb.SpaceError, match=r"param_space= in Tuner.restore, because the choices of x"):
         TuneSpace.from_state(space.to_state())
     assert drawn({"x": tune.choice([[1, 2], [3]])}, num=1)[0]["x"] in ([1, 2], [3])
+
+
+class Kind(StrEnum):
+    """A text for JSON, and more than that for a training."""
+
+    LINEAR = "linear"
+    DEEP = "deep"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [True, 1, 1.0, "1", False, 0],
+        [0.1, float("nan"), float("inf")],
+        [lambda: 1, lambda: 2],
+        list(Kind),
+        [np.arange(5000), np.arange(5000) + (np.arange(5000) == 2500)],
+    ],
+    ids=["equal", "odd numbers", "of one name", "enum", "arrays"],
+)
+def test_every_choice_is_one_of_its_own(values: Any) -> None:
+    """Also those that are equal, or look the same; a trial gets the very value, and so does a restored search."""
+    from ray import tune
+
+    from bohb.integrations.ray_space import TuneSpace
+
+    space = TuneSpace({"a": {"x": tune.choice(values)}})
+    labels = bohb.Optimizer(space.space, [1]).space.to_json()["hyperparameters"][0]["choices"]
+    assert len(labels) == len(values)
+    for label, value in zip(space.space["a/x"]["choices"], values, strict=True):
+        assert space.to_tune({"a/x": label})["a"]["x"] is value
+        assert space.from_tune({"a": {"x": value}}) == {"a/x": label}
+    state = json.loads(json.dumps(space.to_state()))
+    if not state["missing"]:
+        restored = TuneSpace.from_state(state)
+        assert [repr(restored.to_tune({"a/x": label})["a"]["x"]) for label in labels] == [*map(repr, values)]
+
+
+def test_choices_that_are_listed_twice_are_one() -> None:
+    from ray import tune
+
+    from bohb.integrations.ray_space import TuneSpace
+
+    assert TuneSpace({"x": tune.choice([1, 1, 2])}).space == {"x": {"choices": ["1", "2"]}}
+    assert len(TuneSpace({"x": tune.choice([(1, 2), (1, 2)])}).space["x"]["choices"]) == 1
+
+
+def test_names_that_are_digits_stay_names() -> None:
+    from ray import tune
+
+    (config,) = drawn({"layers": {"0": tune.uniform(0, 1), "1": tune.uniform(0, 1)}}, num=1)
+    assert config["layers"].keys() == {"0", "1"}
 
 
 def test_a_space_of_ours_is_taken_as_it_is() -> None:
@@ -106,6 +158,7 @@ def test_what_cannot_be_searched_is_refused() -> None:
         ({"a": tune.sample_from(lambda: 1)}, r"'a', got Function"),
         ({"a": [tune.uniform(0, 1)]}, "distributions in dicts"),
         ({"a/b": tune.uniform(0, 1)}, "without a slash"),
+        ({"a": tune.choice([{"b": tune.uniform(0, 1)}])}, r"without distributions in them for 'a'"),
     ]:
         with pytest.raises(bohb.SpaceError, match=why):
             TuneSpace(given)
