@@ -5,7 +5,7 @@ trial of ours is one budget of it. Nothing here knows the host.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal
 
 from bohb._checks import real
@@ -81,7 +81,12 @@ class PausedTrainings:
     # Trainings that run.
 
     def advance(self, name: str, reached: float, value: Any, info: Mapping[str, Any]) -> Decision:
-        """Take a value of the metric that a training reports; return what becomes of it."""
+        """Take a value of the metric that a training reports; return what becomes of it.
+
+        One that this search does not run has nothing left to do: it is paused or stopped.
+        """
+        if name not in self._running:
+            return "pause" if name in self._configs else "stop"
         while (number := self._running.get(name)) is not None:
             trial = self.optimizer.trial(number)
             if reached < trial.budget:
@@ -128,17 +133,32 @@ class PausedTrainings:
         if isinstance(value, Failure):
             self._failed[name] = number
         is_short = reached is not None and reached < trial.budget and not isinstance(value, Failure)
-        used = max(reached or 0, self._reached.get(name, 0)) if is_short else None
+        used = (max(reached or 0, self._reached.get(name, 0)) or None) if is_short else None
         self.optimizer.tell(trial, value, info=info, budget=used)
 
-    def retry(self, name: str) -> None:
-        """Take back the failure of a training, because the host runs it again; nothing for any other."""
+    @property
+    def failed(self) -> Mapping[str, Mapping[str, Any]]:
+        """The configurations of the trainings that failed, by their names."""
+        return {name: self.optimizer.trial(number).config for name, number in self._failed.items()}
+
+    def retry(self, name: str, now: str | None = None) -> None:
+        """Take back the failure of a training, because the host runs it again; nothing for any other.
+
+        Args:
+            name: The training.
+            now: Its name from now on, if the host gave it a new one.
+        """
         number = self._failed.pop(name, None)
         if number is not None:
             self.optimizer.retry(number)
-            trial = self.optimizer.ask()
+            trial = self._ask_for({self.optimizer.trial(number).config_id})
             self._ended.discard(trial.config_id)
-            self._assign(name, trial)
+            self._assign(now or name, trial)
+
+    def keep(self, names: Collection[str]) -> None:
+        """Give up every training but these, because the host has no others any more."""
+        for name in [name for name in self._configs if name not in names]:
+            self.complete(name, None, None, {})
 
     # Trainings that are paused.
 
@@ -167,11 +187,17 @@ class PausedTrainings:
     def _last_promotion(self) -> Trial | None:
         for config, budget in self._promotions():
             self.optimizer.enqueue(config, budget)
-            trial = self.optimizer.ask()
-            while trial.config_id not in self._configs.values():  # one that was forgotten comes first
-                trial = self.optimizer.ask()
-            return trial
+            return self._ask_for(self._configs.values())
         return None
+
+    def _ask_for(self, config_ids: Collection[int]) -> Trial:
+        """Return a trial of one of these configurations; one that was forgotten may come first, and is asked later."""
+        others = []
+        while (trial := self.optimizer.ask()).config_id not in config_ids:
+            others.append(trial)
+        for other in others:
+            self.optimizer.forget(other)
+        return trial
 
     def _promotions(self) -> Iterator[tuple[Mapping[str, Any], Any]]:
         """Yield who goes on when nothing new comes, and to which budget: the best of each rung, the top rung first."""

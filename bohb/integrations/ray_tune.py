@@ -5,24 +5,29 @@ search promotes it. Everything that has to survive is in the state of the search
 with its trials. The scheduler has settings only.
 """
 
+import contextlib
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ray.tune.experiment import Trial as TuneTrial
-from ray.tune.result import DEFAULT_METRIC
+from ray.tune.result import DEFAULT_METRIC, DONE
 from ray.tune.schedulers import TrialScheduler
-from ray.tune.search import UNDEFINED_METRIC_MODE, UNDEFINED_SEARCH_SPACE, Searcher
+from ray.tune.search import UNDEFINED_METRIC_MODE, UNDEFINED_SEARCH_SPACE, Repeater, Searcher
 
-from bohb._checks import real
+from bohb._checks import integer, real
+from bohb._plain import scalar
 from bohb._text import brief
 from bohb.budgets import geometric
-from bohb.errors import SettingError, SpaceExhausted
+from bohb.errors import OutcomeError, SettingError, SpaceExhausted
 from bohb.integrations._paused import PausedTrainings
 from bohb.integrations.ray_space import TuneSpace
+from bohb.objectives import goal_of
 from bohb.optimizer import Optimizer
+from bohb.optimizer.outcomes import read_value
 from bohb.trials import Failure
 
 __all__ = ["BOHBScheduler", "BOHBSearch"]
@@ -48,6 +53,7 @@ class BOHBSearch(Searcher):  # type: ignore[misc]  # where Ray is not installed,
 
     Raises:
         SpaceError: If a distribution cannot be searched.
+        SettingError: If another setting is not valid.
     """
 
     CKPT_FILE_TMPL = "bohb-search-{}.json"
@@ -63,13 +69,14 @@ class BOHBSearch(Searcher):  # type: ignore[misc]  # where Ray is not installed,
         max_concurrent: int = 0,
         preset: str = "default",
     ) -> None:
+        _check_goal(metric, mode)
         super().__init__(metric=metric, mode=mode)
         self.trainings: PausedTrainings | None = None
         self.errors: dict[str, str] = {}
         self._space = None if space is None else TuneSpace(space)
-        self._points = list(points_to_evaluate or ())
+        self._points = _checked_points(points_to_evaluate or ())
         self._seed, self._preset = seed, preset
-        self._most = max_concurrent
+        self._most = _checked_most(max_concurrent)
         self._time_attr = ""
         self._first: tuple[str, Mapping[str, Any]] | None = None
 
@@ -86,6 +93,7 @@ class BOHBSearch(Searcher):  # type: ignore[misc]  # where Ray is not installed,
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **_: Any) -> bool:
         """Take what `tune.TuneConfig` says, and the space if none was given; return False if one was."""
+        _check_goal(metric, mode)
         given = metric or self.metric or (DEFAULT_METRIC if mode or self.mode else None)
         self._metric, self._mode = given, mode or self.mode
         if self._space is not None:
@@ -157,10 +165,30 @@ class BOHBSearch(Searcher):  # type: ignore[misc]  # where Ray is not installed,
         if self.trainings is None:
             return
         found = result or {}
-        value: Any = found.get(str(self.metric))
+        value: Any = self.read(found) if str(self.metric) in found else None
         if error:
             value = Failure(self.errors.pop(trial_id, "the trial of Ray ended with an error"))
-        self.trainings.complete(trial_id, value, real(found.get(self._time_attr)), {"ray_trial": trial_id})
+        elif value is None and found.get(DONE):
+            value = Failure(f"the training ended before it reported {self.metric!r}")
+        self.trainings.complete(trial_id, value, _number(found.get(self._time_attr)), {"ray_trial": trial_id})
+
+    def read(self, result: Mapping[str, Any]) -> float | Failure:
+        """Return the value of the metric in a result; what is no number is a failure of its training."""
+        try:
+            return read_value(result[str(self.metric)], goal_of(self.optimizer))
+        except OutcomeError as error:
+            return Failure(str(error))
+
+    def take_back_failure(self, trial: TuneTrial) -> None:
+        """Go on with a trial that failed, because Ray runs it again, maybe under another id."""
+        assert self.trainings is not None
+        assert self._space is not None
+        given = self._space.from_tune(trial.config)
+        for name, config in self.trainings.failed.items():
+            seen = self._space.from_tune(self._space.to_tune(config))
+            if trial.trial_id == name or all(key in given and given[key] == value for key, value in seen.items()):
+                self.trainings.retry(name, now=trial.trial_id)
+                return
 
     def save(self, checkpoint_path: str) -> None:
         """Write the whole search as JSON."""
@@ -214,6 +242,7 @@ class BOHBScheduler(TrialScheduler):  # type: ignore[misc]
         stop_last_trials: bool = True,
     ) -> None:
         super().__init__()
+        _check_goal(metric, mode)
         self._time_attr = time_attr
         self._metric, self._mode = metric, mode
         self._budgets = list(geometric(grace_period, max_t, eta=reduction_factor))
@@ -231,9 +260,11 @@ class BOHBScheduler(TrialScheduler):  # type: ignore[misc]
 
     def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
         """Begin with the first trial. After a restore, or a node that was lost, leave those trials paused that were."""
-        trainings = _search(tune_controller).begin(self._budgets, self._time_attr)
+        search = _search(tune_controller)
+        self._check_goal(search)
+        trainings = search.begin(self._budgets, self._time_attr)
         if trial.status == TuneTrial.PENDING:
-            trainings.retry(trial.trial_id)
+            search.take_back_failure(trial)
             if trainings.is_paused(trial.trial_id) and trial.trial_id in self._added:
                 tune_controller._set_trial_status(trial, TuneTrial.PAUSED)  # noqa: SLF001  (Ray lets schedulers call it)
             elif trainings.is_paused(trial.trial_id):
@@ -243,13 +274,13 @@ class BOHBScheduler(TrialScheduler):  # type: ignore[misc]
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: Mapping[str, Any]) -> str:
         """Continue, pause or stop a trial."""
         search = _search(tune_controller)
-        reached = result.get(self._time_attr)
-        if reached is None or real(reached) is None or search.metric not in result:
+        reached = _number(result.get(self._time_attr))
+        if reached is None or search.metric not in result:
             self._warn_once(f"expected numbers under {self._time_attr!r} and {search.metric!r}, got {brief(result)}")
             return str(TrialScheduler.CONTINUE)
         trainings = search.begin(self._budgets, self._time_attr)
         info = {"ray_trial": trial.trial_id}
-        decision = trainings.advance(trial.trial_id, reached, result[search.metric], info)
+        decision = trainings.advance(trial.trial_id, reached, search.read(result), info)
         if decision == "pause":
             return str(TrialScheduler.PAUSE)
         is_over = decision == "stop" and self._stop_last_trials
@@ -258,10 +289,12 @@ class BOHBScheduler(TrialScheduler):  # type: ignore[misc]
     def choose_trial_to_run(self, tune_controller: Any) -> "TuneTrial | None":
         """Return a trial that is new, or that is promoted. At the end stop those that stay paused."""
         trials = list(tune_controller.get_trials())
+        if trials:
+            trainings = _search(tune_controller).begin(self._budgets, self._time_attr)
+            trainings.keep({trial.trial_id for trial in trials if not trial.is_finished()})
         pending = next((trial for trial in trials if trial.status == TuneTrial.PENDING), None)
         if pending is not None or not trials:
             return pending
-        trainings = _search(tune_controller).begin(self._budgets, self._time_attr)
         is_last = tune_controller.search_alg.is_finished()
         is_over = not trainings.resume(is_last=is_last) and is_last
         paused = [trial for trial in trials if trial.status == TuneTrial.PAUSED]
@@ -272,7 +305,9 @@ class BOHBScheduler(TrialScheduler):  # type: ignore[misc]
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
         """Keep the error, for when Ray gives the trial up."""
         file = trial.error_file
-        text = Path(file).read_text(encoding="utf-8") if file else "the trial of Ray ended with an error"
+        text = "the trial of Ray ended with an error"
+        with contextlib.suppress(OSError):
+            text = Path(file).read_text(encoding="utf-8", errors="replace") if file else text
         _search(tune_controller).errors[trial.trial_id] = text
 
     def on_trial_complete(self, tune_controller: Any, trial: TuneTrial, result: Mapping[str, Any]) -> None:
@@ -285,6 +320,13 @@ class BOHBScheduler(TrialScheduler):  # type: ignore[misc]
         """Return a line for Ray's status table."""
         return f"Using BOHB at {self._time_attr} = {', '.join(map(str, self._budgets))}."
 
+    def _check_goal(self, search: BOHBSearch) -> None:
+        """Refuse a goal that is not the one of the search algorithm, which decides."""
+        metric = None if self._metric == DEFAULT_METRIC else self._metric
+        mine, theirs = (metric, self._mode), (search.metric, search.mode)
+        if any(one is not None and one != other for one, other in zip(mine, theirs, strict=True)):
+            raise SettingError(f"expected metric and mode in BOHBScheduler as in BOHBSearch, {theirs}, got {mine}")
+
     def _warn_once(self, text: str) -> None:
         if not self._has_warned:
             self._has_warned = True
@@ -294,10 +336,37 @@ class BOHBScheduler(TrialScheduler):  # type: ignore[misc]
 def _search(tune_controller: Any) -> BOHBSearch:
     """Return the search algorithm of an experiment, without what Ray wraps around it."""
     search = tune_controller.search_alg
-    while not isinstance(search, BOHBSearch) and hasattr(search, "searcher"):
+    while not isinstance(search, BOHBSearch | Repeater) and hasattr(search, "searcher"):
         search = search.searcher
     if not isinstance(search, BOHBSearch):
         raise SettingError(
             f"expected search_alg=BOHBSearch() in tune.TuneConfig with BOHBScheduler, got {type(search).__name__}"
         )
     return search
+
+
+def _number(value: Any) -> float | None:
+    """Return how far a trial is; None if that is no finite number."""
+    number = real(scalar(value))
+    return number if number is not None and math.isfinite(number) else None
+
+
+def _check_goal(metric: Any, mode: Any) -> None:
+    if metric is not None and not isinstance(metric, str):
+        raise SettingError(f"expected the name of one metric, got {brief(metric)}; name the one to optimise")
+    if mode not in (None, "min", "max"):
+        raise SettingError(f"expected 'min' or 'max' as mode, got {brief(mode)}")
+
+
+def _checked_points(points: Any) -> list[Mapping[str, Any]]:
+    found = [] if isinstance(points, Mapping) else list(points)
+    if isinstance(points, Mapping) or not all(isinstance(point, Mapping) for point in found):
+        raise SettingError(f"expected a list of configurations as points_to_evaluate, got {brief(points)}")
+    return found
+
+
+def _checked_most(value: Any) -> int:
+    number = integer(value)
+    if number is None or number < 0:
+        raise SettingError(f"expected an integer from 0 as max_concurrent, got {brief(value)}")
+    return number

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -143,3 +144,46 @@ def test_repeated_values_are_recorded_once() -> None:
         assert host.trainings.advance(name, reached, 0.5, {}) == ("pause" if reached == 4 else "continue")
     (result,) = (each for each in host.trainings.optimizer.results if each.budget == 3)
     assert result.curve == ((2, 0.5),)
+
+
+def test_a_training_that_failed_may_run_again_under_a_new_name() -> None:
+    host = Host(most=2, num_samples=2)
+    first, second = host.running()
+    host.trainings.complete(second, None, None, {})  # the host gave it up, so it is asked again, and later
+    host.step(first, "error")
+    config = host.configs[first]
+    assert dict(host.trainings.failed) == {first: config}
+    host.trainings.retry(first, now="again")
+    assert host.trainings.is_running("again")
+    assert host.trainings.advance("again", 1, 0.5, {}) in ("pause", "continue")
+    assert [result.config for result in host.trainings.optimizer.results] == [config]
+    assert host.trainings.start("third") == host.configs[second]
+
+
+def test_what_the_search_does_not_run_is_stopped() -> None:
+    """As where the host restored a training, and an older state of the search."""
+    host = Host(most=1, num_samples=1)
+    host.running()
+    assert host.trainings.advance("unknown", 1, 0.5, {}) == "stop"
+    assert not host.trainings.optimizer.results
+
+
+def test_trainings_that_the_host_has_no_more_are_given_up() -> None:
+    """Those that ran are asked again; those that were paused have ended."""
+    host = Host(most=2, num_samples=2)
+    first, second = host.running()
+    assert host.trainings.advance(first, 1, 0.5, {}) == "pause"
+    host.trainings.keep([])
+    assert not host.trainings.is_paused(first)
+    assert not host.trainings.is_running(second)
+    assert host.trainings.start("another") == host.configs[second]
+    host.trainings.keep(["another"])
+    assert host.trainings.is_running("another")
+
+
+@pytest.mark.parametrize("reached", [0, -1, 0.5, None])
+def test_a_training_that_ends_is_told_wherever_it_was(reached: float | None) -> None:
+    host = Host(most=1, num_samples=1)
+    (name,) = host.running()
+    host.trainings.complete(name, 0.5, reached, {})
+    assert [result.loss for result in host.trainings.optimizer.results] == [0.5]

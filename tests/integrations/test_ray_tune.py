@@ -169,6 +169,36 @@ def test_a_trial_that_fails_or_ends_early_is_told_so(address: str, tmp_path: Pat
     assert search.optimizer.incumbent.loss in (0.5, 0.25)
 
 
+@pytest.mark.parametrize("how", ["resume_errored", "restart_errored"])
+def test_trials_that_failed_run_again_where_the_user_asks_for_it(how: str, address: str, tmp_path: Path) -> None:
+    """Ray gives those that it restarts a new id."""
+    from ray import tune
+
+    from bohb.integrations.ray_tune import BOHBScheduler, BOHBSearch
+
+    healed = str(tmp_path / "healed")
+
+    def train(config: Any) -> None:
+        if config["kind"] == "broken" and not os.path.exists(healed):  # noqa: PTH110
+            raise ValueError("no such kind")
+        tune.report({"loss": 1.0})
+
+    tuner = tune.Tuner(
+        train,
+        param_space={"kind": tune.choice(["broken", "whole"])},
+        tune_config=tune.TuneConfig(
+            metric="loss", mode="min", search_alg=BOHBSearch(seed=0), scheduler=BOHBScheduler(max_t=1), num_samples=2
+        ),
+        run_config=tune.RunConfig(storage_path=str(tmp_path), name="search", verbose=0),
+    )
+    assert tuner.fit().num_errors == 1
+    Path(healed).touch()
+    grid = tune.Tuner.restore(str(tmp_path / "search"), train, **{how: True}).fit()
+    assert grid.num_errors == 0
+    results = search_in(tmp_path / "search").results
+    assert sorted((result.config["kind"], result.loss) for result in results) == [("broken", 1.0), ("whole", 1.0)]
+
+
 def test_the_script_of_the_documentation_runs(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a process of its own, on the cluster of these tests."""
     monkeypatch.setenv("RAY_ADDRESS", address)
