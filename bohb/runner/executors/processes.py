@@ -271,7 +271,7 @@ class WorkerThread:
             if reply is None:
                 process.interrupt()
                 raise WorkerLost(f"worker process {process.pid} took longer than {call.seconds} s to end a training")
-        except Exception as error:  # WorkerLost, or a reply that cannot be unpickled here: the caller sees it
+        except Exception as error:  # the worker was lost: the caller sees it
             reply = ("error", error, True)
         kind, value, is_littered = reply
         if not (kind == "result" and getattr(value, "is_open", False) and self._hold(call, process)):

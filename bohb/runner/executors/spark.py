@@ -25,7 +25,7 @@ from typing import Any
 from bohb._checks import positive_integer
 from bohb.errors import SettingError, WorkerLost
 from bohb.runner.ranks.reports import Rank, ReportCollector
-from bohb.runner.workers.pickling import pack, pack_reply
+from bohb.runner.workers.pickling import pack, pack_reply, unpack_reply
 from bohb.runner.workers.worker import WorkerProcess
 from bohb.runner.workers.worker_main import OUTPUT_SUFFIX_VARIABLE
 from bohb.trials import Trial
@@ -141,7 +141,7 @@ class SparkExecutor(Executor):
 
     def _on_one(self, packed: bytes) -> tuple[str, Any]:
         (reply,) = self._context.parallelize([packed], 1).mapPartitions(_evaluate).collect()
-        kind, value = pickle.loads(reply)  # noqa: S301  (from our own task)
+        kind, value = unpack_reply(reply)
         return kind, value
 
     def _on_ranks(self, packed: bytes, group: str) -> tuple[str, Any]:

@@ -8,14 +8,15 @@ import importlib.util
 import pickle
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bohb._checks import positive_integer
+from bohb._text import brief, describe_error
 from bohb.errors import SettingError, WorkerLost
-from bohb.runner.workers.pickling import pack, pack_reply
+from bohb.runner.workers.pickling import pack, pack_reply, unpack_reply
 from bohb.runner.workers.worker import WorkerProcess
 
 
@@ -41,6 +42,7 @@ class SubmititExecutor(Executor):
                 "expected submitit, which is not installed; install it with pip install 'bohb[submitit]'"
             )
         self.workers = positive_integer("workers", workers)
+        _check(executor)
         self._executor = executor
         self._jobs: dict[Future[Any], Any] = {}
         self._ended: set[Future[Any]] = set()
@@ -57,11 +59,15 @@ class SubmititExecutor(Executor):
 
         Raises:
             SettingError: If the call cannot be pickled, or the jobs have several tasks.
-            RuntimeError: If the executor was shut down.
+            RuntimeError: If the executor was shut down; `BrokenExecutor` if submitit takes no job.
         """
         if self._is_shut:
             raise RuntimeError("expected an executor that is open, got one that was shut down; make a new one")
-        job = self._executor.submit(TrialJob(pack((fn, args, kwargs), "a call")))
+        packed = pack((fn, args, kwargs), "a call")
+        try:
+            job = self._executor.submit(TrialJob(packed))
+        except Exception as error:  # what sbatch says, or the file system
+            raise BrokenExecutor(f"submitit cannot queue a job: {describe_error(error)}") from error
         if job.num_tasks > 1:
             job.cancel(check=False)
             raise SettingError(f"expected jobs of one task, got {job.num_tasks}; set tasks_per_node and nodes to 1")
@@ -105,10 +111,11 @@ class SubmititExecutor(Executor):
             job.wait()
             if future in self._ended and not job.paths.result_pickle.exists():
                 return "error", WorkerLost(f"job {job.job_id} was cancelled before the trial had a result")
-            kind, value = pickle.loads(job.result())  # noqa: S301  (from our own job)
+            packed = job.result()
         except Exception as error:  # submitit says what it knows of the job, with the end of its log
             text = " ".join(str(error).split())
             return "error", WorkerLost(f"job {job.job_id} ended before the trial had a result: {text[:500]}")
+        kind, value = unpack_reply(packed)
         return kind, value
 
 
@@ -140,6 +147,15 @@ class TrialJob:
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
+
+
+def _check(executor: Any) -> None:
+    from submitit import Executor as TheirExecutor
+
+    if not isinstance(executor, TheirExecutor):
+        raise SettingError(
+            f"expected an executor of submitit, such as submitit.AutoExecutor(folder=...), got {brief(executor)}"
+        )
 
 
 def _call(packed: bytes) -> Any:

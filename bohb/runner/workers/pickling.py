@@ -54,6 +54,23 @@ def pack_reply(kind: str, value: Any, *more: Any) -> tuple[str, bytes]:
     return kind, packed
 
 
+def unpack_reply(packed: bytes, *more: Any) -> tuple[Any, ...]:
+    """Return a reply from its bytes.
+
+    A reply that cannot be loaded here is replaced by an error that says so.
+
+    Args:
+        packed: What `pack_reply` returned.
+        more: What to return in place of what else was sent, if the reply cannot be loaded.
+    """
+    try:
+        reply: tuple[Any, ...] = pickle.loads(packed)  # noqa: S301  (from our own worker)
+    except Exception as refusal:  # a user's own code may raise anything
+        text = traceback_of(refusal, refusal.__traceback__)
+        return "error", RuntimeError(f"the result of the call cannot be unpickled:\n{text}"), *more
+    return reply
+
+
 def _dumps(value: Any) -> bytes:
     buffer = io.BytesIO()
     _pickler()(buffer).dump(value)

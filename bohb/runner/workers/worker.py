@@ -30,6 +30,7 @@ from typing import Any
 from bohb.errors import SettingError, WorkerLost
 from bohb.runner.signals import name_of
 from bohb.runner.workers import process_tree, streams
+from bohb.runner.workers.pickling import unpack_reply
 
 GRACE_SECONDS = 3.0
 """Between SIGTERM and SIGKILL."""
@@ -124,10 +125,11 @@ class WorkerProcess:
         try:
             if not self._pipe.poll():
                 raise self._lost()
-            reply: tuple[str, Any, bool] = pickle.loads(self._pipe.recv_bytes())  # noqa: S301  (our own worker)
+            packed = self._pipe.recv_bytes()
         except (EOFError, OSError) as error:
             raise self._lost() from error
-        return reply
+        kind, value, is_littered = unpack_reply(packed, True)
+        return kind, value, is_littered
 
     def interrupt(self) -> None:
         """Send SIGTERM to the process and all it started, and SIGKILL after the grace; do not wait."""

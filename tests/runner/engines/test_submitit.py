@@ -141,6 +141,43 @@ def test_jobs_of_several_tasks_are_refused(tmp_path: Path) -> None:
         executor.submit(pow, 2, 5)
 
 
+class Unloadable:
+    """Can be pickled, and raises where it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return divmod, (1, 0)
+
+
+def test_a_reply_that_cannot_be_loaded_is_an_error_and_not_a_lost_worker(tmp_path: Path) -> None:
+    with SubmititExecutor(local(tmp_path), workers=1) as executor:
+        with pytest.raises(RuntimeError, match=r"cannot be unpickled:(\n.*)*ZeroDivisionError"):
+            executor.submit(Unloadable).result(timeout=120)
+        with pytest.raises(RuntimeError, match="cannot be pickled"):
+            executor.submit(open, os.devnull).result(timeout=120)
+
+
+def test_what_is_no_executor_of_submitit_is_refused() -> None:
+    with pytest.raises(bohb.SettingError, match=r"an executor of submitit, such as .*, got 'local'"):
+        SubmititExecutor("local", workers=1)
+
+
+def test_a_queue_that_takes_no_job_ends_the_run_with_advice(tmp_path: Path) -> None:
+    """The trial is given back, and nothing that was told is lost."""
+    import submitit
+
+    class Closed(submitit.LocalExecutor):  # type: ignore[misc]
+        def submit(self, fn, *args, **kwargs):
+            raise submitit.core.utils.FailedJobError("sbatch: error: Invalid partition")
+
+    optimizer = make_optimizer()
+    with (
+        SubmititExecutor(Closed(tmp_path), workers=1) as executor,
+        pytest.raises(bohb.ExecutorBroken, match=r"submitit cannot queue a job: .*Invalid partition"),
+    ):
+        bohb.run(lambda trial: 0.5, optimizer, executor=executor, max_trials=1, progress=False)
+    assert not optimizer.results
+
+
 def test_the_script_of_the_documentation_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a program of its own."""
     monkeypatch.chdir(tmp_path)
