@@ -16,6 +16,7 @@ import os
 import pickle
 import secrets
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,10 +26,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bohb._checks import real
+from bohb._checks import positive_integer, real
 from bohb._text import brief
 from bohb.errors import SettingError, WorkerLost
-from bohb.runner.workers.pickling import pack
+from bohb.runner.workers.pickling import pack, pack_reply, unpack_reply
 from bohb.runner.workers.temporary import TemporaryFolder
 from bohb.runner.workers.worker import WorkerProcess
 
@@ -111,15 +112,16 @@ class RayExecutor(Executor):
         self._bundles, self._strategy = None if bundles is None else _checked(bundles, strategy), strategy
         import ray
 
+        most = None if workers is None else positive_integer("workers", workers)
+        environment = {} if runtime_env is None else {"runtime_env": _checked_environment(runtime_env)}
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
             ray.init(address=address, include_dashboard=False, log_to_driver=False)
         self._ray: Any = ray
-        self.workers = workers or _room(_total(self._bundles or [amounts]), ray.cluster_resources())
+        self.workers = most or _room(_total(self._bundles or [amounts]), ray.cluster_resources())
         self._task: Any = ray.remote(_run)
-        self._options = {"max_retries": 0, "name": "bohb trial", **_options((self._bundles or [amounts])[0])}
-        if runtime_env is not None:
-            self._options["runtime_env"] = dict(runtime_env)
+        bundle = (self._bundles or [amounts])[0]
+        self._options = {"max_retries": 0, "name": "bohb trial", **_options(bundle), **environment}
         self._temporary = TemporaryFolder("bohb-output-") if output is None else None
         self._output = self._temporary.path if self._temporary is not None else Path(output or "").absolute()
         self._mark = f".bohb-{secrets.token_hex(8)}"
@@ -224,40 +226,44 @@ class RayExecutor(Executor):
                 self._temporary.delete_if_empty()
 
 
-def _run(call: RayCall) -> tuple[Any, dict[str, bytes]]:
-    """Make the call in a process of its own; this runs in a Ray worker. Return what the program cannot see, too."""
+def _run(call: RayCall) -> tuple[bytes, dict[str, bytes]]:
+    """Make the call in a process of its own; this runs in a Ray worker.
+
+    Return the reply, and what was printed if the program cannot see it, also of a call that was lost or ended.
+    """
     import ray
     from ray.experimental.internal_kv import _internal_kv_put
 
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where a script started Ray in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # by which Ray cancels
     _internal_kv_put(_key(call), repr(time.time()).encode())
     is_shared = Path(call.output, call.mark).exists()
     folder = Path(call.output if is_shared else tempfile.mkdtemp(prefix="bohb-output-"))
     address = {"RAY_ADDRESS": ray.get_runtime_context().gcs_address, GROUP_VARIABLE: call.group}
     try:
-        value = _made(call, folder, address)
-        return value, {} if is_shared else _printed(folder)
+        reply = _reply(call, folder, address)
+        return reply, {} if is_shared else _printed(folder)
     finally:
         if not is_shared:
             shutil.rmtree(folder)
 
 
-def _made(call: RayCall, output: Path, environment: Mapping[str, str]) -> Any:
+def _reply(call: RayCall, output: Path, environment: Mapping[str, str]) -> bytes:
     process = WorkerProcess(environment=environment, output=output)
     try:
         process.send(0, pickle.dumps(_call), pickle.dumps(((call.packed,), {})))
         # Ray cancels by an interrupt that does not wake a system call, so the wait returns regularly.
         while (reply := process.receive(timeout=SECONDS_TO_NOTICE)) is None:
             pass
+        return pack_reply(reply[0], reply[1])[1]
+    except WorkerLost as error:
+        return pack_reply("error", error)[1]
     except KeyboardInterrupt:
         process.interrupt()
         process.wait_for_end()
-        raise
+        return pack_reply("error", WorkerLost("the trial was ended before it had a result"))[1]
     finally:
         process.kill()
-    kind, value, _ = reply
-    if kind == "error":
-        raise value
-    return value
 
 
 def _printed(folder: Path) -> dict[str, bytes]:
@@ -295,9 +301,12 @@ def _outcome(theirs: Future[Any], output: Path) -> Any:
         raise WorkerLost(f"Ray lost the worker of the trial: {' '.join(str(error).split())[:500]}")
     if error is not None:
         raise error
-    value, printed = theirs.result()
+    packed, printed = theirs.result()
     for name, text in printed.items():
         (output / Path(name).name).write_bytes(text)
+    kind, value = unpack_reply(packed)
+    if kind == "error":
+        raise value
     return value
 
 
@@ -305,7 +314,20 @@ def _amount(name: str, value: Any) -> float:
     amount = real(value)
     if amount is None or not 0 <= amount < math.inf:
         raise SettingError(f"expected a number from 0 as {name}, got {brief(value)}")
+    if name == "num_gpus" and amount > 1 and not amount.is_integer():
+        raise SettingError(f"expected a part of one GPU, or whole ones, as {name}, got {brief(value)}")
     return amount
+
+
+def _checked_environment(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an environment that Ray accepts."""
+    from ray.runtime_env import RuntimeEnv
+
+    try:
+        RuntimeEnv(**dict(given))
+    except (TypeError, ValueError) as error:
+        raise SettingError(f"expected a runtime_env as for a task of Ray, got: {error}") from error
+    return dict(given)
 
 
 def _checked(bundles: Sequence[Mapping[str, float]], strategy: str) -> list[dict[str, float]]:

@@ -161,14 +161,62 @@ def test_what_trials_print_is_kept(cluster: None, tmp_path: Path) -> None:
 
 
 def test_a_node_that_does_not_share_the_folder_sends_what_was_printed(cluster: None, tmp_path: Path) -> None:
+    """Also of a trial that died, and of one that was ended: there it matters most."""
+
     def objective(trial):
         print("far away", flush=True)
+        if trial.id == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if trial.id == 1:
+            time.sleep(600)
         return 0.5
 
+    optimizer = make_optimizer()
     with RayExecutor(workers=1, output=tmp_path) as executor:
         executor._call = lambda packed, make=executor._call: replace(make(packed), mark="not-there")  # type: ignore[method-assign]
-        bohb.run(objective, make_optimizer(), executor=executor, max_trials=1, progress=False)
-    assert (tmp_path / "trial-0.out").read_text() == "far away\n"
+        bohb.run(objective, optimizer, executor=executor, max_trials=3, trial_seconds=15, progress=False)
+    assert [type_of(result) for result in optimizer.results] == ["WorkerLost", "TimeoutError", "ok"]
+    for number in range(3):
+        assert (tmp_path / f"trial-{number}.out").read_text() == "far away\n"
+
+
+def type_of(result: bohb.Result) -> str:
+    return str(result.info["error"]).partition(":")[0] if result.is_failure else "ok"
+
+
+class Unloadable:
+    """Can be pickled, and raises where it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return divmod, (1, 0)
+
+
+def test_what_a_call_raises_is_no_lost_worker(cluster: None) -> None:
+    """Also if Ray has a meaning for it, or if the reply cannot be loaded."""
+    from ray.exceptions import GetTimeoutError
+
+    def call(error: type[BaseException]) -> None:
+        raise error
+
+    with RayExecutor(workers=1) as executor:
+        for error in (GetTimeoutError, SystemExit, KeyboardInterrupt):
+            with pytest.raises(error):
+                executor.submit(call, error).result(timeout=120)
+        with pytest.raises(RuntimeError, match=r"cannot be unpickled:(\n.*)*ZeroDivisionError"):
+            executor.submit(Unloadable).result(timeout=120)
+
+
+def test_settings_that_are_not_valid_are_refused(cluster: None) -> None:
+    """When the executor is made, and not by the first trial."""
+    for settings, why in [
+        ({"workers": "2"}, "a positive integer as workers"),
+        ({"workers": 0}, "a positive integer as workers"),
+        ({"num_gpus": 1.5}, "a part of one GPU, or whole ones"),
+        ({"runtime_env": {"env_vars": {"A": 1}}}, "a runtime_env as for a task of Ray"),
+        ({"runtime_env": "conda"}, "a runtime_env as for a task of Ray"),
+    ]:
+        with pytest.raises(bohb.SettingError, match=why):
+            RayExecutor(**settings)
 
 
 def test_a_trial_has_the_environment_that_is_given(cluster: None) -> None:
@@ -217,6 +265,25 @@ def test_an_outcome_that_cannot_be_kept_is_an_error_and_not_a_silence(cluster: N
         arguments = {"executor": executor, "max_trials": 1, "retries": 0, "progress": False}
         report = bohb.run(lambda trial: print("x", flush=True) or 0.5, make_optimizer(), **arguments)
     assert (report.num_failures, report.num_lost) == (1, 1)
+
+
+def test_a_trial_can_be_ended_where_ray_was_started_in_the_background() -> None:
+    """There a shell makes Ray and all its workers ignore the signal by which Ray cancels."""
+    import ray
+
+    ray.shutdown()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with RayExecutor(workers=1) as executor:
+        future = executor.submit(time.sleep, 600)
+        while executor.seconds_of(future) is None:
+            time.sleep(0.1)
+        executor.end(future)
+        with pytest.raises(bohb.WorkerLost):
+            future.result(timeout=120)
 
 
 def test_nothing_is_left_in_the_cluster(cluster: None) -> None:
