@@ -30,7 +30,7 @@ class PausedTrainings:
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
         self.most = 0
-        self._next: Trial | None = None  # a promotion that was asked, and whose training does not run yet
+        self._next: Trial | None = None  # a promotion that was asked, and whose training does not go on yet
         self._running: dict[str, int] = {}  # our trial
         self._configs: dict[str, int] = {}  # of the trainings that can go on
         self._reached: dict[str, float] = {}  # what was reported last
@@ -176,13 +176,25 @@ class PausedTrainings:
         Args:
             is_last: Whether there are no new trainings any more. Then the best part of each rung still goes on.
         """
-        trial, self._next = self._next, None
-        if trial is None and is_last and not self._is_full():
-            trial = self._last_promotion()
+        self._settle_next()
+        if self._next is None and is_last and not self._is_full():
+            self._next = self._last_promotion()
         for name, config_id in list(self._configs.items()):
-            if trial is not None and config_id == trial.config_id:
-                self._assign(name, trial)
+            if self._next is not None and config_id == self._next.config_id and name not in self._running:
+                self._assign(name, self._next)
+                self._next = None
         return bool(self._running)
+
+    def _settle_next(self) -> None:
+        """Drop a promotion whose training ended while the promotion waited for it to reach a smaller budget."""
+        trial = self._next
+        if trial is None or trial.config_id in self._configs.values():
+            return
+        self._next = None
+        if trial.config_id in self._ended:
+            self.optimizer.tell(trial, self._latest(trial.config_id))
+        else:
+            self.optimizer.forget(trial)
 
     def _last_promotion(self) -> Trial | None:
         for config, budget in self._promotions():

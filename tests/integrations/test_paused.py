@@ -187,3 +187,26 @@ def test_a_training_that_ends_is_told_wherever_it_was(reached: float | None) -> 
     (name,) = host.running()
     host.trainings.complete(name, 0.5, reached, {})
     assert [result.loss for result in host.trainings.optimizer.results] == [0.5]
+
+
+@pytest.mark.parametrize("end", ["value", "error", "end"])
+def test_a_promotion_of_a_training_that_still_runs_waits_for_it(end: str) -> None:
+    """As in a finite space, in which there is nothing else left to ask."""
+    trainings = PausedTrainings(bohb.Optimizer({"x": [0.1, 0.2]}, [1, 2, 4], seed=0))
+    assert trainings.start("a") is not None
+    assert trainings.start("b") is not None
+    for step in range(1, 5):
+        trainings.advance("a", step, 1 / step, {})
+    assert trainings.start("c") is None
+    assert trainings.resume(is_last=False)
+    steps = 0
+    if end != "value":
+        trainings.complete("b", Failure("broken") if end == "error" else 1.0, 0.5, {})
+    while trainings.resume(is_last=True):
+        assert trainings.is_running("b")
+        steps += 1
+        trainings.advance("b", steps, 2 / steps, {})
+    assert not trainings.optimizer.pending
+    told = [(result.trial.config_id, result.budget) for result in trainings.optimizer.results]
+    assert len(told) == len(set(told))
+    assert {(1, 1), (1, 4)} <= set(told)
