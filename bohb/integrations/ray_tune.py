@@ -101,6 +101,10 @@ class BOHBSearch(Searcher):  # type: ignore[misc]  # where Ray is not installed,
         self._space = TuneSpace(config)
         return True
 
+    def take_goal(self, metric: str | None, mode: str | None) -> None:
+        """Take what the scheduler knows, because without a `param_space` Ray says the goal to nobody else."""
+        self._metric, self._mode = self.metric or metric, self.mode or mode
+
     def set_max_concurrency(self, max_concurrent: int) -> bool:
         """Limit how many trials run; paused ones do not count."""
         self._most = max_concurrent
@@ -110,9 +114,6 @@ class BOHBSearch(Searcher):  # type: ignore[misc]  # where Ray is not installed,
         """Return the configuration of a new trial; None if there is none now."""
         if self._space is None:
             raise RuntimeError(UNDEFINED_SEARCH_SPACE.format(cls=type(self).__name__, space="space"))
-        if not self.metric or not self.mode:
-            names = {"metric": self.metric, "mode": self.mode}
-            raise RuntimeError(UNDEFINED_METRIC_MODE.format(cls=type(self).__name__, **names))
         if self.trainings is None:
             return self._space.to_tune(self._suggest_first(trial_id, self._space))
         self.trainings.most = self._most
@@ -135,9 +136,13 @@ class BOHBSearch(Searcher):  # type: ignore[misc]  # where Ray is not installed,
 
         Raises:
             SettingError: If the search began with other budgets.
+            RuntimeError: If nobody named a metric and a mode.
         """
         self._time_attr = time_attr
         if self.trainings is None:
+            if not self.metric or not self.mode:
+                names = {"metric": self.metric, "mode": self.mode}
+                raise RuntimeError(UNDEFINED_METRIC_MODE.format(cls=type(self).__name__, **names))
             assert self._first is not None
             trial_id, config = self._first
             self.trainings = self._started(budgets, [config, *self._points[1:]], trial_id)
@@ -218,7 +223,7 @@ class BOHBScheduler(TrialScheduler):  # type: ignore[misc]
 
     Args:
         time_attr: The name in the results that says how far a trial is.
-        metric: The metric to optimise. `BOHBSearch` or `tune.TuneConfig` has to name it too.
+        metric: The metric to optimise, as in `tune.TuneConfig`.
         mode: `"min"` or `"max"`.
         max_t: The largest budget.
         reduction_factor: The ratio of neighbouring budgets.
@@ -261,6 +266,7 @@ class BOHBScheduler(TrialScheduler):  # type: ignore[misc]
     def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
         """Begin with the first trial. After a restore, or a node that was lost, leave those trials paused that were."""
         search = _search(tune_controller)
+        search.take_goal(self._metric, self._mode)
         self._check_goal(search)
         trainings = search.begin(self._budgets, self._time_attr)
         if trial.status == TuneTrial.PENDING:

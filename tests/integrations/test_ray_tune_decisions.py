@@ -99,3 +99,17 @@ def test_settings_that_are_not_valid_are_refused() -> None:
     controller.search_alg = Repeater(search, repeat=2)
     with pytest.raises(bohb.SettingError, match="got Repeater"):
         BOHBScheduler().on_trial_add(controller, trial)
+
+
+def test_the_goal_may_come_by_the_scheduler() -> None:
+    """Without a `param_space`, as with a space of ours, Ray says it to nobody else."""
+    from bohb.integrations.ray_tune import BOHBScheduler, BOHBSearch
+
+    search, scheduler = BOHBSearch({"x": (0.0, 1.0)}, seed=0), BOHBScheduler(max_t=4)
+    trial = SimpleNamespace(trial_id="a", status="PENDING", config=search.suggest("a"), is_finished=lambda: False)
+    controller = SimpleNamespace(search_alg=search, get_trials=lambda: [trial])
+    with pytest.raises(RuntimeError, match="`mode`"):
+        scheduler.on_trial_add(controller, trial)
+    scheduler.set_search_properties("accuracy", "max")
+    scheduler.on_trial_add(controller, trial)
+    assert search.optimizer.objectives == {"accuracy": "maximize"}
