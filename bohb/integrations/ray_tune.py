@@ -280,6 +280,8 @@ class BOHBScheduler(TrialScheduler):  # type: ignore[misc]
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: Mapping[str, Any]) -> str:
         """Continue, pause or stop a trial."""
         search = _search(tune_controller)
+        if search.metric == DEFAULT_METRIC and DEFAULT_METRIC not in result:
+            raise SettingError(f"expected metric= in tune.TuneConfig, got none, and results with {brief(list(result))}")
         reached = _number(result.get(self._time_attr))
         if reached is None or search.metric not in result:
             self._warn_once(f"expected numbers under {self._time_attr!r} and {search.metric!r}, got {brief(result)}")

@@ -113,3 +113,14 @@ def test_the_goal_may_come_by_the_scheduler() -> None:
     scheduler.set_search_properties("accuracy", "max")
     scheduler.on_trial_add(controller, trial)
     assert search.optimizer.objectives == {"accuracy": "maximize"}
+
+
+def test_a_metric_without_a_name_ends_the_search_with_advice() -> None:
+    """Ray takes another name for one that may still come, and such a trial might never end."""
+    from ray.tune.result import DEFAULT_METRIC
+
+    search, scheduler, controller = begun()
+    search._metric = DEFAULT_METRIC
+    (trial,) = controller.get_trials()
+    with pytest.raises(bohb.SettingError, match="expected metric= in tune.TuneConfig, got none"):
+        scheduler.on_trial_result(controller, trial, {"training_iteration": 1, "loss": 1.0})
