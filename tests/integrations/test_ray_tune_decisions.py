@@ -122,5 +122,5 @@ def test_a_metric_without_a_name_ends_the_search_with_advice() -> None:
     search, scheduler, controller = begun()
     search._metric = DEFAULT_METRIC
     (trial,) = controller.get_trials()
-    with pytest.raises(bohb.SettingError, match="expected metric= in tune.TuneConfig, got none"):
+    with pytest.raises(bohb.SettingError, match=r"expected metric= in tune.TuneConfig, got none"):
         scheduler.on_trial_result(controller, trial, {"training_iteration": 1, "loss": 1.0})
