@@ -3,10 +3,8 @@
 import contextlib
 import inspect
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any, Literal
 
 from bohb._checks import MOST_WORKERS, check_positive, has_method, integer, positive_integer
@@ -23,6 +21,7 @@ from bohb.runner.limits import Limits
 from bohb.runner.loop import Loop
 from bohb.runner.records import Callback, RunEnded, RunStarted, notify
 from bohb.runner.report import Report
+from bohb.runner.workers.temporary import folder_path
 
 log = logging.getLogger("bohb.runner")
 
@@ -102,7 +101,7 @@ def run(
     _check(workers=workers, retries=retries, keep=keep, directory=directory)
     if executor is not None and not has_method(executor, "submit"):
         raise SettingError(f"expected an executor with submit, or None, got {brief(executor)}")
-    folder = None if directory is None else _folder(directory)
+    folder = None if directory is None else folder_path("directory", directory)
     cleaner = None if folder is None or keep == "all" else CheckpointCleaner(optimizer_or_study, folder)
     shown = [*_callbacks(callbacks), *([_display()] if progress else [])]
     with _chosen(executor, workers, trial_seconds, optimizer_or_study) as chosen:
@@ -140,17 +139,6 @@ def run(
         )
     notify(shown, RunEnded(report))
     return report
-
-
-def _folder(directory: Any) -> Path:
-    try:
-        folder = Path(os.fsdecode(directory)).absolute()
-        os.fsencode(folder)
-    except Exception as error:  # whatever the object's own conversion raises
-        raise SettingError(f"expected the path of a folder as directory, got {brief(directory)}") from error
-    if "\0" in str(folder):
-        raise SettingError(f"expected the path of a folder as directory, got {brief(directory)}")
-    return folder
 
 
 def _callbacks(callbacks: Any) -> list[Callback]:

@@ -19,7 +19,7 @@ from bohb._text import brief
 from bohb.errors import SettingError, WorkerLost
 from bohb.runner.workers import devices
 from bohb.runner.workers.pickling import pack
-from bohb.runner.workers.temporary import TemporaryFolder
+from bohb.runner.workers.temporary import TemporaryFolder, folder_path
 from bohb.runner.workers.worker import GRACE_SECONDS, WorkerProcess
 
 
@@ -108,7 +108,7 @@ class ProcessExecutor(Executor):
         grace: float = GRACE_SECONDS,
         environments: Sequence[Mapping[str, str]] | None = None,
     ) -> None:
-        _check(workers, gpus_per_trial, gpus, output)
+        _check(workers, gpus_per_trial, gpus)
         visible = devices.share_gpus(workers, gpus_per_trial, gpus) if gpus_per_trial else []
         self.workers = len(visible) or workers or devices.num_cores()
         threads = devices.share_threads(self.workers)
@@ -123,7 +123,7 @@ class ProcessExecutor(Executor):
             self._temporary = TemporaryFolder("bohb-output-")
             output = self._temporary.path
         is_warm = not gpus_per_trial if warm is None else warm
-        self._pool = PoolState(is_warm, Path(output).absolute(), grace)
+        self._pool = PoolState(is_warm, folder_path("output", output), grace)
         self._threads: list[threading.Thread] = []
         self._tokens = itertools.count()
         self._called: tuple[Any, int, bytes] = (None, -1, b"")
@@ -335,7 +335,7 @@ def _checked(environments: Any, num_workers: int) -> list[dict[str, str]]:
     return given
 
 
-def _check(workers: Any, gpus_per_trial: Any, gpus: Any, output: Any) -> None:
+def _check(workers: Any, gpus_per_trial: Any, gpus: Any) -> None:
     if workers is not None:
         positive_integer("workers", workers, most=MOST_WORKERS)
     num = integer(gpus_per_trial)
@@ -345,5 +345,3 @@ def _check(workers: Any, gpus_per_trial: Any, gpus: Any, output: Any) -> None:
         raise SettingError(f"expected a sequence of indices or UUIDs as gpus, got {brief(gpus)}")
     if gpus is not None and not gpus_per_trial:
         raise SettingError("expected gpus_per_trial with gpus, got 0; say how many of them a trial gets")
-    if output is not None and not isinstance(output, str | Path):
-        raise SettingError(f"expected the path of a folder as output, got {brief(output)}")

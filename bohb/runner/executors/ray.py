@@ -30,7 +30,7 @@ from bohb._checks import positive_integer, real
 from bohb._text import brief
 from bohb.errors import SettingError, WorkerLost
 from bohb.runner.workers.pickling import pack, pack_reply, unpack_reply
-from bohb.runner.workers.temporary import TemporaryFolder
+from bohb.runner.workers.temporary import TemporaryFolder, folder_path
 from bohb.runner.workers.worker import WorkerProcess
 
 SECONDS_TO_NOTICE = 0.2
@@ -123,7 +123,7 @@ class RayExecutor(Executor):
         bundle = (self._bundles or [amounts])[0]
         self._options = {"max_retries": 0, "name": "bohb trial", **_options(bundle), **environment}
         self._temporary = TemporaryFolder("bohb-output-") if output is None else None
-        self._output = self._temporary.path if self._temporary is not None else Path(output or "").absolute()
+        self._output = self._temporary.path if self._temporary is not None else folder_path("output", output)
         self._mark = f".bohb-{secrets.token_hex(8)}"
         self._sent: dict[Future[Any], Sent] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bohb-ray")
@@ -159,8 +159,11 @@ class RayExecutor(Executor):
     def _call(self, packed: bytes) -> RayCall:
         mark = self._output / self._mark
         if not mark.exists():
-            self._output.mkdir(parents=True, exist_ok=True)
-            mark.touch()
+            try:
+                self._output.mkdir(parents=True, exist_ok=True)
+                mark.touch()
+            except OSError as error:
+                raise SettingError(f"expected a folder that can be written as output, got: {error}") from error
         return RayCall(packed, secrets.token_hex(8), str(self._output), self._mark)
 
     def _forget(self, future: Future[Any]) -> None:
@@ -221,7 +224,8 @@ class RayExecutor(Executor):
             if self._is_ours:
                 self._is_ours = False
                 self._ray.shutdown()
-            (self._output / self._mark).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it was never written
+                (self._output / self._mark).unlink()
             if self._temporary is not None:
                 self._temporary.delete_if_empty()
 

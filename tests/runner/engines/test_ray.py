@@ -219,6 +219,17 @@ def test_settings_that_are_not_valid_are_refused(cluster: None) -> None:
             RayExecutor(**settings)
 
 
+def test_an_output_that_is_no_folder_ends_the_run(cluster: None, tmp_path: Path) -> None:
+    """The trial is given back."""
+    (tmp_path / "file").touch()
+    optimizer = make_optimizer()
+    expected = pytest.raises(bohb.SettingError, match="expected a folder that can be written as output")
+    with RayExecutor(output=tmp_path / "file", workers=1) as executor, expected:
+        bohb.run(lambda _: 0.5, optimizer, executor=executor, max_trials=2, progress=False)
+    assert not optimizer.results
+    assert not optimizer.pending
+
+
 def test_a_trial_has_the_environment_that_is_given(cluster: None) -> None:
     def objective(trial):
         return float(os.environ["LOSS"])
