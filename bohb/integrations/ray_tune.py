@@ -22,7 +22,7 @@ from bohb._checks import integer, real
 from bohb._plain import scalar
 from bohb._text import brief
 from bohb.budgets import geometric
-from bohb.errors import OutcomeError, SettingError, SpaceExhausted
+from bohb.errors import OutcomeError, SettingError, SpaceExhausted, StateError
 from bohb.integrations._paused import PausedTrainings
 from bohb.integrations.ray_space import TuneSpace
 from bohb.objectives import goal_of
@@ -79,6 +79,7 @@ class BOHBSearch(Searcher):  # type: ignore[misc]  # where Ray is not installed,
         self._most = _checked_most(max_concurrent)
         self._time_attr = ""
         self._first: tuple[str, Mapping[str, Any]] | None = None
+        self._unread: StateError | None = None
 
     @property
     def optimizer(self) -> Optimizer:
@@ -112,6 +113,8 @@ class BOHBSearch(Searcher):  # type: ignore[misc]  # where Ray is not installed,
 
     def suggest(self, trial_id: str) -> Any:
         """Return the configuration of a new trial; None if there is none now."""
+        if self._unread is not None:
+            raise self._unread
         if self._space is None:
             raise RuntimeError(UNDEFINED_SEARCH_SPACE.format(cls=type(self).__name__, space="space"))
         if self.trainings is None:
@@ -208,8 +211,16 @@ class BOHBSearch(Searcher):  # type: ignore[misc]  # where Ray is not installed,
 
         Raises:
             SpaceError: If the space is not known yet, and has choices that could not be saved.
+            StateError: If the file is incomplete. Ray only logs that, and so the next `suggest` raises it, too.
         """
-        state = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
+        try:
+            state = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
+        except ValueError as error:
+            self._unread = StateError(
+                f"expected the state of a search in {checkpoint_path}, got half a file: {error}; Ray was killed while "
+                "it copied its snapshot, so begin a new experiment, with the best configurations as points_to_evaluate"
+            )
+            raise self._unread from error
         self._seed, self._metric, self._mode = state["seed"], state["metric"], state["mode"]
         if self._space is None and state["space"] is not None:
             self._space = TuneSpace.from_state(state["space"])

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,17 @@ class Watched(tune.Callback):  # type: ignore[misc]
     def on_step_end(self, iteration, trials, **info):
         found = sum((trial.last_result or {}).get("training_iteration", 0) for trial in trials)
         if found >= int(os.environ.get(KILL_VARIABLE, sys.maxsize)):
+            wait_for_snapshot()
             os.kill(os.getpid(), signal.SIGKILL)
         for hook in HOOKS:
             hook(found, trials)
+
+
+def wait_for_snapshot() -> None:
+    """Wait until Ray, in a thread, has copied its snapshot. A file that is killed half copied cannot be restored."""
+    for thread in threading.enumerate():
+        if "entrypoint" in thread.name:
+            thread.join()
 
 
 def tuner(search: BOHBSearch, folder: str, name: str, **settings: Any) -> tune.Tuner:

@@ -1,5 +1,6 @@
 """What the search and the scheduler for Ray Tune make of what trials report, without a cluster."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -124,3 +125,17 @@ def test_a_metric_without_a_name_ends_the_search_with_advice() -> None:
     (trial,) = controller.get_trials()
     with pytest.raises(bohb.SettingError, match=r"expected metric= in tune.TuneConfig, got none"):
         scheduler.on_trial_result(controller, trial, {"training_iteration": 1, "loss": 1.0})
+
+
+@pytest.mark.parametrize("kept", [0, 10])
+def test_half_a_snapshot_is_said_and_not_searched_on_without(kept: int, tmp_path: Path) -> None:
+    """Ray logs what a restore raises, and goes on."""
+    from bohb.integrations.ray_tune import BOHBSearch
+
+    search = BOHBSearch({"x": (0.0, 1.0)}, metric="loss", mode="min", seed=0)
+    search.save(str(tmp_path / "state"))
+    (tmp_path / "state").write_text((tmp_path / "state").read_text()[:kept])
+    again = BOHBSearch({"x": (0.0, 1.0)}, metric="loss", mode="min", seed=0)
+    for call in (lambda: again.restore(str(tmp_path / "state")), lambda: again.suggest("a")):
+        with pytest.raises(bohb.StateError, match="got half a file"):
+            call()
