@@ -148,7 +148,7 @@ def _scheduler(name: str, problem: Problem) -> Any:
     from ray.tune.schedulers import PopulationBasedTraining
     from ray.tune.schedulers.pb2 import PB2
 
-    # Not `synch=True`: in Ray 2.60 such a population of 8 stops at age 9 of 20, and waits for ever.
+    # Ray's defaults. `synch=True` would compare members at the same age only, and takes longer.
     common = {"time_attr": "age", "metric": "told", "mode": "min", "perturbation_interval": 1}
     if name == "pb2":
         bounds = {name: [float(np.float64(low)), float(high)] for name, (low, high) in problem.space.items()}
