@@ -16,11 +16,10 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bohb.errors import SettingError
 from bohb.exchange.files import write_folder
 from bohb.objectives import Goal, goal_of
 from bohb.space.values import untagged
-from bohb.study.snapshot import Snapshot, snapshot_of, spans_of
+from bohb.study.snapshot import Snapshot, snapshot_with_results, spans_of
 from bohb.trials import Result, Status, failure_text
 
 if TYPE_CHECKING:
@@ -50,9 +49,7 @@ def write_deepcave(
     Raises:
         SettingError: If the folder has such files already, or there is no result yet.
     """
-    snapshot = snapshot_of(study)
-    if not snapshot.results:
-        raise SettingError("expected at least one result to write, got none; DeepCAVE's reader needs one")
+    snapshot = snapshot_with_results(study, "DeepCAVE")
     numbers = {key: number for number, key in enumerate(dict.fromkeys(one.trial.config_id for one in snapshot.results))}
     first = {numbers[result.trial.config_id]: result for result in reversed(snapshot.results)}
     files = {

@@ -23,7 +23,7 @@ from bohb.errors import BudgetError, ConfigError, SettingError, StateError, Tell
 from bohb.exchange.files import as_path, write_folder
 from bohb.objectives import RESERVED, Goal, goal_of
 from bohb.space.values import untagged
-from bohb.study.snapshot import Snapshot, snapshot_of, spans_of
+from bohb.study.snapshot import Snapshot, snapshot_with_results, spans_of
 from bohb.trials import Failure, Origin, Result, failure_text
 
 if TYPE_CHECKING:
@@ -218,9 +218,7 @@ def write_hpbandster(
     Raises:
         SettingError: If the folder has such files already, or there is no result yet.
     """
-    snapshot = snapshot_of(study)
-    if not snapshot.results:
-        raise SettingError("expected at least one result to write, got none; HpBandSter's reader needs one")
+    snapshot = snapshot_with_results(study, "HpBandSter")
     keys = _keys(snapshot.results)
     configs: dict[int, list[Any]] = {}
     for result in snapshot.results:

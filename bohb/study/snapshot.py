@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bohb._frame import frame_of
 from bohb.budgets import Ladder
+from bohb.errors import SettingError
 from bohb.optimizer import Optimizer
 from bohb.optimizer.events import Event
 from bohb.space import Space
@@ -108,6 +109,18 @@ def snapshot_of(source: "Study | Optimizer | Snapshot", times: Mapping[int, Tria
         source.ladders,
         source.repeats,
     )
+
+
+def snapshot_with_results(source: "Study | Optimizer | Snapshot", reader: str) -> Snapshot:
+    """Return a snapshot, as `snapshot_of`, for a reader of files that needs a result.
+
+    Raises:
+        SettingError: If there is no result yet.
+    """
+    snapshot = snapshot_of(source)
+    if not snapshot.results:
+        raise SettingError(f"expected at least one result to write, got none; {reader}'s reader needs one")
+    return snapshot
 
 
 class TimeRecord:
