@@ -14,7 +14,7 @@ from bohb.errors import ExecutorBroken
 from bohb.optimizer.events import Asked
 from bohb.runner.executors.protocol import features
 from bohb.testing.executor_runs import HOUR, ExecutorRuns, failures_of, make_climber, make_optimizer
-from bohb.testing.processes import is_running, kill_workers, pids
+from bohb.testing.processes import is_first, is_running, kill_workers, pids
 from bohb.trials import Trial
 
 
@@ -28,9 +28,7 @@ class LostWorkers(ExecutorRuns):
 
         def objective(trial: Trial) -> Iterator[tuple[int, float]]:
             for epoch in range(1, 10):
-                marker = Path(folder) / str(epoch)
-                if epoch in (1, 3) and not marker.exists():
-                    marker.touch()
+                if epoch in (1, 3) and is_first(Path(folder, str(epoch))):
                     os.kill(os.getpid(), signal.SIGKILL)
                 yield epoch, (trial.config["x"] - 0.3) ** 2 + 1 / epoch
 
@@ -48,9 +46,7 @@ class LostWorkers(ExecutorRuns):
         folder = str(tmp_path)
 
         def objective(trial: Trial) -> float:
-            marker = Path(folder) / "killed"
-            if trial.config_id == 2 and not marker.exists():
-                marker.touch()
+            if trial.config_id == 2 and is_first(Path(folder, "killed")):
                 os.kill(os.getpid(), signal.SIGKILL)
             return 0.5
 
@@ -84,9 +80,7 @@ class LostWorkers(ExecutorRuns):
         folder = str(tmp_path)
 
         def objective(trial: Trial) -> float:
-            marker = Path(folder) / "killed"
-            if trial.config_id == 3 and not marker.exists():
-                marker.touch()
+            if trial.config_id == 3 and is_first(Path(folder, "killed")):
                 os.kill(os.getpid(), signal.SIGKILL)
             return 0.5
 

@@ -11,6 +11,15 @@ from pathlib import Path
 from bohb.runner.workers import process_tree
 
 
+def is_first(mark: Path) -> bool:
+    """Whether this call is the first with this path; only one of many processes that call at the same time is."""
+    try:
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
 def is_running(pid: int) -> bool:
     """Whether a process runs; a zombie does not, on systems with /proc."""
     visible = process_tree.processes()

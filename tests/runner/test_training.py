@@ -15,6 +15,7 @@ import bohb
 from bohb.runner import ProcessExecutor
 from bohb.runner.training import Training
 from bohb.testing.executor_runs import HOUR
+from bohb.testing.processes import is_first
 from bohb.trials import Origin, Status
 
 
@@ -246,8 +247,7 @@ def test_a_training_that_hangs_in_place_is_ended(tmp_path: Path) -> None:
 
     def objective(trial: bohb.Trial) -> Iterator[Any]:
         for epoch, value in endless(trial):
-            if epoch == 2 and not (tmp_path / "hung").exists():
-                (tmp_path / "hung").touch()
+            if epoch == 2 and is_first(tmp_path / "hung"):
                 time.sleep(HOUR)
             yield epoch, value
 

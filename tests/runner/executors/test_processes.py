@@ -22,7 +22,7 @@ from bohb.runner import ProcessExecutor
 from bohb.runner.workers import devices
 from bohb.testing.executor_runs import HOUR
 from bohb.testing.executors import ExecutorContract
-from bohb.testing.processes import is_running, pids
+from bohb.testing.processes import is_first, is_running, pids
 
 
 def make_optimizer(seed: int = 0) -> bohb.Optimizer:
@@ -399,9 +399,7 @@ def test_no_two_live_trials_share_a_device(tmp_path: Path, warm: bool) -> None:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(3600)
         time.sleep(0.02)
-        tried = Path(folder, f"tried-{trial.config_id}-{trial.budget}")
-        if not tried.exists():
-            tried.touch()
+        if is_first(Path(folder, f"tried-{trial.config_id}-{trial.budget}")):
             os.kill(os.getpid(), signal.SIGKILL)
         os.kill(forked, signal.SIGKILL)
         os.waitpid(forked, 0)
