@@ -1,6 +1,7 @@
 """Let a crowd of processes share a study while a killer is among them, and count what was kept."""
 
 import argparse
+import mmap
 import os
 import random
 import selectors
@@ -61,7 +62,8 @@ class Member:
 
     def __init__(self, place: Place, num_tells: int) -> None:
         self.num_left, self.is_killed = num_tells, False
-        self.fork = Fork(lambda say: work(place.search(), say, num_tells), seconds=0)
+        self.is_heard = mmap.mmap(-1, 1)  # the fork shares it
+        self.fork = Fork(lambda say: work(place.search(), say, num_tells, self.is_heard), seconds=0)
         self._part = ""
 
     def heard(self) -> list[str] | None:
@@ -112,6 +114,7 @@ class Crowd:
             if kind == "told":
                 self._told[trial] += 1
                 member.num_left -= 1
+                member.is_heard[0] = 1
             elif kind == "asked":
                 self._asked[trial] += 1
             else:
@@ -148,11 +151,18 @@ class Crowd:
         self._counts["handed out twice"] = self._asked.total() - len(self._asked)
 
 
-def work(search: Search, say: Say, num_tells: int) -> None:
-    """Ask and tell; say each trial when its ask and its tell have returned."""
+def work(search: Search, say: Say, num_tells: int, is_heard: mmap.mmap) -> None:
+    """Ask and tell; say each trial when its ask and its tell have returned.
+
+    Each tell is heard before the next ask. The listener is the killer, and would else come too late on a busy machine.
+    """
+    parent = os.getppid()
     insist(search, search.open)
     for _ in range(num_tells):
         trial = insist(search, search.ask)
         say(f"asked {trial.id}")
         insist(search, partial(search.tell, trial, float(trial.id)))
         say(f"told {trial.id}")
+        while not is_heard[0] and os.getppid() == parent:
+            time.sleep(0.001)
+        is_heard[0] = 0
