@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from concurrent.futures import Executor, Future
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,10 +38,25 @@ class Leased(bohb.Optimizer):
         self.forget(trial)
 
 
-def test_leases_of_running_trials_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leases_of_running_trials_are_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each trial runs until its lease was renewed twice."""
     monkeypatch.setattr(interface, "HEARTBEAT_SECONDS", 0.05)
-    study = Leased()
-    bohb.run(lambda trial: time.sleep(0.5) or 0.5, study, max_trials=2, progress=False)
+
+    class Noting(Leased):
+        def heartbeat(self, trial: bohb.Trial) -> None:
+            super().heartbeat(trial)
+            self.calls[f"trial {trial.id}"] += 1
+            if self.calls[f"trial {trial.id}"] == 2:
+                (tmp_path / f"{trial.id}").touch()
+
+    def objective(trial: bohb.Trial) -> float:
+        until = time.monotonic() + 60
+        while not (tmp_path / f"{trial.id}").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        return 0.5
+
+    study = Noting()
+    bohb.run(objective, study, max_trials=2, progress=False)
     assert study.calls["leased"] == 2
     assert study.calls["heartbeat"] >= 4
     assert not study.calls["release"]

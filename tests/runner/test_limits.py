@@ -1,8 +1,13 @@
 """The limits of a run."""
 
 import time
+from types import SimpleNamespace
+
+import pytest
 
 import bohb
+from bohb.runner import loop
+from bohb.testing.executor_runs import HOUR
 
 SPACE = {"x": (0.0, 1.0)}
 
@@ -15,11 +20,14 @@ def half(trial: bohb.Trial) -> float:
     return 0.5
 
 
-def test_max_seconds_and_max_budget_end_the_run() -> None:
+def test_max_seconds_and_max_budget_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the clock of the run, each trial takes an hour."""
     optimizer = make_optimizer()
-    report = bohb.run(lambda trial: time.sleep(0.05) or 0.5, optimizer, max_seconds=0.2, progress=False)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + HOUR * len(optimizer.results), time=time.time)
+    monkeypatch.setattr(loop, "time", clock)
+    report = bohb.run(half, optimizer, max_seconds=3.5 * HOUR, progress=False)
     assert report.stopped_by == "max_seconds"
-    assert 1 <= report.num_trials <= 5
+    assert report.num_trials == 4
     report = bohb.run(half, optimizer, max_budget=20, progress=False)
     assert report.stopped_by == "max_budget"
     assert 20 <= report.spent < 20 + 9

@@ -181,18 +181,25 @@ def test_a_lost_worker_says_how_it_ended() -> None:
 def test_a_time_limit_also_ends_processes_in_other_sessions(tmp_path: Path) -> None:
     """A child process in a session of its own that ignores SIGTERM is found and ended."""
 
+    class Patient(ProcessExecutor):
+        """The time of the trial is over once its child is there, however long that takes."""
+
+        def seconds_of(self, future):
+            return HOUR if pids(tmp_path) else None
+
     def objective(trial):
         code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(3600)"
         child = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stdout=subprocess.PIPE)
         child.stdout.readline()
-        (tmp_path / "pid").write_text(str(child.pid))
+        (tmp_path / f"child.{child.pid}").touch()
         child.wait()
 
     optimizer = make_optimizer()
-    with ProcessExecutor(1, grace=0.5) as executor:
-        bohb.run(objective, optimizer, executor=executor, max_trials=1, trial_seconds=2, progress=False)
+    with Patient(1, grace=0.5) as executor:
+        bohb.run(objective, optimizer, executor=executor, max_trials=1, trial_seconds=0.1, progress=False)
     assert optimizer.results[0].info["error"].startswith("TimeoutError")
-    assert not is_running(int((tmp_path / "pid").read_text()))
+    (child,) = pids(tmp_path)
+    assert not is_running(child)
 
 
 SCRIPT = """
