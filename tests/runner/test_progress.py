@@ -57,6 +57,8 @@ def shown_in_a_terminal(command: list[str], folder: Path, size: tuple[int, int] 
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, size)
     environment = {**os.environ, "TERM": "xterm", **more}
+    for name in ("COLUMNS", "LINES"):  # an interactive shell may export them, and they count more than the terminal
+        environment.pop(name, None)
     process = subprocess.Popen(command, stderr=theirs, stdout=theirs, cwd=folder, env=environment)
     os.close(theirs)
     shown = b""
