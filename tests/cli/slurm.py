@@ -17,6 +17,8 @@ import sys
 import time
 from pathlib import Path
 
+MARK = "STAND_IN_FOR_SLURM"
+"""The variable by which the processes of a job are known, with the spool of the cluster."""
 KNOWN = {"job-name", "array", "requeue", "open-mode", "output", "time"}
 
 SBATCH = """#!{python}
@@ -35,7 +37,8 @@ SRUN = """#!{python}
 import os, pathlib, subprocess, sys
 step = subprocess.Popen(sys.argv[1:], process_group=0)
 place = pathlib.Path({spool!r}, "step-" + os.environ["SLURM_ARRAY_TASK_ID"])
-place.write_text(str(step.pid))
+place.with_suffix(".new").write_text(str(step.pid))
+place.with_suffix(".new").rename(place)  # whoever finds it finds the whole of it
 code = step.wait()
 place.unlink()
 sys.exit(code if code >= 0 else 128 - code)
@@ -74,7 +77,7 @@ class Cluster:
         script = self.spool / f"script-{task}"
         script.write_text(self.job["script"])
         variables = {"SLURM_JOB_ID": "1", "SLURM_ARRAY_JOB_ID": "1", "SLURM_ARRAY_TASK_ID": str(task)}
-        variables["SLURM_RESTART_COUNT"] = str(self.restarts[task])
+        variables |= {"SLURM_RESTART_COUNT": str(self.restarts[task]), MARK: str(self.spool)}
         output = Path(self.job["folder"], self.job["options"]["output"].replace("%a", str(task)))
         mode = "a" if self.job["options"].get("open-mode") == "append" else "w"
         with output.open(mode) as file:
@@ -89,12 +92,12 @@ class Cluster:
 
     def preempt(self, task):
         """Preempts a running task, and requeues it; returns the status of its batch script."""
-        step = self.spool / f"step-{task}"
-        if not step.exists():
+        try:
+            group = int((self.spool / f"step-{task}").read_text())
+            for number in (signal.SIGCONT, signal.SIGTERM):
+                os.killpg(group, number)
+        except (FileNotFoundError, ProcessLookupError):  # the step has not begun, or has just ended
             return None
-        group = int(step.read_text())
-        for number in (signal.SIGCONT, signal.SIGTERM):
-            os.killpg(group, number)
         return self._end(task, self.kill_wait)
 
     def fail_node(self, task):
@@ -107,7 +110,8 @@ class Cluster:
             process.wait(seconds)
         self.left = [pid for pid in self._processes(task) if pid != process.pid]
         for pid in self._processes(task):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself at this moment
+                os.kill(pid, signal.SIGKILL)
         code = process.wait(30)
         assert "requeue" in self.job["options"]
         self.restarts[task] += 1
@@ -116,14 +120,11 @@ class Cluster:
 
     def _processes(self, task):
         """The live processes of a task, found as a cgroup would: whoever descends from it."""
-        mark = f"SLURM_ARRAY_TASK_ID={task}\0".encode()
+        marks = {f"{MARK}={self.spool}".encode(), f"SLURM_ARRAY_TASK_ID={task}".encode()}
         found = []
         for place in Path("/proc").glob("[0-9]*"):
             try:
-                if (
-                    mark in (place / "environ").read_bytes()
-                    and str(self.spool).encode() in (place / "environ").read_bytes()
-                ):
+                if marks <= {*(place / "environ").read_bytes().split(b"\0")}:
                     found.append(int(place.name))
             except OSError:
                 continue

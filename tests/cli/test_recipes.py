@@ -161,6 +161,21 @@ def test_the_stand_in_refuses_what_slurm_would_not_read(tmp_path):
         assert done.returncode != 0
 
 
+def test_the_stand_in_takes_every_process_of_a_node_that_fails(tmp_path):
+    """The control: it knows them all, so that none can outlive a job unseen."""
+    cluster = Cluster(tmp_path / "cluster", environment())
+    options = "#SBATCH --array=0-0\n#SBATCH --requeue\n#SBATCH --output=log-%a\n"
+    command = 'test "$SLURM_RESTART_COUNT" = 1 || srun sleep 3600\n'
+    (tmp_path / "job").write_text(f"#!/bin/bash\n{options}{command}")
+    subprocess.run([cluster.programs / "sbatch", "job"], cwd=tmp_path, stdout=subprocess.DEVNULL, check=True)
+    cluster.start()
+    wait_for(lambda: (cluster.spool / "step-0").exists())
+    step = int((cluster.spool / "step-0").read_text())
+    assert cluster.fail_node(0) == -signal.SIGKILL
+    assert step in cluster.left
+    assert cluster.wait(600) == [0]
+
+
 # Kubernetes.
 
 
