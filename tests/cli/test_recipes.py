@@ -62,14 +62,29 @@ def test_the_page_of_the_command_line(tmp_path):
     assert status("study.db", tmp_path)["results"] == 3
 
 
+MEETING = """#!/bin/sh
+if [ -e shared.db ]; then
+    touch "here-$PPID"
+    until [ "$(ls | grep -c '^here-')" -ge 3 ]; do sleep 0.1; done
+fi
+exec {python} "$@"
+"""
+
+
 @pytest.mark.slow
 def test_a_shell_loop_and_several_terminals(tmp_path):
-    follow("shell.md", tmp_path)
+    """In the shared study no training begins before each of the three terminals has one."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "python3").write_text(MEETING.format(python=sys.executable))
+    (programs / "python3").chmod(0o755)
+    follow("shell.md", tmp_path, PATH=f"{programs}{os.pathsep}{environment()['PATH']}")
     assert status("loop.db", tmp_path)["results"] == 8
     shared = status("shared.db", tmp_path)
     assert 20 <= shared["results"] <= 22
     assert (shared["pending"], shared["failures"]) == ([], 0)
-    told = [(tmp_path / f"{name}.log").read_text().count(" at budget ") for name in ("first", "second", "third")]
+    logs = [(tmp_path / f"{name}.log").read_text() for name in ("first", "second", "third")]
+    told = [len(re.findall(r"^trial \d+: loss", log, re.MULTILINE)) for log in logs]
     assert all(told), told
 
 
