@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 PATIENCE = 60
 """How often a worker repeats a call."""
+PATIENCE_WITH_SERVERS = 1200
+"""How often while its server restarts, which takes seconds on a busy machine."""
 
 COLUMNS = ("runs", "acknowledged", "lost", "doubled", "unopenable", "stopped")
 BROKEN = COLUMNS[2:]
@@ -128,7 +130,7 @@ class Series:
         is_over = mmap.mmap(-1, 1)  # the fork shares it
         numbers = itertools.takewhile(lambda _: not is_over[0], itertools.count())
         with new_place(self._store, self._server) as place:
-            victim = Fork(lambda say: work(place.search(), say, numbers), seconds=3600)
+            victim = Fork(lambda say: work(place.search(), say, numbers, PATIENCE_WITH_SERVERS), seconds=3600)
             for _ in range(self._options.restarts):
                 restart(self._server)
                 time.sleep(0.2)
@@ -160,13 +162,13 @@ class Series:
             print(f"{', '.join(what)}: {text}", flush=True)
 
 
-def work(search: Search, say: Say, numbers: Iterable[int]) -> None:
+def work(search: Search, say: Say, numbers: Iterable[int], patience: int = PATIENCE) -> None:
     """Ask and tell; say each loss when its tell has returned."""
-    insist(search, search.open)
+    insist(search, search.open, patience)
     for number in numbers:
         loss = number + 0.5
-        trial = insist(search, search.ask)
-        insist(search, partial(search.tell, trial, loss))
+        trial = insist(search, search.ask, patience)
+        insist(search, partial(search.tell, trial, loss), patience)
         say(loss)
 
 
@@ -180,9 +182,9 @@ def inherit(search: Search, say: Say) -> None:
     assert {-1.0, -2.0, -3.0} <= {*search.losses()}
 
 
-def insist(search: Search, call: Callable[[], T]) -> T:
+def insist(search: Search, call: Callable[[], T], patience: int = PATIENCE) -> T:
     """Repeat a call until it returns, while its errors are of the passing kind."""
-    for _ in range(PATIENCE):
+    for _ in range(patience):
         try:
             return call()
         except search.passing:
