@@ -14,6 +14,7 @@ import pytest
 
 import bohb
 from bohb.runner import SparkExecutor
+from bohb.runner.executors.spark import _num_slots
 from bohb.testing.executor_runs import make_optimizer
 from bohb.testing.executors import ExecutorContract
 from bohb.testing.processes import is_running, pids
@@ -47,7 +48,13 @@ def start(**settings: str) -> Any:
     builder = SparkSession.builder.master("local-cluster[2,1,512]").appName("bohb tests")
     for name, value in (fixed | settings).items():
         builder = builder.config(name, value)
-    return builder.getOrCreate()
+    return whole(builder.getOrCreate())
+
+
+def whole(session: Any) -> Any:
+    """Return the session once both executors are there; one that takes the place of a lost one needs seconds."""
+    wait_until(lambda: _num_slots(session.sparkContext) == 2)
+    return session
 
 
 def stop() -> None:
@@ -73,7 +80,7 @@ def session(_ending: None) -> Any:
     running = SparkSession.getActiveSession()
     if running is None or running.sparkContext.getConf().get("spark.task.resource.gpu.amount"):
         return start()
-    return running
+    return whole(running)
 
 
 class TestSparkExecutor(ExecutorContract):
