@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+NUM_TRIES = 9
+"""How many ports are tried."""
 
 
 def missing() -> str | None:
@@ -31,23 +33,43 @@ def server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="bohb-postgres-"))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data, options = folder / "data", f"-h 127.0.0.1 -p {port} -k {folder} -c max_connections=100"
+    data = folder / "data"
 
     def run(*command: object) -> None:
         subprocess.run(_as_owner(*command), check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=600)
 
+    def start() -> int:
+        """Start the server, and return its port. A socket of Unix would not fit into a folder with a long name."""
+        for tries_left in reversed(range(NUM_TRIES)):
+            port, log = _free_port(), folder / f"log-{tries_left}"
+            options = f"-h 127.0.0.1 -p {port} -c unix_socket_directories= -c max_connections=100"
+            try:
+                run(binaries / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "-t", "500", "start")
+            except subprocess.CalledProcessError:
+                if not tries_left or "Address already in use" not in log.read_text():
+                    raise
+            else:
+                return port
+        raise AssertionError("the last try returns or raises")
+
     try:
-        run(binaries / "initdb", "-D", data, "-A", "trust", "-U", "bohb", "-E", "UTF8")
-        run(binaries / "pg_ctl", "-D", data, "-l", folder / "log", "-o", options, "-w", "start")
+        # The locale of the user may be one that the host lacks, or may not go with the encoding.
+        run(binaries / "initdb", "-D", data, "-A", "trust", "-U", "bohb", "-E", "UTF8", "--no-locale")
+        port = start()
         try:
             yield f"postgresql://bohb@127.0.0.1:{port}/postgres"
         finally:
-            run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+            run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "-t", "500", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    """Return a port that nobody has at this moment; another process may take it in the next one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def new_schema(url: str) -> str:
