@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -79,11 +79,11 @@ def test_a_stopped_backend_ends_a_call(study, database, act):
         "heartbeat": lambda: study.heartbeat(trial),
         "open": lambda: bohb.Study.open(database).close(),
     }
-    with stopped(backend_of(study)), impatient():
+    with stopped(backend_of(study)):
         if act == "open":
             acts[act]()  # a connection of its own
         else:
-            with pytest.raises(StudyBusy):
+            with impatient(), pytest.raises(StudyBusy):
                 acts[act]()
     again_if_busy(study.tell, trial, 0.5)
     assert losses(database) == {trial.id: 0.5}
@@ -93,19 +93,19 @@ def test_a_backend_that_stops_while_it_holds_the_lock_keeps_nobody_waiting(study
     """Neither its own client nor others; when it goes on, so does everything."""
     trial = study.ask()
 
-    def stop_after(replica, at):
-        os.kill(backend_of(study), signal.SIGSTOP)
-        stop_after.pid = backend_of(study)
-        return replica.optimizer.tell(trial, 0.5)
+    with ExitStack() as stack:
 
-    try:
-        with impatient():
-            with pytest.raises(StudyBusy):
-                study._transactions.write(stop_after)
-            with pytest.raises(StudyBusy):
-                quick_tell.tell(database, trial.id, 0.5)
-    finally:
-        os.kill(stop_after.pid, signal.SIGCONT)
+        def stop_after(replica, at):
+            """The patience becomes short only now that the lock is held."""
+            stack.enter_context(stopped(backend_of(study)))
+            stack.enter_context(impatient())
+            study._transactions._log._patience.renew()
+            return replica.optimizer.tell(trial, 0.5)
+
+        with pytest.raises(StudyBusy):
+            study._transactions.write(stop_after)
+        with pytest.raises(StudyBusy):
+            quick_tell.tell(database, trial.id, 0.5)
     again_if_busy(study.tell, trial, 0.5)
     assert losses(database) == {trial.id: 0.5}
 
@@ -261,18 +261,22 @@ def studies(server):
 def swallow_each(url, cases):
     """Tell one trial in each case, and then again without the proxy; return how the calls ended."""
     ends = []
-    with bohb.Study.open(url) as study:
+    with again_if_busy(bohb.Study.open, url) as study:
+
+        def told():
+            return [result.trial.id for result in again_if_busy(lambda: study.results)]
+
         for direction, limit in cases:
             trial = again_if_busy(study.ask)
             ended, _ = tell_through(url, trial.id, direction=direction, limit=limit)
-            before = len(study.results)
-            assert ended is not None or trial.id in {result.trial.id for result in study.results}  # acknowledged
+            before = told()
+            assert ended is not None or trial.id in before  # acknowledged
             again_if_busy(study.tell, trial, 0.5)
-            assert len(study.results) - before in (0, 1)
+            assert len(told()) - len(before) in (0, 1)
             ends.append(ended)
-        told = [result.trial.id for result in study.results]
-        assert sorted(told) == sorted(set(told))
-        assert len(told) == len(cases)
+        found = told()
+        assert sorted(found) == sorted(set(found))
+        assert len(found) == len(cases)
     return ends
 
 
