@@ -10,6 +10,7 @@ import pytest
 
 import bohb
 from bohb.errors import StudyBusy
+from bohb.study.stores.protocol import LOCK_SECONDS
 from bohb.study.stores.rows import read_facts
 from tests.study.common import PRESET, again_if_busy, loss_of, open_new, replayed, rows_of
 
@@ -142,14 +143,16 @@ def test_a_held_lock_is_study_busy(tmp_path, monkeypatch):
         assert other.ask().id == 0
 
 
-def test_a_held_lock_of_a_server_is_study_busy(database, monkeypatch):
-    monkeypatch.setattr("bohb.study.stores.postgres.LOCK_SECONDS", 3)
+def test_a_held_lock_of_a_server_is_study_busy(database):
+    """The server says so, some time before the patience with it ends."""
     with open_new(database) as holder, open_new(database) as other:
-        with (
-            holder._transactions._log.transaction(write=True),
-            pytest.raises(StudyBusy, match="another process holds it"),
-        ):
-            other.ask()
+        with holder._transactions._log.transaction(write=True):
+            connection = other._transactions._log._connection
+            (set_to,) = connection.execute("SELECT extract(epoch FROM current_setting('lock_timeout')::interval)")
+            assert set_to == (0.9 * LOCK_SECONDS,)
+            connection.execute("SET lock_timeout = '100ms'")
+            with pytest.raises(StudyBusy, match="another process holds it"):
+                other.ask()
         assert other.ask().id == 0
 
 
