@@ -82,7 +82,7 @@ def test_300_kills_lose_nothing(tmp_path):
 @pytest.mark.slow
 def test_1000_kills_lose_nothing(tmp_path):
     acknowledged = storm(tmp_path / "s.db", 1000)
-    assert len(acknowledged) > 500
+    assert len(acknowledged) >= 500  # every other one comes after a tell
     check(tmp_path / "s.db", acknowledged)
 
 
