@@ -79,7 +79,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> bohb.Study:
 def page(study: bohb.Study, tmp_path_factory: pytest.TempPathFactory) -> Page:
     path = tmp_path_factory.mktemp("written") / "report.html"
     bohb.report(study, path)
-    return Page(path.read_text())
+    return Page(path.read_text(encoding="utf-8"))
 
 
 def test_the_page_asks_for_nothing(page: Page) -> None:
@@ -126,7 +126,7 @@ def test_the_table_has_every_result(page: Page, study: bohb.Study) -> None:
 
 def written(search: bohb.Optimizer, path: Path) -> Page:
     bohb.report(search, path)
-    return Page(path.read_text())
+    return Page(path.read_text(encoding="utf-8"))
 
 
 def test_the_table_has_what_was_told_and_no_empty_column(tmp_path: Path) -> None:
@@ -185,13 +185,13 @@ def test_what_cannot_be_drawn_says_why(tmp_path: Path) -> None:
     """An optimizer knows no times, and three results are too few for a forest."""
     optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0)
     bohb.report(optimizer, tmp_path / "empty.html")
-    empty = Page((tmp_path / "empty.html").read_text())
+    empty = Page((tmp_path / "empty.html").read_text(encoding="utf-8"))
     assert "No trial has succeeded yet." in empty.text
     assert "There is no result to draw yet." in empty.text
     for _ in range(3):
         optimizer.tell(optimizer.ask(), 0.5)
     bohb.report(optimizer, tmp_path / "few.html", title="My search")
-    few = Page((tmp_path / "few.html").read_text())
+    few = Page((tmp_path / "few.html").read_text(encoding="utf-8"))
     assert few.text.startswith("My search")
     assert few.text.count("Not drawn: expected") == 2
     assert "No trial has failed." in few.text
@@ -202,7 +202,7 @@ def test_a_report_replaces_a_report_and_nothing_else(study: bohb.Study, tmp_path
     path = tmp_path / "page.html"
     for _ in range(2):
         bohb.report(small, path)
-    assert path.read_text().endswith("</html>")
+    assert path.read_text(encoding="utf-8").endswith("</html>")
     path.write_text("my own page")
     with pytest.raises(SettingError, match="exists"):
         bohb.report(small, path)
@@ -220,7 +220,7 @@ def test_the_command_writes_the_same_page(tmp_path: Path, capsys: pytest.Capture
     name, path = str(tmp_path / "s.db"), str(tmp_path / "two.html")
     assert main(["report", name, "--html", path]) == exits.OK
     assert capsys.readouterr().out == ""
-    one, two = (Page((tmp_path / file).read_text()) for file in ("one.html", "two.html"))
+    one, two = (Page((tmp_path / file).read_text(encoding="utf-8")) for file in ("one.html", "two.html"))
     assert one.data() == two.data()
     assert main(["report", name, "--watch", "1"]) == exits.USAGE
     assert main(["report", name, "--html", path, "--watch", "0"]) == exits.USAGE
