@@ -12,7 +12,7 @@ from bohb.budgets import Ladder, extended
 from bohb.models import RandomModel
 from bohb.optimizer.presets import PRESETS
 from bohb.schedules import BracketPlan, Hyperband, Promote, Start
-from tests.strategies import SPACES, loss_of, make, presets, seeds, spaces
+from tests.strategies import POPULATIONS, SPACES, loss_of, make, presets, seeds, spaces
 
 LONG = {
     "geometric": bohb.geometric(1, 81, eta=3),
@@ -54,7 +54,7 @@ def searched(preset, space, ladder, seed, num, **options):
 @settings(max_examples=20, deadline=None)
 @given(preset=presets, space=spaces, name=ladders, seed=seeds, num=st.integers(1, 3))
 def test_extended_before_the_first_ask_it_is_a_search_with_the_long_ladder(preset, space, name, seed, num):
-    long = LONG[name]
+    long, num = LONG[name], max(num, 2) if preset in POPULATIONS else num
     short = bohb.Optimizer(SPACES[space](), first(long, num), seed=seed, preset=preset)
     for length in range(num + 1, len(long) + 1):
         assert short.extend(first(long, length)) == first(long, length)
