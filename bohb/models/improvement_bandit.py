@@ -11,8 +11,10 @@ because losses fall fastest at the beginning. And choices, ordered values and co
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 import numpy as np
 
@@ -65,11 +67,12 @@ class ImprovementBandit:
         self, observations: Observations, space: Space, rng: np.random.Generator, source: int, level: int
     ) -> Proposal:
         """Return candidates by the bound on the change of the loss, the lowest first."""
-        steps = steps_of(observations)
+        told = steps_of(observations)
+        steps = _in_order(told)
         if len(steps) < self.min_steps:
             proposal = self.start.explore(observations, space, rng, source, level)
             return replace(proposal, facts=Facts(results=len(steps), needed=self.min_steps))
-        posterior = self._posterior(observations, space, steps, level)
+        posterior = self._posterior(observations, space, steps, level, self._lesson(observations, space, told))
         candidates = self._candidates(observations.vectors([source])[0], space, rng)
         before = _standing(observations.levels[level - 1].loss(source), steps, level)
         scores = _bounds(posterior, self._points(candidates, before, level, observations), len(steps))
@@ -79,9 +82,10 @@ class ImprovementBandit:
         facts = Facts(surrogate=self.surrogate.name, points=min(len(steps), self.max_steps), results=len(steps))
         return Proposal(candidates[order], replace(facts, score=float(f"{-scores[order[0]]:.6g}")))
 
-    def _posterior(self, observations: Observations, space: Space, steps: Sequence[Step], level: int) -> Posterior:
+    def _posterior(
+        self, observations: Observations, space: Space, steps: Sequence[Step], level: int, lesson: Lesson
+    ) -> Posterior:
         """Return the process, fitted to the latest steps, after it believed those that run."""
-        lesson = self._lesson(observations, space, steps)
         posterior: Posterior = observations.remember(
             (self, "steps"),
             lambda: self.surrogate.fit(self._examples(observations, space, steps[-self.max_steps :]), lesson.value),
@@ -92,11 +96,11 @@ class ImprovementBandit:
             return posterior
         return posterior.believing(self._points(observations.vectors(pending), 0.0, level, observations))
 
-    def _lesson(self, observations: Observations, space: Space, steps: Sequence[Step]) -> Lesson:
+    def _lesson(self, observations: Observations, space: Space, told: Sequence[Step]) -> Lesson:
         """Return the hyperparameters: learned from the first steps, whose number grows by steps of a quarter."""
-        size = _learning_size(len(steps), self.min_steps)
+        size = _learning_size([step.batch for step in told], self.min_steps)
         return observations.learn(
-            "steps", size, lambda: self.surrogate.learn(self._examples(observations, space, steps[:size]))
+            "steps", size, lambda: self.surrogate.learn(self._examples(observations, space, _in_order(told[:size])))
         )
 
     def _examples(self, observations: Observations, space: Space, steps: Sequence[Step]) -> Examples:
@@ -131,12 +135,20 @@ def _bounds(posterior: Posterior, points: Floats, num_steps: int) -> Floats:
     return np.asarray(means - math.sqrt(C1 + max(0.0, math.log(C2 * num_steps))) * deviations**2)
 
 
-def _learning_size(num: int, least: int) -> int:
-    """Return from how many of the first steps the process learns: a number that grows by a quarter, or by two."""
+def _in_order(steps: Sequence[Step]) -> list[Step]:
+    """Return steps in the order in which their trials were asked: the order of tells between two asks is no matter."""
+    return sorted(steps, key=attrgetter("trial_id"))
+
+
+def _learning_size(batches: Sequence[int], least: int) -> int:
+    """Return from how many of the first steps the process learns: a number that grows by a quarter, or by two.
+
+    The last batch that it learns from is a whole one; `batches` are those of the steps.
+    """
     size = least
-    while (larger := size + max(2, size // 4)) <= num:
+    while (larger := size + max(2, size // 4)) <= len(batches):
         size = larger
-    return size
+    return bisect_right(batches, batches[size - 1])
 
 
 def _within(levels: Floats, values: Floats) -> Floats:

@@ -6,10 +6,11 @@ alone: a process that reads it knows the same, whoever asked, and need not learn
 """
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -130,8 +131,9 @@ class Fits:
 
     def _sizes(self, num: int) -> list[int]:
         """Return from how many of the first results each of `num` surrogates learns."""
-        levels, top = self.observations.levels_from(self.lowest), len(self.observations.levels) - 1
-        return [learning_size(levels, top, number) for number in range(num)]
+        levels, batches = self.observations.told_from(self.lowest)
+        top = len(self.observations.levels) - 1
+        return [learning_size(levels, batches, top, number) for number in range(num)]
 
     def posteriors(
         self, surrogates: Sequence[Surrogate], lessons: Sequence[Lesson], points: list[Point]
@@ -194,27 +196,36 @@ class Fits:
         )
 
 
-def learning_size(levels: Sequence[int], top: int, number: int) -> int:
+def learning_size(levels: Sequence[int], batches: Sequence[int], top: int, number: int) -> int:
     """Return from how many of the first results a surrogate learns.
 
     It learns again when the results, or those at the full budget, have grown by two, and with many results by a
-    thirtieth. Two surrogates learn at different results, so hardly any ask has to wait for both.
+    thirtieth. Two surrogates learn at different results, so hardly any ask has to wait for both. What was told between
+    two asks is learned from as a whole: its order does not matter.
 
     Args:
         levels: The level of each result, in the order of telling.
+        batches: The batch of each result, ascending; see `Observations.told_from`.
         top: The level of the full budget.
         number: The number of the surrogate.
     """
-    num_full, steps = levels.count(top), _steps()
-    for due in range(len(levels), 0, -1):
-        is_full = levels[due - 1] == top
-        if due in steps or (is_full and num_full in steps):
+    end, num_full = len(levels), levels.count(top)
+    for _, indices in groupby(range(len(levels) - 1, -1, -1), key=batches.__getitem__):
+        batch = [levels[index] for index in indices]
+        start, num_full_before = end - len(batch), num_full - batch.count(top)
+        if _has_step(start, end) or _has_step(num_full_before, num_full):
+            due = start + 1
             period = EARLY_PERIOD if due <= NUM_EARLY else PERIOD
             size = due + (number * period // 2 - due) % period
             if size <= len(levels):
-                return size
-        num_full -= is_full
+                return bisect_right(batches, batches[size - 1])
+        end, num_full = start, num_full_before
     return 0
+
+
+def _has_step(low: int, high: int) -> bool:
+    """Whether hyperparameters are learned again at a number of results above `low` and up to `high`."""
+    return any(number in _steps() for number in range(low + 1, high + 1))
 
 
 @cache

@@ -6,7 +6,7 @@ losses only through their ranks. The views derive from the record of the search 
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import compress, islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -143,9 +143,20 @@ class Observations:
         pairs = zip(self._record.order[number:], self._record.results[number:], strict=True)
         return ((level, result) for (level, *_), result in pairs)
 
-    def levels_from(self, lowest: int) -> list[int]:
-        """Return the levels of the results at level `lowest` and above, in the order of telling."""
-        return [level for level, *_ in self._record.order if level >= lowest]
+    def batches_since(self, number: int) -> Sequence[int]:
+        """Return the batches of the results after the first `number` ones; see `told_from`."""
+        return self._record.batches[number:]
+
+    def told_from(self, lowest: int) -> tuple[list[int], list[int]]:
+        """Return the levels and the batches of the results at level `lowest` and above, in the order of telling.
+
+        Results that were told between two asks are a batch. Batches have ascending numbers.
+        """
+        levels, batches = [level for level, *_ in self._record.order], list(self._record.batches)
+        if not lowest:
+            return levels, batches
+        counts = [level >= lowest for level in levels]
+        return list(compress(levels, counts)), list(compress(batches, counts))
 
     def first(self, num: int, lowest: int) -> list[list[Entry]]:
         """Return the first `num` results at level `lowest` and above: for each level the sorted (loss, id)."""

@@ -12,12 +12,16 @@ class Step:
     """A step of a training that succeeded before and after.
 
     Attributes:
+        trial_id: The trial that made it.
+        batch: Steps that were told between two asks are a batch. Batches have ascending numbers.
         config_id: The configuration with which it was made.
         level: The level that it led to.
         before: The loss before, which may be that of another configuration.
         after: The loss after.
     """
 
+    trial_id: int
+    batch: int
     config_id: int
     level: int
     before: float
@@ -34,13 +38,14 @@ class _Steps:
 
     def catch_up(self, observations: Observations) -> None:
         """Take the results since the last time."""
-        for level, result in observations.results_since(self._num_results):
+        new, batches = observations.results_since(self._num_results), observations.batches_since(self._num_results)
+        for (level, result), batch in zip(new, batches, strict=True):
             trial = result.trial
-            self._num_results += 1
             self._losses[trial.id] = result.loss
             before = math.inf if trial.previous is None else self._losses.get(trial.previous, math.inf)
             if math.isfinite(before) and math.isfinite(result.loss):
-                self.steps.append(Step(trial.config_id, level, before, result.loss))
+                self.steps.append(Step(trial.id, batch, trial.config_id, level, before, result.loss))
+        self._num_results += len(batches)
 
 
 def steps_of(observations: Observations) -> Sequence[Step]:

@@ -68,7 +68,7 @@ class History(Indexes):
         if trial.repeat:
             self._num_repeats[level, trial.config_id] = trial.repeat
         in_bracket = not trial.repeat and self._bracket_log.has_entered(level, trial.config_id)
-        self.record.pending.ask(level, trial, in_bracket=in_bracket)
+        self.record.ask(level, trial, in_bracket=in_bracket)
         if event.seen is None or event.seen > self._unlearned_at:  # else it was learned from what counts no more
             self.record.lessons.keep(event.learned)
         if self._goes_on_from_another(trial):

@@ -285,7 +285,7 @@ class _Workers:
         replaces = move.replaces if isinstance(move, Exploit) else None
         level = self.log.enter(move.bracket, move.rung, config_id, replaces)
         trial = _simulated(self.num_trials, config_id, self.ladder[level], move)
-        self.record.pending.ask(level, trial, in_bracket=True)
+        self.record.ask(level, trial, in_bracket=True)
         self.num_trials += 1
         heapq.heappush(self.running, (self.now + price, self.num_trials, config_id, level))
         self.cost += price

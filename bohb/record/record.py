@@ -6,10 +6,11 @@ when they are read next, and a view that sees `num_taken_back` grow is made anew
 """
 
 from collections.abc import Sequence
+from itertools import compress
 
 from bohb.record.lessons import Lessons
 from bohb.record.pending import PendingTrials
-from bohb.trials import Result
+from bohb.trials import Result, Trial
 
 
 class LevelRecord:
@@ -91,6 +92,8 @@ class Record:
         self.lessons = Lessons()
         self._results: list[Result] = []
         self._order: list[tuple[int, int, int]] = []
+        self._batches: list[int] = []
+        self._num_asks = 0
         self._is_stale = False
 
     @property
@@ -104,6 +107,12 @@ class Record:
         """The (level, configuration id, repeat) of each of these results."""
         self._drop_taken_back()
         return self._order
+
+    @property
+    def batches(self) -> Sequence[int]:
+        """The number of asks before each of these results was told; results told between two asks are a batch."""
+        self._drop_taken_back()
+        return self._batches
 
     def extend(self, costs: Sequence[float]) -> None:
         """Add the levels of a longer ladder, whose costs are given. What was learned concerned another full budget."""
@@ -119,6 +128,11 @@ class Record:
         """Return the number of configurations that are evaluated or pending at this level."""
         return len(self.levels[level].results) + self.pending.num_first(level)
 
+    def ask(self, level: int, trial: Trial, *, in_bracket: bool) -> None:
+        """Record that a trial was asked at a level."""
+        self.pending.ask(level, trial, in_bracket=in_bracket)
+        self._num_asks += 1
+
     def tell(self, level: int, result: Result) -> None:
         """Record the first result of a configuration at a level, or a repetition. It is no longer pending there."""
         config_id, repeat = result.trial.config_id, result.trial.repeat
@@ -129,6 +143,7 @@ class Record:
         self.levels[level].add(config_id, result)
         self._results.append(result)
         self._order.append((level, config_id, repeat))
+        self._batches.append(self._num_asks)
 
     def take_back(self, level: int, result: Result) -> None:
         """Remove a result. Its configuration is pending there again, to be asked next, unless it is repeated already.
@@ -146,6 +161,8 @@ class Record:
         """Keep the results that still count. One that was taken back may have been followed by another one."""
         if self._is_stale:
             pairs = zip(self._results, self._order, strict=True)
-            kept = [(result, at) for result, at in pairs if self.levels[at[0]].result(*at[1:]) is result]
-            self._results, self._order = [result for result, _ in kept], [at for _, at in kept]
+            counts = [self.levels[level].result(*training) is result for result, (level, *training) in pairs]
+            self._results = list(compress(self._results, counts))
+            self._order = list(compress(self._order, counts))
+            self._batches = list(compress(self._batches, counts))
             self._is_stale = False

@@ -13,10 +13,11 @@ from tests.record.bare import bare_result, bare_trial
 
 
 def observed(vectors, tells, *, num_levels=1, pending=()):
-    """Return observations of `(n, d)` vectors, after `tells` of (level, configuration id, loss) in this order."""
+    """Return observations of `(n, d)` vectors, after `tells` of (level, configuration id, loss), one after each ask."""
     recorder = Recorder(vectors, num_levels)
-    for tell in tells:
-        recorder.tell(*tell)
+    for level, config_id, loss in tells:
+        recorder.ask(level, config_id)
+        recorder.tell(level, config_id, loss)
     for config_id in pending:
         recorder.ask(num_levels - 1, config_id)
     return recorder.observations
@@ -38,7 +39,7 @@ class Recorder:
 
     def ask(self, level, config_id):
         """Record the start of a trial."""
-        self.record.pending.ask(level, bare_trial(config_id), in_bracket=True)
+        self.record.ask(level, bare_trial(config_id), in_bracket=True)
 
     def tell(self, level, config_id, loss):
         """Record the result of a trial."""

@@ -90,7 +90,7 @@ def test_explain_says_what_the_process_learned_from():
 
 
 def test_the_number_to_learn_from_never_exceeds_the_steps_and_grows_by_at_most_a_quarter():
-    sizes = [_learning_size(num, 6) for num in range(6, 1000)]
+    sizes = [_learning_size(range(num), 6) for num in range(6, 1000)]
     assert all(size <= num < size + max(2, size // 4) for num, size in zip(range(6, 1000), sizes, strict=True))
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import accumulate, chain
 
 import pytest
 from hypothesis import given, settings
@@ -18,13 +19,18 @@ LEVELS = st.lists(st.integers(0, TOP), max_size=200)
 NUMBERS = st.integers(0, 2)
 
 
+def size_of(levels, number, batches=None):
+    """Return from how many results a surrogate learns; without batches, each was told before another ask."""
+    return learning_size(levels, range(len(levels)) if batches is None else batches, TOP, number)
+
+
 @given(LEVELS, NUMBERS)
 @settings(deadline=None)
 def test_sizes_grow_with_the_results(levels, number):
     """A size jumps to the newest result or stays, so it does not depend on when a process last asked."""
     before = 0
     for num in range(1, len(levels) + 1):
-        size = learning_size(levels[:num], TOP, number)
+        size = size_of(levels[:num], number)
         assert size in (num, before)
         before = size
 
@@ -34,15 +40,27 @@ def test_sizes_grow_with_the_results(levels, number):
 def test_two_surrogates_learn_at_different_results(levels):
     """Otherwise an ask would have to wait for both."""
     for num in range(1, len(levels) + 1):
-        assert [learning_size(levels[:num], TOP, number) for number in (0, 1)] != [num, num]
+        assert [size_of(levels[:num], number) for number in (0, 1)] != [num, num]
 
 
 @given(LEVELS, NUMBERS)
 @settings(deadline=None)
 def test_nothing_learned_is_much_older_than_the_results(levels, number):
     """It is a thirtieth of the results, or two, and a period behind."""
-    behind = len(levels) - learning_size(levels, TOP, number)
+    behind = len(levels) - size_of(levels, number)
     assert behind <= max(2, len(levels) // 30) + (PERIOD if len(levels) > NUM_EARLY else EARLY_PERIOD)
+
+
+@given(st.lists(st.lists(st.integers(0, TOP), min_size=1, max_size=9), max_size=40), NUMBERS, st.randoms())
+@settings(deadline=None)
+def test_a_batch_counts_as_a_whole(parts, number, rng):
+    """The size is the end of a batch, is never far behind, and does not depend on the order within batches."""
+    levels = list(chain.from_iterable(parts))
+    batches = list(chain.from_iterable([index] * len(part) for index, part in enumerate(parts)))
+    size = size_of(levels, number, batches)
+    assert size in (0, *accumulate(map(len, parts)))
+    shuffled = list(chain.from_iterable(rng.sample(part, len(part)) for part in parts))
+    assert size_of(shuffled, number, batches) == size
 
 
 class Counting:

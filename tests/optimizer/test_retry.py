@@ -28,7 +28,7 @@ def views(optimizer: bohb.Optimizer) -> Any:
         [(list(one.told), list(one.highest), list(one.shared), one.num_failures) for one in levels],
         list(history.observations.failed),
         list(history.observations.pending),
-        history.observations.levels_from(0),
+        history.observations.told_from(0)[0],
         history.observations.first(5, 0),
         [history.brackets.best_outside(level) for level in history.brackets.levels],
         [bracket.index for bracket in history.brackets.open],

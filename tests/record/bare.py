@@ -36,7 +36,7 @@ class BracketRecorder:
     def ask(self, level, config_id, origin=bohb.Origin.RANDOM):
         """Record a pending configuration."""
         in_bracket = self.log.has_entered(level, config_id)
-        self.record.pending.ask(level, bare_trial(config_id, self.num_asked, origin), in_bracket=in_bracket)
+        self.record.ask(level, bare_trial(config_id, self.num_asked, origin), in_bracket=in_bracket)
         self.num_asked += 1
 
     def tell(self, level, config_id, loss):
