@@ -62,11 +62,13 @@ class TrainingProgress:
             that begins from scratch for each budget.
 
     Raises:
-        SettingError: If the search is none, the budget is not a number, or the mode is not the direction of the
-            objective.
+        SettingError: If the search or the trial is none, the budget is not a number, or the mode is not the direction
+            of the objective.
     """
 
     def __init__(self, search: Search, trial: Trial, *, mode: Mode | None = None) -> None:
+        if not isinstance(trial, Trial):
+            raise SettingError(f"expected a trial that ask returned as the second argument, got {brief(trial)}")
         if isinstance(trial.budget, bool) or not isinstance(trial.budget, int | float):
             raise SettingError(
                 f"expected a trial whose budget is a number of epochs or the like, got the budget {brief(trial.budget)}"
@@ -84,6 +86,11 @@ class TrainingProgress:
         self._search, self._goal = search, goal_of(search)
         self._is_negated = _is_negated(mode, self._goal.objectives)
         self._last: dict[str, Any] | None = None
+        self._process: int | None = os.getpid()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy keeps: a trained model with its callbacks can be saved, and the copy has no search."""
+        return {**self.__dict__, "_search": None, "_last": None, "_process": None}
 
     @property
     def trained(self) -> float:
@@ -101,7 +108,27 @@ class TrainingProgress:
         return self._goal.is_declared
 
     def begin(self, at: float) -> None:
-        """Say how much was trained before, where the training resumes from a checkpoint."""
+        """Say that a training begins, and how much was trained before, where it resumes from a checkpoint.
+
+        Raises:
+            SettingError: If the callback has served a training, or is a copy, or the training is beyond the budget.
+        """
+        if self._process != os.getpid():
+            raise SettingError(
+                "expected a training with the callback that was made for it, got one with a copy of it, or in another "
+                "process, where the search would not hear of it; make the callback where the training runs"
+            )
+        if self.is_over:
+            raise SettingError(
+                f"expected a new callback for each training, got one whose training of trial {self.trial.id} is over; "
+                "ask a trial and make a callback for it"
+            )
+        if self.trial.checkpoint is None and at > self.trial.budget:
+            raise SettingError(
+                f"expected a training that begins below the budget {brief(self.trial.budget)} of trial "
+                f"{self.trial.id}, got one that begins at {at:g}; budgets count what the model was trained before, "
+                "too: raise them, or begin with a new model"
+            )
         self.start = self.at = at
 
     def advance(

@@ -93,7 +93,7 @@ class BOHBCallback(Generic[M]):
             raise ValueError(f"expected fit without {' and '.join(refused)}, which the callback sets by the budget")
         if self.trial.checkpoint is not None:
             self._fitted = CatBoost().load_model(self.trial.checkpoint)
-            self.progress.begin(self._fitted.tree_count_)
+        self.progress.begin(0 if self._fitted is None else self._fitted.tree_count_)
         while not self.progress.is_over:
             self._fit_piece(model, *args, callbacks=callbacks, **kwargs)
         assert self._fitted is not None  # there is a budget above that of the checkpoint

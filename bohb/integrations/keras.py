@@ -69,6 +69,7 @@ class BOHBCallback(keras.callbacks.Callback):  # type: ignore[misc]  # where Ker
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Restore the checkpoint of the trial."""
+        self._has_begun = False
         path = self.trial.checkpoint
         if path is None:
             return

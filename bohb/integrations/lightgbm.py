@@ -61,7 +61,6 @@ class BOHBCallback:
     ) -> None:
         self.metric, self.valid_name, self.maximize, self.directory = metric, valid_name, maximize, directory
         self.progress = TrainingProgress(search, trial, mode=mode_of(maximize))
-        self._has_begun = False
 
     @property
     def trial(self) -> Trial:
@@ -86,11 +85,10 @@ class BOHBCallback:
 
     def _begin(self, env: CallbackEnv) -> None:
         """Note how many rounds the model has that the training resumes from."""
-        if self._has_begun:
+        if env.iteration != env.begin_iteration:
             return
         if isinstance(env.model, lgb.CVBooster):
             raise TypeError("expected lightgbm.train or a model of its scikit-learn interface, got lightgbm.cv")
-        self._has_begun = True
         self.progress.begin(env.begin_iteration)
         self._check_rounds(env)
 

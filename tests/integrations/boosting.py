@@ -23,18 +23,21 @@ def data() -> tuple[Any, Any, Any, Any]:
 def train_xgboost(
     search: Any, trial: bohb.Trial, *, directory: Any = None, rounds: int = LARGEST, stop: int = 0, **options: Any
 ) -> Any:
-    """Train; `stop` are the rounds without progress after which early stopping ends it, `evaluated` is the metric."""
+    """Train; `stop` are the rounds without progress after which early stopping ends it, `evaluated` is the metric.
+
+    `callback` is one to use in place of a new one.
+    """
     import xgboost as xgb
 
     from bohb.integrations.xgboost import BOHBCallback
 
     x, y, x_valid, y_valid = data()
-    evaluated = options.pop("evaluated", "logloss")
-    callback = BOHBCallback(search, trial, directory=directory, **options)
+    evaluated, base = options.pop("evaluated", "logloss"), options.pop("base", None)
+    callback = options.pop("callback", None) or BOHBCallback(search, trial, directory=directory, **options)
     params = {"learning_rate": trial.config["learning_rate"], "max_depth": trial.config["depth"], "nthread": 1}
     params |= {"objective": "binary:logistic", "eval_metric": evaluated}
     stopping = {"early_stopping_rounds": stop} if stop else {}
-    evals, resume = [(xgb.DMatrix(x_valid, y_valid), "valid")], trial.checkpoint
+    evals, resume = [(xgb.DMatrix(x_valid, y_valid), "valid")], base or trial.checkpoint
     more = {"evals": evals, "callbacks": [callback], "xgb_model": resume, "verbose_eval": False, **stopping}
     xgb.train(params, xgb.DMatrix(x, y), rounds, **more)
     return callback
@@ -49,7 +52,7 @@ def train_lightgbm(
 
     x, y, x_valid, y_valid = data()
     evaluated = options.pop("evaluated", "binary_logloss")
-    callback = BOHBCallback(search, trial, directory=directory, **options)
+    callback = options.pop("callback", None) or BOHBCallback(search, trial, directory=directory, **options)
     params = {"learning_rate": trial.config["learning_rate"], "max_depth": trial.config["depth"], "num_threads": 1}
     params |= {"objective": "binary", "metric": evaluated, "verbosity": -1}
     train = lgb.Dataset(x, y)
@@ -69,7 +72,7 @@ def train_catboost(
 
     x, y, x_valid, y_valid = data()
     evaluated = options.pop("evaluated", "Logloss")
-    callback: Any = BOHBCallback(search, trial, directory=directory, **options)
+    callback: Any = options.pop("callback", None) or BOHBCallback(search, trial, directory=directory, **options)
     stopping = {"od_type": "Iter", "od_wait": stop} if stop else {}
     settings = {"bootstrap_type": "No", "random_strength": 0, "boosting_type": "Plain", "thread_count": 1}
     settings |= {"eval_metric": evaluated, "iterations": rounds, "allow_writing_files": False, **stopping}

@@ -1,6 +1,8 @@
 """Laws of the callbacks of XGBoost, LightGBM and CatBoost: in place or from a checkpoint, the search is the same."""
 
+import copy
 import importlib
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -141,6 +143,52 @@ def test_a_metric_that_is_not_there_is_named_with_those_that_are(host: str) -> N
     with pytest.raises(expected, match=r"(?i)one.*logloss"):
         TRAIN[host](optimizer, optimizer.ask(), **{option: "rmsle"})
     assert not optimizer.results
+
+
+@hosts()
+def test_a_callback_serves_one_training_and_no_copy_of_it_any(host: str) -> None:
+    """The search would not hear of the training, or hear twice of one trial."""
+    optimizer = make_search()
+    callback = TRAIN[host](optimizer, optimizer.ask())
+    num_results = len(optimizer.results)
+    with pytest.raises(bohb.SettingError, match="a new callback for each training"):
+        TRAIN[host](optimizer, callback.trial, callback=callback)
+    for copied in (copy.deepcopy(callback), pickle.loads(pickle.dumps(callback))):
+        with pytest.raises(bohb.SettingError, match="with a copy of it"):
+            TRAIN[host](optimizer, callback.trial, callback=copied)
+    assert len(optimizer.results) == num_results
+
+
+def test_a_model_that_holds_the_callback_can_be_saved_in_a_run(tmp_path: Path) -> None:
+    import joblib
+    from xgboost import XGBClassifier
+
+    from bohb.integrations.xgboost import BOHBCallback, pausable
+    from tests.integrations.boosting import data
+
+    x, y, x_valid, y_valid = data()
+
+    def train(search: Any, trial: bohb.Trial) -> None:
+        callback: Any = BOHBCallback(search, trial)
+        model = XGBClassifier(n_estimators=LARGEST, n_jobs=1, callbacks=[callback])
+        model.fit(x, y, eval_set=[(x_valid, y_valid)], verbose=False)
+        joblib.dump(model, tmp_path / "model.joblib")
+
+    bohb.run(pausable(train), make_search(), max_trials=1, progress=False)
+    assert len(joblib.load(tmp_path / "model.joblib").predict(x_valid)) == len(x_valid)
+
+
+def test_a_model_that_was_trained_beyond_the_budget_is_refused() -> None:
+    """One of another training, such as a base model: the trial would be told after 1 round more."""
+    import xgboost as xgb
+
+    from tests.integrations.boosting import data
+
+    x, y, *_ = data()
+    base, search = xgb.train({}, xgb.DMatrix(x, y), 20), make_search()
+    with pytest.raises(bohb.SettingError, match=r"below the budget 1 of trial 0, got one that begins at 20"):
+        TRAIN["xgboost"](search, search.ask(), base=base)
+    assert not search.results
 
 
 def test_too_few_rounds_are_refused_by_lightgbm_and_told_with_a_warning_by_xgboost() -> None:

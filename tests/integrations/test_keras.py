@@ -69,6 +69,13 @@ def test_every_epoch_is_reported_and_the_rest_of_the_logs_kept() -> None:
     assert (callback.progress.at, callback.progress.in_place) == (6, 2)
 
 
+def test_a_callback_serves_one_training() -> None:
+    search = Scripted([1], set())
+    callback, _ = train(search, search.ask(), None)
+    with pytest.raises(bohb.SettingError, match="a new callback for each training"):
+        fit(model_of(), callback)
+
+
 def test_a_model_that_stops_below_the_budget_warns() -> None:
     search = Scripted([2, 9], set())
     with pytest.warns(UserWarning, match="epochs=3, below the budget 9"):

@@ -146,6 +146,13 @@ def test_a_training_that_diverges_is_a_failure_and_stops() -> None:
     assert search.results[-1].is_failure
 
 
+def test_a_callback_serves_one_training() -> None:
+    search = Scripted([1], set())
+    callback, _ = train(search, search.ask(), None)
+    with pytest.raises(bohb.SettingError, match="a new callback for each training"):
+        trainer_of(callback).fit(Small(), DATA, DATA)
+
+
 def test_several_devices_are_refused() -> None:
     search = Scripted([1], set())
     callback = BOHBCallback(search, search.ask(), monitor="val_loss")

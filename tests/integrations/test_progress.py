@@ -1,6 +1,8 @@
 """Laws of the mechanism that the callbacks of all trainers share, with a trainer of a few lines."""
 
+import copy
 import math
+import multiprocessing
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -267,6 +269,38 @@ def test_an_objective_keeps_its_name_and_sign(is_driven: bool) -> None:
     assert result.metrics == {"accuracy": 0.9, "val_accuracy": 0.9, "loss": 0.1}
 
 
+def test_a_training_begins_once_and_where_it_was_made() -> None:
+    """Not again, not with a copy, and not in another process: the search would hear nothing of it."""
+    search = optimizer_of([1])
+    progress = TrainingProgress(search, search.ask())
+
+    def begin_elsewhere() -> None:
+        with pytest.raises(bohb.SettingError, match="in another process"):
+            progress.begin(0)
+
+    other = multiprocessing.get_context("fork").Process(target=begin_elsewhere)
+    other.start()
+    other.join()
+    assert other.exitcode == 0
+    with pytest.raises(bohb.SettingError, match="with a copy of it"):
+        copy.deepcopy(progress).begin(0)
+    progress.begin(0)
+    assert not progress.advance(1, 0.5)
+    with pytest.raises(bohb.SettingError, match="a new callback for each training, got one whose training of trial 0"):
+        progress.begin(0)
+
+
+@given(at=st.integers(0, 9), budget=st.integers(1, 9))
+def test_what_was_trained_before_without_a_checkpoint_is_below_the_budget(at: int, budget: int) -> None:
+    search = optimizer_of([budget])
+    progress = TrainingProgress(search, search.ask())
+    if at > budget:
+        with pytest.raises(bohb.SettingError, match=f"the budget {budget} of trial 0, got one that begins at {at}"):
+            progress.begin(at)
+    else:
+        progress.begin(at)
+
+
 def test_what_is_no_budget_or_no_mode_is_refused() -> None:
     search = optimizer_of([1], objectives={"accuracy": "maximize"})
     trial = search.ask()
@@ -277,5 +311,7 @@ def test_what_is_no_budget_or_no_mode_is_refused() -> None:
     pixels = bohb.Optimizer(SPACE, bohb.ladder([{"pixels": 8}, {"pixels": 64}], costs=[1, 9]), seed=0)
     with pytest.raises(bohb.SettingError, match=r"an optimizer, a study or .*got 'study.db'; open"):
         TrainingProgress("study.db", trial)  # type: ignore[arg-type]
+    with pytest.raises(bohb.SettingError, match="a trial that ask returned as the second argument, got"):
+        TrainingProgress(search, search)  # type: ignore[arg-type]
     with pytest.raises(bohb.SettingError, match="a number of epochs"):
         TrainingProgress(pixels, pixels.ask())

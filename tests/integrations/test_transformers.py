@@ -152,6 +152,13 @@ def test_arguments_that_lose_checkpoints_are_refused(change: Any, tmp_path: Path
         train(search, search.ask(), tmp_path, **change)
 
 
+def test_a_callback_serves_one_training(tmp_path: Path) -> None:
+    search = Scripted([1], set())
+    callback = train(search, search.ask(), tmp_path, save_strategy="no")
+    with pytest.raises(bohb.SettingError, match="a new callback for each training"):
+        make_trainer(tmp_path, callbacks=[callback]).train()
+
+
 def test_run_drives_it(tmp_path: Path) -> None:
     from bohb.integrations.transformers import pausable
 
