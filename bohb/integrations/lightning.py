@@ -35,7 +35,9 @@ class BOHBCallback(Checkpoint):  # type: ignore[misc]  # where Lightning is not 
 
     Raises:
         RuntimeError: If the metric is not there when the trial reaches its budget.
-        MisconfigurationException: If the trainer uses several devices.
+        OutcomeError: If the training ends with nothing to tell, such as one that resumes at `max_epochs`.
+        MisconfigurationException: If the trainer uses several devices, or would not stop at a budget, because of
+            `min_epochs` or `min_steps`.
 
     Example::
 
@@ -66,11 +68,18 @@ class BOHBCallback(Checkpoint):  # type: ignore[misc]  # where Lightning is not 
         return self.progress.trial
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse what several processes would each decide."""
-        if stage == "fit" and trainer.world_size > 1:
+        """Refuse what several processes would each decide, and what would not stop where the search wants it."""
+        if stage != "fit":
+            return
+        if trainer.world_size > 1:
             raise MisconfigurationException(
                 f"expected a trainer with one device for BOHBCallback, got {trainer.world_size}; run one trial on each "
                 "device with bohb.run(..., executor=bohb.runner.ProcessExecutor(gpus_per_trial=1))"
+            )
+        if (trainer.min_epochs or 0) > self.trial.budget or trainer.min_steps:
+            raise MisconfigurationException(
+                f"expected a trainer that can stop at the budget {self.trial.budget} of trial {self.trial.id}, got "
+                f"min_epochs={trainer.min_epochs} and min_steps={trainer.min_steps}; leave them out"
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -88,8 +97,10 @@ class BOHBCallback(Checkpoint):  # type: ignore[misc]  # where Lightning is not 
         if not progress.advance(at, metrics[self.monitor], metrics=metrics, checkpoint=save):
             trainer.should_stop = True
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell a training that stopped itself."""
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell a training that stopped itself. Lightning calls this also where there was nothing left to train."""
+        if not self.progress.at:
+            self.progress.begin(trainer.current_epoch)
         self.progress.warn_if_short(trainer.max_epochs or 0, "max_epochs")
         self.progress.end()
 

@@ -111,6 +111,24 @@ def test_a_trainer_that_stops_below_the_budget_warns() -> None:
     assert search.used == 3
 
 
+@pytest.mark.parametrize("epochs", [2, 3])
+def test_a_checkpoint_with_all_epochs_of_the_trainer_is_an_error(epochs: int, tmp_path: Path) -> None:
+    """Lightning trains nothing then, and the trial would stay pending for ever."""
+    search = Scripted([1, 3, 9], {3})
+    train(search, search.ask(), tmp_path)
+    with pytest.raises(bohb.OutcomeError, match="up to the budget 9 of trial 2, got one that ended after 3 without"):
+        train(search, search.ask(), tmp_path, epochs=epochs)
+
+
+@pytest.mark.parametrize("least", [{"min_epochs": 2}, {"min_steps": 1}])
+def test_a_trainer_that_would_not_stop_at_the_budget_is_refused(least: dict[str, int]) -> None:
+    search = Scripted([1, 3], {1})
+    with pytest.raises(MisconfigurationException, match=r"can stop at the budget 1 of trial 0, got min_epochs"):
+        train(search, search.ask(), None, **least)
+    train(search, search.ask(), None, min_epochs=1)
+    assert list(search.told) == [1]
+
+
 def test_the_state_of_other_callbacks_is_in_the_checkpoint(tmp_path: Path) -> None:
     """That of the epoch itself, not of the one before."""
     search = Scripted([2, 9], {2})
