@@ -31,6 +31,9 @@ from bohb.trials import Trial
 
 __all__ = ["BOHBBackend", "BOHBCallback", "RunSummary", "pausable"]
 
+OWNER = "bohb_config_id.txt"
+"""The file in a checkpoint that says whose it is."""
+
 
 class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers is not installed, it has no type
     """Report a metric after each evaluation; where the trial reaches its budget, go on in place or stop the trainer.
@@ -52,12 +55,14 @@ class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers
         compute_objective: Computes the value from all metrics, in place of one metric.
 
     Raises:
-        ValueError: If the metric is not there, or the `TrainingArguments` do not fit.
+        ValueError: If the metric is not there, the `TrainingArguments` do not fit, or the output folder has a
+            checkpoint of another configuration, which this training would replace.
 
     Example::
 
         trial = optimizer.ask()
-        args = TrainingArguments("checkpoints", num_train_epochs=27, eval_strategy="epoch", **trial.config)
+        folder = f"checkpoints/{trial.config_id}"
+        args = TrainingArguments(folder, num_train_epochs=27, eval_strategy="epoch", **trial.config)
         callback = BOHBCallback(optimizer, trial)
         trainer = Trainer(model, args, train_dataset=train, eval_dataset=valid, callbacks=[callback])
         trainer.train(resume_from_checkpoint=trial.checkpoint)
@@ -85,6 +90,7 @@ class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Check the arguments, and note how far the training is that resumes from a checkpoint."""
         _check(args)
+        _check_folder(args, self.trial)
         name = self._name(args)
         if self.greater_is_better is None:
             better = args.greater_is_better if self.metric_for_best_model is None else None
@@ -109,6 +115,7 @@ class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers
             raise ValueError(f"expected the metric {self._name(args)!r} at the budget {at}, got {', '.join(metrics)}")
         self._reached = at, metrics
         if at >= self.trial.budget and args.save_strategy != "no":
+            _check_folder(args, self.trial)
             control.should_save = True
         else:
             self._advance(args, control)
@@ -116,7 +123,9 @@ class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Stop the trainer where the search does not go on; the checkpoint is there."""
         if self._reached is not None:
-            self._advance(args, control, Path(args.output_dir, f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"))
+            path = Path(args.output_dir, f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}")
+            (path / OWNER).write_text(str(self.trial.config_id))
+            self._advance(args, control, path)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Tell a training that stopped itself."""
@@ -161,6 +170,21 @@ def _check(args: Any) -> None:
             f"paused trials can be resumed; got {args.save_strategy.value!r}, {args.save_total_limit} and "
             f"{args.save_only_model}"
         )
+
+
+def _check_folder(args: Any, trial: Trial) -> None:
+    """Refuse a folder in which the trainer would replace the checkpoint of another configuration: it has equal names.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    for path in Path(args.output_dir).glob(f"{PREFIX_CHECKPOINT_DIR}-*/{OWNER}"):
+        if args.save_strategy != "no" and path.read_text() != str(trial.config_id):
+            raise ValueError(
+                f"expected an output_dir of its own for each configuration, got {args.output_dir} for configuration "
+                f"{trial.config_id}, where {path.parent.name} is that of configuration {path.read_text()}; use "
+                "f'checkpoints/{trial.config_id}', or delete what an earlier search left there"
+            )
 
 
 @dataclass(frozen=True)

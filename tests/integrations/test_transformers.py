@@ -105,6 +105,23 @@ def test_without_checkpoints_a_paused_trial_starts_from_scratch(tmp_path: Path) 
     assert not list(tmp_path.rglob("checkpoint-*"))
 
 
+def test_a_checkpoint_of_another_configuration_is_never_replaced(tmp_path: Path) -> None:
+    """The trainer names checkpoints by their steps, so in one folder they would be the same."""
+    search = make_search(3, preset="hyperband")
+    trial = search.ask()
+    train(search, trial, tmp_path, num_train_epochs=3)
+    weights = tmp_path / "checkpoint-3" / "model.safetensors"
+    before = weights.read_bytes()
+    with pytest.raises(ValueError, match=r"output_dir of its own .* checkpoint-3 is that of configuration 0; use f"):
+        train(search, search.ask(), tmp_path, num_train_epochs=3, save_strategy="epoch")
+    assert weights.read_bytes() == before
+    while len({result.trial.config_id for result in search.results if result.budget == 3}) < 2:
+        trial = search.ask()
+        train(search, trial, tmp_path / str(trial.config_id), num_train_epochs=3)
+    paths = [result.checkpoint for result in search.results if result.trial.id >= 0]
+    assert len(set(paths)) == len(paths)
+
+
 def test_early_stopping_is_told_with_what_it_used(tmp_path: Path) -> None:
     from transformers import EarlyStoppingCallback
 
