@@ -22,7 +22,7 @@ from transformers.hyperparameter_search import ALL_HYPERPARAMETER_SEARCH_BACKEND
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, BestRun, HPSearchBackend, number_of_arguments
 
 from bohb._text import brief
-from bohb.budgets import geometric
+from bohb.budgets import geometric, is_rounded
 from bohb.budgets import ladder as read_ladder
 from bohb.integrations._progress import Mode, Search, TrainingProgress, pausable
 from bohb.optimizer import Optimizer
@@ -81,6 +81,7 @@ class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers
         mode: Mode | None = None if greater_is_better is None else "max" if greater_is_better else "min"
         self.progress = TrainingProgress(search, trial, mode=mode)
         self._reached: tuple[float, dict[str, float]] | None = None
+        self._evaluated: tuple[float, dict[str, float]] = 0, {}
 
     @property
     def trial(self) -> Trial:
@@ -95,7 +96,11 @@ class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers
         if self.greater_is_better is None:
             better = args.greater_is_better if self.metric_for_best_model is None else None
             self.progress.use_mode("max" if (not name.endswith("loss") if better is None else better) else "min")
-        self.progress.begin(_at(args, state) if state.global_step else 0)
+        self.progress.begin(self._at(args, state) if state.global_step else 0)
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Check that the metric was among those of the evaluation at the budget."""
+        self._check_metric(args)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Let the trainer evaluate where the trial reaches its budget within an epoch."""
@@ -107,13 +112,17 @@ class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers
         self._evaluate_at_budget(args, state, control)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
-        """Report the metric; at the budget, let the trainer write a checkpoint."""
-        at, is_there = _at(args, state), self.compute_objective is not None or self._name(args) in metrics
-        if self.progress.is_over or at <= self.progress.at or not (is_there or at >= self.trial.budget):
+        """Report the metric; at the budget, let the trainer write a checkpoint.
+
+        The trainer calls this once for each of several evaluation sets.
+        """
+        if self.progress.is_over:
             return
-        if not is_there:
-            raise ValueError(f"expected the metric {self._name(args)!r} at the budget {at}, got {', '.join(metrics)}")
-        self._reached = at, metrics
+        at, is_there = self._at(args, state), self.compute_objective is not None or self._name(args) in metrics
+        self._note(at, metrics)
+        if at <= self.progress.at or self._reached is not None or not is_there:
+            return
+        self._reached = at, self._evaluated[1]
         if at >= self.trial.budget and args.save_strategy != "no":
             _check_folder(args, self.trial)
             control.should_save = True
@@ -129,13 +138,31 @@ class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Tell a training that stopped itself."""
+        self._check_metric(args)
         name = "max_steps" if args.max_steps > 0 else "num_train_epochs"
         self.progress.warn_if_short(getattr(args, name), name)
         self.progress.end()
 
     def _evaluate_at_budget(self, args: Any, state: Any, control: Any) -> None:
-        if not self.progress.is_over and _at(args, state) >= self.trial.budget:
+        if not self.progress.is_over and self._at(args, state) >= self.trial.budget:
             control.should_evaluate = True
+
+    def _note(self, at: float, metrics: dict[str, float]) -> None:
+        """Collect the metrics of all evaluation sets; refuse several where one value is computed from all metrics."""
+        before = self._evaluated[1] if self._evaluated[0] == at else {}
+        new = [name for name in metrics if name.startswith("eval_") and name not in before]
+        if self.compute_objective is not None and before and new:
+            raise ValueError(
+                f"expected one evaluation set for compute_objective, got {', '.join(before)} and then "
+                f"{', '.join(metrics)}; name one of these as metric_for_best_model of a BOHBCallback instead"
+            )
+        self._evaluated = at, {**before, **metrics}
+
+    def _check_metric(self, args: Any) -> None:
+        """Refuse to go on where the trainer has evaluated at the budget, and the metric was not there."""
+        at, metrics = self._evaluated
+        if not self.progress.is_over and self.trial.budget <= at > self.progress.at:
+            raise ValueError(f"expected the metric {self._name(args)!r} at the budget {at}, got {', '.join(metrics)}")
 
     def _advance(self, args: Any, control: Any, path: Path | None = None) -> None:
         assert self._reached is not None  # by on_evaluate
@@ -146,15 +173,18 @@ class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers
         if not self.progress.advance(at, value, metrics=metrics, checkpoint=save):
             control.should_training_stop = True
 
+    def _at(self, args: Any, state: Any) -> float:
+        """Return how far the training is: in steps if it is limited by steps, else in epochs."""
+        if args.max_steps > 0:
+            return int(state.global_step)
+        if is_rounded(epoch := float(state.epoch or 0), self.trial.budget):
+            return self.trial.budget  # type: ignore[no-any-return]
+        at = round(epoch, 6)
+        return int(at) if at == int(at) else at
+
     def _name(self, args: Any) -> str:
         name = self.metric_for_best_model or args.metric_for_best_model or "loss"
         return name if name.startswith("eval_") else f"eval_{name}"
-
-
-def _at(args: Any, state: Any) -> float:
-    """Return how far a training is: in steps if it is limited by steps, else in epochs."""
-    at = state.global_step if args.max_steps > 0 else round(state.epoch or 0, 6)
-    return int(at) if at == int(at) else at
 
 
 def _check(args: Any) -> None:

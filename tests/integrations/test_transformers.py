@@ -50,13 +50,18 @@ def make_trainer(folder: Path, *, callbacks: Any = (), **changes: Any) -> Any:
 
 
 def train(search: Any, trial: bohb.Trial, folder: Path, *, callbacks: Any = (), **options: Any) -> Any:
-    """Train with the callback; options of its own go to it, others to the `TrainingArguments`."""
+    """Train with the callback; options of its own go to it, others to the `TrainingArguments`.
+
+    `sets` are the names of several evaluation sets.
+    """
     from bohb.integrations.transformers import BOHBCallback
 
     names = ("metric_for_best_model", "greater_is_better", "compute_objective")
     own = {name: options.pop(name) for name in names if name in options}
-    callback = BOHBCallback(search, trial, **own)
-    make_trainer(folder, callbacks=[callback, *callbacks], **options).train(resume_from_checkpoint=trial.checkpoint)
+    callback, sets = BOHBCallback(search, trial, **own), options.pop("sets", None)
+    trainer = make_trainer(folder, callbacks=[callback, *callbacks], **options)
+    trainer.eval_dataset = trainer.eval_dataset if sets is None else {name: sequences(16, 1) for name in sets}
+    trainer.train(resume_from_checkpoint=trial.checkpoint)
     return callback
 
 
@@ -160,6 +165,32 @@ def test_a_metric_that_is_not_there_is_an_error_at_the_budget(tmp_path: Path) ->
     with pytest.raises(ValueError, match=r"eval_f1.*eval_loss"):
         train(search, search.ask(), tmp_path, metric_for_best_model="f1")
     assert not search.results
+
+
+@pytest.mark.parametrize("strategy", ["no", "epoch"])
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_the_metric_may_be_of_any_of_several_evaluation_sets(name: str, strategy: str, tmp_path: Path) -> None:
+    search = Scripted([1, 2], set())
+    options = {"num_train_epochs": 2, "sets": "ab", "save_strategy": strategy}
+    train(search, search.ask(), tmp_path, metric_for_best_model=f"{name}_loss", **options)
+    assert search.told[2]["loss"] == search.told[2][f"eval_{name}_loss"]
+
+
+def test_several_evaluation_sets_need_the_name_of_a_metric(tmp_path: Path) -> None:
+    search = Scripted([1], set())
+    with pytest.raises(ValueError, match=r"'eval_loss' at the budget 1, got eval_a_loss.*eval_b_loss"):
+        train(search, search.ask(), tmp_path, sets="ab")
+    with pytest.raises(ValueError, match=r"one evaluation set for compute_objective, got eval_a_loss.*eval_b_loss"):
+        train(search, search.ask(), tmp_path, sets="ab", compute_objective=lambda metrics: 1.0)
+    assert not search.told
+
+
+def test_a_budget_that_is_a_fraction_is_trained_and_no_step_more(tmp_path: Path) -> None:
+    """An epoch has 3 steps; floats of thirds differ in the last place."""
+    budgets: Any = [1 / 3, 5 / 3, 2.0]
+    search = Scripted(budgets, {1 / 3, 5 / 3})
+    trainings = searched(search, tmp_path, num_train_epochs=2)
+    assert [each.at for each in trainings] == budgets
 
 
 @pytest.mark.parametrize("change", [{"save_total_limit": 1}, {"save_only_model": True}])
