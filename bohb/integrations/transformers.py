@@ -10,7 +10,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, BestRun, HPSearchB
 from bohb._text import brief
 from bohb.budgets import geometric, is_rounded
 from bohb.budgets import ladder as read_ladder
+from bohb.errors import SpaceExhausted, TellConflict
 from bohb.integrations._progress import Mode, Search, TrainingProgress, pausable
 from bohb.optimizer import Optimizer
 from bohb.study import Study
@@ -271,7 +272,7 @@ class BOHBBackend(HyperParamSearchBackendBase):  # type: ignore[misc]
 
         Args:
             trainer: The trainer; it has a `model_init`.
-            n_trials: How many trials are told: each is a configuration at a budget.
+            n_trials: How many trials are told: each is a configuration at a budget. Fewer if a finite space is used up.
             direction: `"minimize"` or `"maximize"`.
             budgets: Epochs, or steps if the trainer has `max_steps`. By default from 1 to what the trainer trains.
             seed: Makes the search repeatable.
@@ -283,34 +284,37 @@ class BOHBBackend(HyperParamSearchBackendBase):  # type: ignore[misc]
 
         Raises:
             ValueError: If there are several directions, or the `TrainingArguments` or the space do not fit.
+            RuntimeError: If no trial has a result.
         """
-        args = trainer.args
         if not isinstance(direction, str) or trainer.is_deepspeed_enabled:
             raise ValueError(f"expected one direction, and a trainer without DeepSpeed; got {brief(direction)}")
-        _check(args)
-        ladder = read_ladder(_budgets(args) if budgets is None else budgets)
-        setattr(args, "max_steps" if args.max_steps > 0 else "num_train_epochs", ladder[-1])
+        _check(trainer.args)
+        ladder = read_ladder(_budgets(trainer.args) if budgets is None else budgets)
         settings |= {"objectives": {"objective": direction}, "seed": seed}
         with ExitStack() as stack:
             given = trainer.hp_space(None), ladder
             search: Any = Optimizer(*given, **settings)
             if study is not None:
                 search = stack.enter_context(Study.open(study, *given, **settings))
-            runs = stack.enter_context(_Runs(trainer, search, catch, keep))
+            runs = stack.enter_context(_Runs(trainer, search, catch, keep, ladder[-1]))
             wanted, end = _num_told(search) + n_trials, math.inf if timeout is None else time.monotonic() + timeout
-            while _num_told(search) < wanted and time.monotonic() < end:
-                runs.train(search.ask())
+            with suppress(SpaceExhausted):
+                while _num_told(search) < wanted and time.monotonic() < end:
+                    runs.train(search.ask())
             summary = RunSummary(search if study is None else search.snapshot(), *runs.amounts)
         best = summary.search.incumbent
         if best is None:
-            raise RuntimeError("expected a trial with a result, but all of them failed")
+            num_failed = _num_told(summary.search)
+            raise RuntimeError(f"expected a trial with a result, got none, and {num_failed} that failed")
         return BestRun(str(best.trial.config_id), best.metrics["objective"], dict(best.config), summary)
 
 
 class _Runs:
     """The trainings of one search with one trainer, which is given back as it was."""
 
-    def __init__(self, trainer: Trainer, search: Any, catch: tuple[type[Exception], ...], keep: str) -> None:
+    def __init__(
+        self, trainer: Trainer, search: Any, catch: tuple[type[Exception], ...], keep: str, largest: float
+    ) -> None:
         self._trainer, self._search, self._catch, self._keep = trainer, search, catch, keep
         self._model_init, self._folder = trainer.model_init, trainer.args.output_dir
         self._takes_config = number_of_arguments(trainer.model_init) > 0
@@ -318,15 +322,18 @@ class _Runs:
         self._given = {
             name: getattr(trainer.args, name) for name in search.space.parameters if hasattr(trainer.args, name)
         }
+        limit = "max_steps" if trainer.args.max_steps > 0 else "num_train_epochs"
+        self._limit, self._most = (limit, getattr(trainer.args, limit)), largest
         self.amounts: tuple[float, ...] = (0, 0, 0)
 
     def __enter__(self) -> "_Runs":
+        self._set({self._limit[0]: self._most})
         self._trainer.hp_search_backend = None  # the trainer's methods know only the backends that come with it
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._trainer.model_init = self._model_init
-        self._set({"output_dir": self._folder, **self._given})
+        self._set({"output_dir": self._folder, **self._given, **dict([self._limit])})
 
     def train(self, trial: Trial) -> None:
         """Train a configuration, from budget to budget."""
@@ -340,6 +347,10 @@ class _Runs:
             self._search.tell(callback.trial, error)
             if not isinstance(error, self._catch):
                 raise
+        except BaseException:
+            with suppress(TellConflict):
+                self._search.forget(callback.trial)  # it did not fail, and is asked again
+            raise
         finally:
             trainer.remove_callback(callback)
             more = callback.progress.trained, callback.progress.in_place, callback.progress.start
@@ -382,8 +393,9 @@ def _check_names(names: Iterable[str], args: Any, takes_config: bool) -> None:
 
 
 def _budgets(args: Any) -> Any:
-    """Return budgets up to what the trainer trains."""
-    return geometric(1, int(args.max_steps if args.max_steps > 0 else args.num_train_epochs), eta=3)
+    """Return budgets from 1 to what the trainer trains."""
+    most = args.max_steps if args.max_steps > 0 else args.num_train_epochs
+    return geometric(min(1, most), int(most) if most == int(most) else most, eta=3)
 
 
 def _num_told(search: Any) -> int:

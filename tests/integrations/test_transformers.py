@@ -225,7 +225,7 @@ def test_run_drives_it(tmp_path: Path) -> None:
 
 
 def hyperparameter_search(
-    folder: Path, *, space: Any = None, num_train_epochs: int = 3, plain: bool = False, **options: Any
+    folder: Path, *, space: Any = None, num_train_epochs: float = 3, plain: bool = False, **options: Any
 ) -> tuple[Any, Any]:
     """Search with the backend; with `plain`, `model_init` takes no configuration."""
     importlib.import_module("bohb.integrations.transformers")  # which registers it
@@ -318,6 +318,43 @@ def test_a_failure_ends_the_search_unless_it_is_caught(tmp_path: Path) -> None:
         hyperparameter_search(tmp_path, compute_objective=failing)
     with pytest.raises(RuntimeError, match="failed"):
         hyperparameter_search(tmp_path, compute_objective=failing, catch=(ZeroDivisionError,), n_trials=2)
+
+
+def test_a_space_that_is_used_up_ends_the_search_with_what_it_found(tmp_path: Path) -> None:
+    _, best = hyperparameter_search(tmp_path, space={"hidden_size": [4, 8]}, budgets=[1], n_trials=10)
+    assert len(best.run_summary.search.results) == 2
+    assert best.objective == min(result.loss for result in best.run_summary.search.results)
+
+
+def test_an_interrupt_gives_the_trial_back(tmp_path: Path) -> None:
+    def interrupted(metrics: dict[str, float]) -> float:
+        raise KeyboardInterrupt
+
+    target = str(tmp_path / "study.db")
+    with pytest.raises(KeyboardInterrupt):
+        hyperparameter_search(tmp_path / "runs", study=target, compute_objective=interrupted)
+    with bohb.Study.open(target) as study:
+        assert not study.results
+        assert not study.pending
+        assert study.ask().config_id == 0
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [(0.5, [0.5]), (1.5, [1, 1.5]), (3, [1, 3])])
+def test_the_budgets_end_at_what_the_trainer_trains(epochs: float, expected: list[float], tmp_path: Path) -> None:
+    trainer, best = hyperparameter_search(tmp_path, num_train_epochs=epochs, n_trials=1)
+    assert list(best.run_summary.search.ladder) == expected
+    assert trainer.args.num_train_epochs == epochs
+
+
+def test_the_trainer_has_its_own_epochs_after_the_search(tmp_path: Path) -> None:
+    trainer, best = hyperparameter_search(tmp_path, budgets=[1, 2], n_trials=1)
+    assert list(best.run_summary.search.ladder) == [1, 2]
+    assert trainer.args.num_train_epochs == 3
+
+
+def test_a_search_without_a_result_says_so(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="got none, and 0 that failed"):
+        hyperparameter_search(tmp_path, timeout=0.0)
 
 
 def test_several_directions_are_refused(tmp_path: Path) -> None:
