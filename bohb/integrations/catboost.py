@@ -21,6 +21,7 @@ M = TypeVar("M", bound=Any)
 
 ITERATIONS = ("iterations", "n_estimators", "num_boost_round", "num_trees")
 LEARNING_RATE = ("learning_rate", "eta")
+SNAPSHOT = ("save_snapshot", "snapshot_file")
 
 
 class BOHBCallback(Generic[M]):
@@ -34,7 +35,7 @@ class BOHBCallback(Generic[M]):
     Args:
         search: An optimizer, a study, or what `pausable` passed to the function that trains.
         trial: The trial with which this training begins.
-        metric: The metric, by its name in CatBoost's log. By default the `eval_metric` of the model.
+        metric: The metric, by its name in CatBoost's log. By default the `eval_metric` of the model, or else its loss.
         eval_set_index: Which of several evaluation sets counts. By default the only one.
         maximize: Whether to maximise the metric. By default the direction of the search's objective; without one,
             CatBoost knows.
@@ -63,7 +64,9 @@ class BOHBCallback(Generic[M]):
         self._fitted: M | None = None
         self._value: float | None = None
         self._eval_metric: Any = None
+        self._num_values = 0
         self._begun_at: float = 0
+        self._error: BaseException | None = None
 
     @property
     def trial(self) -> Trial:
@@ -84,10 +87,10 @@ class BOHBCallback(Generic[M]):
             The last copy, fitted.
 
         Raises:
-            ValueError: If the model has no learning rate, an argument is one that the callback sets, or the metric
-                cannot be found.
+            ValueError: If the model has no learning rate, an argument is one that the callback sets, the model keeps
+                snapshots, or the metric cannot be found.
         """
-        _check_model(model)
+        _check_model(model, kwargs)
         refused = sorted({"init_model", "use_best_model"} & kwargs.keys())
         if refused:
             raise ValueError(f"expected fit without {' and '.join(refused)}, which the callback sets by the budget")
@@ -101,12 +104,15 @@ class BOHBCallback(Generic[M]):
 
     def _fit_piece(self, model: M, *args: Any, callbacks: Any, **kwargs: Any) -> None:
         """Fit the rounds that the budget of the trial still has, and tell it."""
-        progress, self._begun_at, self._value = self.progress, self.progress.at, None
+        progress, self._begun_at = self.progress, self.progress.at
+        self._value, self._num_values, self._error = None, 0, None
         piece = model.copy()
         piece.set_params(**{_named(model, ITERATIONS): math.ceil(self.trial.budget - progress.at)})
-        self._eval_metric = piece.get_param("eval_metric")
+        self._eval_metric = piece.get_param("eval_metric") or piece.get_param("loss_function")
         own = {"init_model": self._fitted, "callbacks": [self, *callbacks], "use_best_model": False}
         piece.fit(*args, **{**kwargs, **own})
+        if self._error is not None:
+            raise self._error
         self._fitted = piece
 
         save = saver(piece.save_model, self.directory, ".cbm")
@@ -116,32 +122,75 @@ class BOHBCallback(Generic[M]):
             progress.advance(piece.tree_count_, self._value, checkpoint=save)
 
     def after_iteration(self, info: Any) -> bool:
-        """Report the metric; CatBoost calls it after each round. At the budget, keep it until the model is there."""
-        name, value = self._monitored(info.metrics)
-        if self.maximize is None and not self.progress.has_objective:
-            self.progress.use_mode("max" if is_maximizable_metric(name) else "min")
-        at = self._begun_at + info.iteration
-        if at >= self.trial.budget:
-            self._value = value
-            return True
-        return self.progress.advance(at, value)
+        """Report the metric; CatBoost calls it after each round. At the budget, keep it until the model is there.
 
-    def _monitored(self, metrics: Mapping[str, Mapping[str, list[float]]]) -> tuple[str, float]:
-        """Return the name of the metric and its latest value."""
+        CatBoost would turn every error into one of its own, also an interrupt; `fit` raises it as it is.
+        """
+        try:
+            return self._reach(self._begun_at + info.iteration, info.metrics)
+        except BaseException as error:
+            self._error = error
+            return False
+
+    def _reach(self, at: float, metrics: Any) -> bool:
+        """Report the metric, if it was evaluated in this round; return whether the model is fitted further."""
+        name, values = self._monitored(metrics)
+        is_new, self._num_values = len(values) > self._num_values, len(values)
+        if self.maximize is None and not self.progress.has_objective:
+            self.progress.use_mode("max" if self._is_maximised(name) else "min")
+        if at >= self.trial.budget:
+            self._value = float(values[-1])
+            return True
+        return self.progress.advance(at, float(values[-1])) if is_new else True
+
+    def _is_maximised(self, name: str) -> bool:
+        own = self._eval_metric
+        if name == _name_of(own) and hasattr(own, "is_max_optimal"):
+            return bool(own.is_max_optimal())
+        return bool(is_maximizable_metric(name))
+
+    def _monitored(self, metrics: Mapping[str, Mapping[str, list[float]]]) -> tuple[str, list[float]]:
+        """Return the name of the metric and its values up to now."""
         sets = [name for name in metrics if name != "learn"]
         wanted = None if self.eval_set_index is None else f"validation_{self.eval_set_index}"
         found = [name for name in sets if wanted in (None, name)]
         if len(found) != 1:
-            raise ValueError(f"expected eval_set_index to name one evaluation set, got {', '.join(sets) or 'none'}")
+            raise ValueError(
+                f"expected eval_set_index to name one evaluation set, got {', '.join(sets)}"
+                if sets
+                else "expected at least one evaluation set for BOHBCallback: pass eval_set"
+            )
         values = metrics[found[0]]
-        name = next(iter(values)) if len(values) == 1 and self.metric is None else self.metric or self._eval_metric
+        name = self.metric or self._default(values)
         if name not in values:
             raise ValueError(f"expected metric to be one of {', '.join(values)}, got {brief(name)}")
-        return str(name), float(values[name][-1])
+        return name, values[name]
+
+    def _default(self, values: Mapping[str, Any]) -> str:
+        """Return the metric that CatBoost itself watches; of a classifier without a loss, that of its classes."""
+        if len(values) == 1:
+            return next(iter(values))
+        if self._eval_metric is None:
+            return "MultiClass" if "MultiClass" in values else "Logloss"
+        return _name_of(self._eval_metric)
 
 
-def _check_model(model: Any) -> None:
-    """Refuse a model whose learning rate CatBoost would choose by the number of iterations: it differs in each fit."""
+def _name_of(metric: Any) -> str:
+    """Return the name of a metric in CatBoost's log; one of the user's own is an object."""
+    return metric if isinstance(metric, str) else type(metric).__name__
+
+
+def _check_model(model: Any, kwargs: Mapping[str, Any]) -> None:
+    """Refuse a model whose learning rate CatBoost would choose by the number of iterations: it differs in each fit.
+
+    And one with snapshots, from which each fit would go on, also that of another trial.
+    """
+    kept = [name for name in SNAPSHOT if kwargs.get(name) or model.get_param(name)]
+    if kept:
+        raise ValueError(
+            f"expected a model without {' and '.join(kept)}, from which the fit of the next budget would go on; pass "
+            "directory to BOHBCallback, which keeps a model at each budget"
+        )
     if model.get_param(_named(model, LEARNING_RATE)) is None:
         raise ValueError(
             "expected a model with a learning rate, got none; CatBoost would choose it by the number of iterations, "

@@ -71,11 +71,12 @@ def train_catboost(
     from bohb.integrations.catboost import BOHBCallback
 
     x, y, x_valid, y_valid = data()
-    evaluated = options.pop("evaluated", "Logloss")
+    evaluated, more = options.pop("evaluated", "Logloss"), options.pop("model", {})
     callback: Any = options.pop("callback", None) or BOHBCallback(search, trial, directory=directory, **options)
     stopping = {"od_type": "Iter", "od_wait": stop} if stop else {}
     settings = {"bootstrap_type": "No", "random_strength": 0, "boosting_type": "Plain", "thread_count": 1}
-    settings |= {"eval_metric": evaluated, "iterations": rounds, "allow_writing_files": False, **stopping}
+    settings |= {"eval_metric": evaluated, "iterations": rounds, "allow_writing_files": False}
+    settings |= stopping | more
     callback.fit(CatBoostClassifier(**trial.config, **settings), x, y, eval_set=(x_valid, y_valid), verbose=False)
     return callback
 

@@ -135,12 +135,9 @@ def test_the_direction_can_be_given(host: str) -> None:
 
 @hosts()
 def test_a_metric_that_is_not_there_is_named_with_those_that_are(host: str) -> None:
-    from catboost import CatBoostError
-
     optimizer = make_search()
     option = "metric_name" if host == "xgboost" else "metric"
-    expected = CatBoostError if host == "catboost" else ValueError  # CatBoost shows the error of a callback in its own
-    with pytest.raises(expected, match=r"(?i)one.*logloss"):
+    with pytest.raises(ValueError, match=r"(?i)one.*logloss"):
         TRAIN[host](optimizer, optimizer.ask(), **{option: "rmsle"})
     assert not optimizer.results
 
@@ -234,6 +231,61 @@ def test_what_the_callback_of_catboost_sets_is_refused(name: str) -> None:
     search = make_search()
     with pytest.raises(ValueError, match=f"without {name}, which the callback sets"):
         BOHBCallback(search, search.ask()).fit(CatBoostRegressor(learning_rate=0.1), [[1.0]], [1.0], **{name: None})
+
+
+@pytest.mark.parametrize("setting", [{"save_snapshot": True}, {"snapshot_file": "kept"}])
+def test_snapshots_of_catboost_are_refused(setting: Any) -> None:
+    """The fit of the next budget would go on from the snapshot of the one before, and train too little."""
+    search = make_search()
+    with pytest.raises(ValueError, match=f"without {next(iter(setting))}, from which"):
+        TRAIN["catboost"](search, search.ask(), model=setting)
+
+
+def test_an_interrupt_while_the_callback_of_catboost_runs_is_one() -> None:
+    """CatBoost turns what a callback raises into an error of its own, which a loop would tell as a failure."""
+
+    class Interrupted(Alone):
+        def report(self, trial: bohb.Trial, budget: Any, outcome: Any) -> None:
+            raise KeyboardInterrupt
+
+    trial = replace(make_search().ask(), budget=3)
+    with pytest.raises(KeyboardInterrupt):
+        TRAIN["catboost"](Interrupted(), trial)
+
+
+@pytest.mark.parametrize("period", [1, 4])
+def test_a_round_in_which_catboost_evaluates_nothing_has_no_point_in_the_curve(period: int) -> None:
+    """`metric_period` lets it evaluate in the first round and each fourth after it, and in the last."""
+    search = bohb.Optimizer(SPACE, [LARGEST], seed=0)
+    TRAIN["catboost"](search, search.ask(), model={"metric_period": period})
+    (result,) = search.results
+    assert [budget for budget, _ in result.curve] == list(range(1, LARGEST, period))
+    assert len({loss for _, loss in result.curve}) == len(result.curve)
+
+
+class Accuracy:
+    """A metric of one's own, as CatBoost defines it."""
+
+    def is_max_optimal(self) -> bool:
+        return True
+
+    def evaluate(self, approxes: Any, target: Any, weight: Any) -> tuple[float, float]:
+        return sum((value > 0) == bool(true) for value, true in zip(approxes[0], target, strict=True)), len(target)
+
+    def get_final_error(self, error: float, weight: float) -> float:
+        return error / weight
+
+
+@pytest.mark.parametrize(
+    ("model", "is_negative"), [({"eval_metric": None}, False), ({"eval_metric": Accuracy()}, True)]
+)
+@pytest.mark.filterwarnings("ignore:Failed to import numba")
+def test_catboost_reports_what_it_watches_itself(model: Any, is_negative: bool) -> None:
+    """The loss if there is no `eval_metric`, whatever else is computed; and a metric of the user's own."""
+    search = make_search()
+    custom = {} if is_negative else {"custom_metric": ["AUC", "F1"]}
+    TRAIN["catboost"](search, search.ask(), model={**model, **custom})
+    assert (search.results[-1].loss < 0) == is_negative
 
 
 @hosts()
