@@ -18,6 +18,9 @@ from bohb.trials import Trial
 
 __all__ = ["BOHBCallback", "pausable"]
 
+KEPT = ("*.weights.h5", "*.json")
+"""What `BackupAndRestore` writes; where one is missing, it restores what is left, or nothing, and says nothing."""
+
 
 class BOHBCallback(keras.callbacks.Callback):  # type: ignore[misc]  # where Keras is not installed, it has no type
     """Report a value after each epoch; where the trial reaches its budget, go on in place or stop the model.
@@ -39,7 +42,7 @@ class BOHBCallback(keras.callbacks.Callback):  # type: ignore[misc]  # where Ker
 
     Raises:
         ValueError: If the mode is needed, or the quantity is not in the logs when the trial reaches its budget.
-        FileNotFoundError: If the checkpoint of the trial is gone.
+        FileNotFoundError: If the checkpoint of the trial, or a part of it, is gone.
 
     Example::
 
@@ -73,8 +76,11 @@ class BOHBCallback(keras.callbacks.Callback):  # type: ignore[misc]  # where Ker
         path = self.trial.checkpoint
         if path is None:
             return
-        if not Path(path).is_dir():
-            raise FileNotFoundError(f"expected the checkpoint of trial {self.trial.id} in {path}, which is gone")
+        if not all(any(Path(path).glob(pattern)) for pattern in KEPT):
+            raise FileNotFoundError(
+                f"expected the checkpoint of trial {self.trial.id} in {path}, which is gone or incomplete; tell this "
+                "error for the trial"
+            )
         self._backup(path).on_train_begin()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:

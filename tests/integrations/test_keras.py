@@ -111,12 +111,18 @@ def test_a_quantity_that_is_missing_is_an_error_at_the_budget_only() -> None:
         train(search, search.ask(), None, validation_data=None)
 
 
-def test_a_checkpoint_that_is_gone_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", ["*", "*.h5", "*.json"])
+def test_a_checkpoint_of_which_a_part_is_gone_is_an_error(lost: str, tmp_path: Path) -> None:
+    """Keras alone would train from scratch, or from its weights but the first epoch."""
     search = Scripted([1, 3], {1})
     train(search, search.ask(), tmp_path)
-    shutil.rmtree(str(search.ask().checkpoint))
-    with pytest.raises(FileNotFoundError, match="which is gone"):
-        train(search, search.ask(), tmp_path)
+    folder = Path(str(search.ask().checkpoint))
+    for path in folder.glob(lost):
+        path.unlink()
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError, match="which is gone or incomplete"):
+            train(search, search.ask(), tmp_path)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_the_mode_is_that_of_the_objective_or_of_a_loss_or_given() -> None:
