@@ -12,6 +12,7 @@ from catboost import CatBoost
 from catboost.core import is_maximizable_metric
 
 from bohb._text import brief
+from bohb.errors import SettingError
 from bohb.integrations._progress import Search, TrainingProgress, mode_of, pausable, saver
 from bohb.trials import Trial
 
@@ -87,13 +88,13 @@ class BOHBCallback(Generic[M]):
             The last copy, fitted.
 
         Raises:
-            ValueError: If the model has no learning rate, an argument is one that the callback sets, the model keeps
+            SettingError: If the model has no learning rate, an argument is one that the callback sets, the model keeps
                 snapshots, or the metric cannot be found.
         """
         _check_model(model, kwargs)
         refused = sorted({"init_model", "use_best_model"} & kwargs.keys())
         if refused:
-            raise ValueError(f"expected fit without {' and '.join(refused)}, which the callback sets by the budget")
+            raise SettingError(f"expected fit without {' and '.join(refused)}, which the callback sets by the budget")
         if self.trial.checkpoint is not None:
             self._fitted = CatBoost().load_model(self.trial.checkpoint)
         self.progress.begin(0 if self._fitted is None else self._fitted.tree_count_)
@@ -155,7 +156,7 @@ class BOHBCallback(Generic[M]):
         wanted = None if self.eval_set_index is None else f"validation_{self.eval_set_index}"
         found = [name for name in sets if wanted in (None, name)]
         if len(found) != 1:
-            raise ValueError(
+            raise SettingError(
                 f"expected eval_set_index to name one evaluation set, got {', '.join(sets)}"
                 if sets
                 else "expected at least one evaluation set for BOHBCallback: pass eval_set"
@@ -163,7 +164,7 @@ class BOHBCallback(Generic[M]):
         values = metrics[found[0]]
         name = self.metric or self._default(values)
         if name not in values:
-            raise ValueError(f"expected metric to be one of {', '.join(values)}, got {brief(name)}")
+            raise SettingError(f"expected metric to be one of {', '.join(values)}, got {brief(name)}")
         return name, values[name]
 
     def _default(self, values: Mapping[str, Any]) -> str:
@@ -187,12 +188,12 @@ def _check_model(model: Any, kwargs: Mapping[str, Any]) -> None:
     """
     kept = [name for name in SNAPSHOT if kwargs.get(name) or model.get_param(name)]
     if kept:
-        raise ValueError(
+        raise SettingError(
             f"expected a model without {' and '.join(kept)}, from which the fit of the next budget would go on; pass "
             "directory to BOHBCallback, which keeps a model at each budget"
         )
     if model.get_param(_named(model, LEARNING_RATE)) is None:
-        raise ValueError(
+        raise SettingError(
             "expected a model with a learning rate, got none; CatBoost would choose it by the number of iterations, "
             "anew at each budget"
         )

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from bohb.errors import SettingError
 from bohb.integrations._progress import Mode, Search, TrainingProgress, pausable, saver
 from bohb.objectives import goal_of
 from bohb.trials import Trial
@@ -41,7 +42,7 @@ class BOHBCallback(keras.callbacks.Callback):  # type: ignore[misc]  # where Ker
             gives the trial. Without any, no checkpoint is written, and a paused trial starts from scratch.
 
     Raises:
-        ValueError: If the mode is needed, or the quantity is not in the logs when the trial reaches its budget.
+        SettingError: If the mode is needed, or the quantity is not in the logs when the trial reaches its budget.
         FileNotFoundError: If the checkpoint of the trial, or a part of it, is gone.
 
     Example::
@@ -115,7 +116,7 @@ class BOHBCallback(keras.callbacks.Callback):  # type: ignore[misc]  # where Ker
             return True
         if at < self.trial.budget:
             return False
-        raise ValueError(
+        raise SettingError(
             f"expected `{self.monitor}` in the logs of epoch {at}, where the trial reaches its budget; got "
             f"{', '.join(metrics)}; add the metric in `compile`, or validation data in `fit`"
         )
@@ -131,5 +132,5 @@ def _mode(search: Search, monitor: str, mode: Literal["auto", "min", "max"]) -> 
     if mode != "auto":
         return mode
     if not goal_of(search).is_declared and not monitor.endswith("loss"):
-        raise ValueError(f"expected mode='min' or mode='max' for {monitor!r}, got 'auto'")
+        raise SettingError(f"expected mode='min' or mode='max' for {monitor!r}, got 'auto'")
     return None

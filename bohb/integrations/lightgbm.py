@@ -8,6 +8,7 @@ from typing import Any
 import lightgbm as lgb
 from lightgbm.callback import CallbackEnv, EarlyStopException
 
+from bohb.errors import SettingError
 from bohb.integrations._progress import Search, TrainingProgress, mode_of, pausable, saver
 from bohb.trials import Trial
 
@@ -34,7 +35,7 @@ class BOHBCallback:
             gives the trial. Without any, no model is saved, and a paused trial starts from scratch.
 
     Raises:
-        ValueError: If there is no such metric, or several, or the training has fewer rounds than a budget.
+        SettingError: If there is no such metric, or several, or the training has fewer rounds than a budget.
         TypeError: If it is passed to `lightgbm.cv`.
 
     Example::
@@ -95,7 +96,7 @@ class BOHBCallback:
     def _check_rounds(self, env: CallbackEnv) -> None:
         """Refuse a training that would end below its budget."""
         if env.end_iteration < self.trial.budget:
-            raise ValueError(
+            raise SettingError(
                 f"expected at least as many boosting rounds as the budget {self.trial.budget} of trial "
                 f"{self.trial.id}, got {env.end_iteration}; set num_boost_round or n_estimators to the largest budget"
             )
@@ -106,7 +107,7 @@ class BOHBCallback:
         if len(found) == 1:
             return float(found[0][2]), bool(found[0][3])
         names = ", ".join(f"{each[1]} on {each[0]}" for each in found or env.evaluation_result_list or ())
-        raise ValueError(
+        raise SettingError(
             f"expected metric= and valid_name= to name one metric of a validation set, got {names}"
             if names
             else "expected at least one validation set for BOHBCallback: pass valid_sets or eval_set"

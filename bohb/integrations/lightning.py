@@ -10,10 +10,15 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from bohb.errors import SettingError
 from bohb.integrations._progress import Search, TrainingProgress, pausable, saver
 from bohb.trials import Trial
 
 __all__ = ["BOHBCallback", "pausable"]
+
+
+class MetricMissing(SettingError, MisconfigurationException):  # type: ignore[misc]  # as BOHBCallback
+    """The metric is not there when the trial reaches its budget."""
 
 
 class BOHBCallback(Checkpoint):  # type: ignore[misc]  # where Lightning is not installed, it has no type
@@ -34,7 +39,7 @@ class BOHBCallback(Checkpoint):  # type: ignore[misc]  # where Lightning is not 
             gives the trial. Without any, no checkpoint is written, and a paused trial starts from scratch.
 
     Raises:
-        RuntimeError: If the metric is not there when the trial reaches its budget.
+        MetricMissing: If the metric is not there when the trial reaches its budget.
         OutcomeError: If the training ends with nothing to tell, such as one that resumes at `max_epochs`.
         MisconfigurationException: If the trainer uses several devices, or would not stop at a budget, because of
             `min_epochs` or `min_steps`.
@@ -115,7 +120,7 @@ class BOHBCallback(Checkpoint):  # type: ignore[misc]  # where Lightning is not 
             return True
         if at < self.trial.budget:
             return False
-        raise RuntimeError(
+        raise MetricMissing(
             f"BOHBCallback needs the metric `{self.monitor}` at epoch {at}, where the trial reaches its budget, and it "
             f"is not available. Log it with `self.log`, and validate at this epoch; available are: "
             f"`{'`, `'.join(metrics)}`"

@@ -24,7 +24,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, BestRun, HPSearchB
 from bohb._text import brief
 from bohb.budgets import geometric, is_rounded
 from bohb.budgets import ladder as read_ladder
-from bohb.errors import SpaceExhausted, TellConflict
+from bohb.errors import SettingError, SpaceExhausted, TellConflict
 from bohb.integrations._progress import Mode, Search, TrainingProgress, pausable
 from bohb.optimizer import Optimizer
 from bohb.study import Study
@@ -56,7 +56,7 @@ class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers
         compute_objective: Computes the value from all metrics, in place of one metric.
 
     Raises:
-        ValueError: If the metric is not there, the `TrainingArguments` do not fit, or the output folder has a
+        SettingError: If the metric is not there, the `TrainingArguments` do not fit, or the output folder has a
             checkpoint of another configuration, which this training would replace.
 
     Example::
@@ -153,7 +153,7 @@ class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers
         before = self._evaluated[1] if self._evaluated[0] == at else {}
         new = [name for name in metrics if name.startswith("eval_") and name not in before]
         if self.compute_objective is not None and before and new:
-            raise ValueError(
+            raise SettingError(
                 f"expected one evaluation set for compute_objective, got {', '.join(before)} and then "
                 f"{', '.join(metrics)}; name one of these as metric_for_best_model of a BOHBCallback instead"
             )
@@ -163,7 +163,7 @@ class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers
         """Refuse to go on where the trainer has evaluated at the budget, and the metric was not there."""
         at, metrics = self._evaluated
         if not self.progress.is_over and self.trial.budget <= at > self.progress.at:
-            raise ValueError(f"expected the metric {self._name(args)!r} at the budget {at}, got {', '.join(metrics)}")
+            raise SettingError(f"expected the metric {self._name(args)!r} at the budget {at}, got {', '.join(metrics)}")
 
     def _advance(self, args: Any, control: Any, path: Path | None = None) -> None:
         assert self._reached is not None  # by on_evaluate
@@ -191,12 +191,12 @@ class BOHBCallback(TrainerCallback):  # type: ignore[misc]  # where Transformers
 def _check(args: Any) -> None:
     """Refuse arguments with which a trial could not be decided or resumed."""
     if args.world_size > 1:
-        raise ValueError(
+        raise SettingError(
             f"expected a trainer with one process for BOHBCallback, got {args.world_size}; run one trial on each "
             "device with bohb.run(..., executor=bohb.runner.ProcessExecutor(gpus_per_trial=1))"
         )
     if args.save_strategy == "best" or args.save_total_limit is not None or args.save_only_model:
-        raise ValueError(
+        raise SettingError(
             "expected save_strategy 'steps', 'epoch' or 'no', save_total_limit=None and save_only_model=False, so that "
             f"paused trials can be resumed; got {args.save_strategy.value!r}, {args.save_total_limit} and "
             f"{args.save_only_model}"
@@ -207,11 +207,11 @@ def _check_folder(args: Any, trial: Trial) -> None:
     """Refuse a folder in which the trainer would replace the checkpoint of another configuration: it has equal names.
 
     Raises:
-        ValueError: If there is one.
+        SettingError: If there is one.
     """
     for path in Path(args.output_dir).glob(f"{PREFIX_CHECKPOINT_DIR}-*/{OWNER}"):
         if args.save_strategy != "no" and path.read_text() != str(trial.config_id):
-            raise ValueError(
+            raise SettingError(
                 f"expected an output_dir of its own for each configuration, got {args.output_dir} for configuration "
                 f"{trial.config_id}, where {path.parent.name} is that of configuration {path.read_text()}; use "
                 "f'checkpoints/{trial.config_id}', or delete what an earlier search left there"
@@ -283,11 +283,11 @@ class BOHBBackend(HyperParamSearchBackendBase):  # type: ignore[misc]
             settings: As for `bohb.Optimizer`, such as `preset`.
 
         Raises:
-            ValueError: If there are several directions, or the `TrainingArguments` or the space do not fit.
+            SettingError: If there are several directions, or the `TrainingArguments` or the space do not fit.
             RuntimeError: If no trial has a result.
         """
         if not isinstance(direction, str) or trainer.is_deepspeed_enabled:
-            raise ValueError(f"expected one direction, and a trainer without DeepSpeed; got {brief(direction)}")
+            raise SettingError(f"expected one direction, and a trainer without DeepSpeed; got {brief(direction)}")
         _check(trainer.args)
         ladder = read_ladder(_budgets(trainer.args) if budgets is None else budgets)
         settings |= {"objectives": {"objective": direction}, "seed": seed}
@@ -343,14 +343,14 @@ class _Runs:
         trainer.add_callback(callback)
         try:
             trainer.train(resume_from_checkpoint=trial.checkpoint)
+        except (SettingError, KeyboardInterrupt, SystemExit):
+            with suppress(TellConflict):
+                self._search.forget(callback.trial)  # it did not fail, and is asked again
+            raise
         except Exception as error:
             self._search.tell(callback.trial, error)
             if not isinstance(error, self._catch):
                 raise
-        except BaseException:
-            with suppress(TellConflict):
-                self._search.forget(callback.trial)  # it did not fail, and is asked again
-            raise
         finally:
             trainer.remove_callback(callback)
             more = callback.progress.trained, callback.progress.in_place, callback.progress.start
@@ -384,9 +384,9 @@ def _check_names(names: Iterable[str], args: Any, takes_config: bool) -> None:
     """Refuse parameters that are the budget, or that nothing would read."""
     for name in names:
         if name in ("num_train_epochs", "max_steps"):
-            raise ValueError(f"expected a space without {name!r}, which is the budget; pass budgets= instead")
+            raise SettingError(f"expected a space without {name!r}, which is the budget; pass budgets= instead")
         if not hasattr(args, name) and not takes_config:
-            raise ValueError(
+            raise SettingError(
                 f"expected parameters with names of TrainingArguments, got {name!r}; if it is one of the model, let "
                 "model_init take the configuration as its argument"
             )

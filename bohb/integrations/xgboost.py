@@ -8,6 +8,7 @@ from typing import Any
 
 import xgboost as xgb
 
+from bohb.errors import SettingError
 from bohb.integrations._progress import Search, TrainingProgress, mode_of, pausable, saver
 from bohb.trials import Trial
 
@@ -38,7 +39,7 @@ class BOHBCallback(xgb.callback.TrainingCallback):  # type: ignore[misc]  # wher
             gives the trial. Without any, no model is saved, and a paused trial starts from scratch.
 
     Raises:
-        ValueError: If there is no such metric, or no evaluation.
+        SettingError: If there is no such metric, or no evaluation.
         TypeError: If it is passed to `xgboost.cv`.
 
     Example::
@@ -74,7 +75,7 @@ class BOHBCallback(xgb.callback.TrainingCallback):  # type: ignore[misc]  # wher
         if not isinstance(model, xgb.Booster):
             raise TypeError("expected xgboost.train or a model of its scikit-learn interface, got xgboost.cv")
         if xgb.collective.get_world_size() > 1:
-            raise ValueError("expected a training in one process, got a distributed one; each process would decide")
+            raise SettingError("expected a training in one process, got a distributed one; each process would decide")
         self.progress.begin(model.num_boosted_rounds())
         return model
 
@@ -101,7 +102,7 @@ class BOHBCallback(xgb.callback.TrainingCallback):  # type: ignore[misc]  # wher
     def _monitored(self, evals_log: Any) -> tuple[str, float]:
         """Return the name of the metric and its latest value."""
         if not evals_log:
-            raise ValueError("expected at least 1 validation data set for BOHBCallback: pass evals or eval_set")
+            raise SettingError("expected at least 1 validation data set for BOHBCallback: pass evals or eval_set")
         data = _chosen(evals_log, self.data_name, "data_name")
         metric = _chosen(evals_log[data], self.metric_name, "metric_name")
         return metric, float(evals_log[data][metric][-1])
@@ -110,5 +111,5 @@ class BOHBCallback(xgb.callback.TrainingCallback):  # type: ignore[misc]  # wher
 def _chosen(names: Any, wanted: str | None, argument: str) -> str:
     """Return what was asked for, or the last one."""
     if wanted is not None and wanted not in names:
-        raise ValueError(f"expected {argument} to be one of {', '.join(names)}, got {wanted!r}")
+        raise SettingError(f"expected {argument} to be one of {', '.join(names)}, got {wanted!r}")
     return list(names)[-1] if wanted is None else wanted

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bohb._text import describe_error, traceback_of
-from bohb.errors import OutcomeError, WorkerLost
+from bohb.errors import OutcomeError, SettingError, WorkerLost
 from bohb.objectives import LOSS, Goal
 from bohb.optimizer.outcomes import read_answer
 from bohb.runner.training import Order, Stretch, Training
@@ -281,7 +281,7 @@ def _of_stretch(stretch: Stretch[Outcome], trial: Trial, goal: Goal) -> Outcome:
     used = stretch.at if is_scale and 0 < stretch.at < trial.budget else None
     curve = tuple((at, outcome) for at, outcome in way if is_scale and at < trial.budget)
     if stretch.error is not None:
-        last = replace(_failed(stretch.error), is_answer=not isinstance(stretch.error, OutcomeError))
+        last = replace(_failed(stretch.error), is_answer=not isinstance(stretch.error, OutcomeError | SettingError))
     elif stretch.returned is not None or not way:  # whoever returns a loss has trained as long as was asked
         last, used = _read(stretch.returned, goal), None
     else:

@@ -149,11 +149,11 @@ def test_a_metric_that_is_missing_is_an_error_at_the_budget_only(tmp_path: Path)
     assert sorted(search.told) == [2, 4]
     assert not search.reports  # the value of epoch 2 is none of epoch 3
     search = Scripted([2, 3], set())
-    with pytest.raises(RuntimeError, match="`val_loss` at epoch 3"):
+    with pytest.raises(bohb.SettingError, match="`val_loss` at epoch 3"):
         train(search, search.ask(), tmp_path, check_val_every_n_epoch=2)
     search = Scripted([2, 4], set())
     callback = BOHBCallback(search, search.ask(), monitor="accuracy")
-    with pytest.raises(RuntimeError, match="`accuracy` at epoch 2"):
+    with pytest.raises(MisconfigurationException, match="`accuracy` at epoch 2"):
         trainer_of(callback).fit(Small(), DATA, DATA)
 
 

@@ -190,6 +190,21 @@ def test_a_training_that_ends_without_a_value_is_an_error() -> None:
         bohb.run(pausable(train), optimizer_of([3, 9]), max_trials=1, progress=False)
 
 
+@pytest.mark.parametrize("workers", [None, 1])
+def test_a_setting_that_is_wrong_for_every_trial_ends_a_run_at_its_first(workers: int | None) -> None:
+    """Such as a misspelt metric: it is no fault of the configuration, and no failure of it."""
+
+    def train(search: Search, trial: bohb.Trial) -> None:
+        raise bohb.SettingError("expected metric to be one of logloss, got 'loglos'")
+
+    search = optimizer_of([3, 9])
+    executor = None if workers is None else bohb.runner.ProcessExecutor(workers)
+    with pytest.raises(bohb.SettingError, match=r"its first trial: SettingError: expected metric .* got 'loglos'"):
+        bohb.run(pausable(train), search, max_trials=9, executor=executor, progress=False)
+    assert not search.results
+    assert not search.pending
+
+
 def test_an_error_is_the_failure_of_the_trial_that_ran() -> None:
     def train(search: Search, trial: bohb.Trial) -> None:
         progress = TrainingProgress(search, trial)

@@ -326,6 +326,17 @@ def test_a_space_that_is_used_up_ends_the_search_with_what_it_found(tmp_path: Pa
     assert best.objective == min(result.loss for result in best.run_summary.search.results)
 
 
+def test_a_wrong_setting_ends_the_search_and_is_no_failure(tmp_path: Path) -> None:
+    def misspelt(metrics: dict[str, float]) -> float:
+        raise bohb.SettingError("no such metric")
+
+    target = str(tmp_path / "study.db")
+    with pytest.raises(bohb.SettingError, match="no such metric"):
+        hyperparameter_search(tmp_path / "runs", study=target, compute_objective=misspelt, catch=(Exception,))
+    with bohb.Study.open(target) as study:
+        assert (study.results, study.pending) == ((), ())
+
+
 def test_an_interrupt_gives_the_trial_back(tmp_path: Path) -> None:
     def interrupted(metrics: dict[str, float]) -> float:
         raise KeyboardInterrupt

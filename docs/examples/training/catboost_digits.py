@@ -1,6 +1,6 @@
 """Tune CatBoost on scikit-learn's digits: `python catboost_digits.py`, seconds on a CPU."""
 
-from catboost import CatBoostClassifier, Pool
+from catboost import CatBoostClassifier, CatBoostError, Pool
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -19,7 +19,7 @@ def train(search, trial):
     model = CatBoostClassifier(**trial.config, thread_count=1, allow_writing_files=False)
     try:
         callback.fit(model, train_data, eval_set=valid_data, verbose=False)
-    except Exception as error:
+    except CatBoostError as error:
         search.tell(callback.trial, error)
     return callback.progress
 

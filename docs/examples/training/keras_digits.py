@@ -38,7 +38,7 @@ def train(search, trial):
             callbacks=[callback],
             verbose=0,
         )
-    except Exception as error:
+    except RuntimeError as error:  # such as no memory
         search.tell(callback.trial, error)
     return callback.progress
 

@@ -26,7 +26,7 @@ def train(search, trial):
             callbacks=[callback],
             init_model=trial.checkpoint,
         )
-    except Exception as error:
+    except lgb.basic.LightGBMError as error:
         search.tell(callback.trial, error)
     return callback.progress
 

@@ -55,7 +55,7 @@ def train(search, trial):
     )
     try:
         trainer.fit(Digits(**trial.config), train_data, val_data, ckpt_path=trial.checkpoint)
-    except Exception as error:
+    except RuntimeError as error:  # such as no memory
         search.tell(callback.trial, error)
     return callback.progress
 

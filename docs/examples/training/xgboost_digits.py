@@ -27,7 +27,7 @@ def train(search, trial):
             xgb_model=trial.checkpoint,
             verbose_eval=False,
         )
-    except Exception as error:
+    except xgb.core.XGBoostError as error:
         search.tell(callback.trial, error)
     return callback.progress
 
