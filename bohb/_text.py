@@ -121,6 +121,12 @@ def last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
+def error_line(text: str) -> str:
+    """Return the line of an error that says most: the first, with its type; of a traceback, the last."""
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return last_line(text) if "Traceback (most recent call last)" in text else first
+
+
 def duration(seconds: float) -> str:
     """Return a duration as text, such as `2 min 05 s`."""
     if seconds < 60:

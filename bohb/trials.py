@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NoReturn
 
-from bohb._text import describe_error, last_line, shortened, visible
+from bohb._text import describe_error, error_line, last_line, shortened, visible
 
 MAX_REASON = 300
 """About how many characters the reason of a failure has."""
@@ -178,11 +178,14 @@ class Result:
 
     @property
     def reason(self) -> str | None:
-        """Why the trial failed, on one line: the last line of its error and of its stderr; None for a success."""
+        """Why the trial failed, on one line: the line of its error with the type, and the last of its stderr.
+
+        None for a success.
+        """
         if not self.is_failure:
             return None
-        texts = (self.info.get(name) for name in ("error", "stderr"))
-        lines = [line for text in texts if isinstance(text, str) and (line := last_line(text))]
+        texts = ((self.info.get(name), read) for name, read in (("error", error_line), ("stderr", last_line)))
+        lines = [line for text, read in texts if isinstance(text, str) and (line := read(text))]
         new = [line for number, line in enumerate(lines) if not any(line in before for before in lines[:number])]
         return visible(shortened(": ".join(new) or f"the loss is {self.status}", MAX_REASON))
 

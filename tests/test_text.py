@@ -11,6 +11,7 @@ from bohb._text import (
     config_line,
     describe_error,
     duration,
+    error_line,
     last_line,
     significant,
     told_apart,
@@ -65,6 +66,9 @@ def test_durations_and_last_lines() -> None:
     assert texts == ["0 s", "0.042 s", "3.2 s", "59 s", "2 min 05 s", "1 h 01 min", "1 d 01 h"]
     assert last_line("Traceback\n  here\nKeyError: 'a'\n\n") == "KeyError: 'a'"
     assert last_line("\n") == ""
+    assert error_line("\nOSError: no file\nStack trace:\n  [bt] (8) libffi.so\n") == "OSError: no file"
+    assert error_line("Error: f.cpp:58: Traceback (most recent call last):\n  here\nKeyError: 'a'\n") == "KeyError: 'a'"
+    assert error_line("\n") == ""
     assert config_line({"a": 0.123456, "b": "x\n", "c": 1}) == "a=0.1235, b='x\\n', c=1"
 
 

@@ -14,7 +14,7 @@ from bohb.errors import SettingError
 from bohb.integrations._progress import Search, TrainingProgress, pausable, saver
 from bohb.trials import Trial
 
-__all__ = ["BOHBCallback", "pausable"]
+__all__ = ["BOHBCallback", "MetricMissing", "pausable"]
 
 
 class MetricMissing(SettingError, MisconfigurationException):  # type: ignore[misc]  # as BOHBCallback
