@@ -108,7 +108,7 @@ class ImprovementBandit:
         vectors = observations.vectors([step.config_id for step in steps])
         levels = np.array([step.level for step in steps])
         before = _within(levels, np.array([step.before for step in steps]))
-        changes = _within(levels, np.array([step.after - step.before for step in steps]))
+        changes = _within(levels, np.array([step.after / 2 - step.before / 2 for step in steps]))  # cannot overflow
         points = np.column_stack([vectors, before, _times(levels, len(observations.levels))])
         chosen = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), self.max_learned)).astype(np.intp))
         categorical = np.append(space.choices > 0, [False, False])
@@ -155,17 +155,22 @@ def _within(levels: Floats, values: Floats) -> Floats:
     """Return values with mean 0 and standard deviation 1 within each level; 0 where all are equal."""
     scaled = np.zeros(len(values))
     for level in np.unique(levels):
-        own = levels == level
-        unit = float(values[own].std())
-        scaled[own] = (values[own] - values[own].mean()) / unit if unit > 0 and np.ptp(values[own]) else 0.0
+        own = _moderate(values[levels == level])
+        unit = float(own.std())
+        scaled[levels == level] = (own - own.mean()) / unit if unit > 0 and np.ptp(own) else 0.0
     return scaled
 
 
 def _standing(loss: float, steps: Sequence[Step], level: int) -> float:
     """Return a loss before a step in the unit of the others of its rung; 0 if there are none."""
-    losses = [step.before for step in steps if step.level == level]
-    unit = float(np.std(losses)) if losses else 0.0
-    return (loss - float(np.mean(losses))) / unit if unit > 0 else 0.0
+    own = _moderate(np.array([loss, *(step.before for step in steps if step.level == level)]))
+    unit = float(own[1:].std()) if len(own) > 1 else 0.0
+    return float(own[0] - own[1:].mean()) / unit if unit > 0 else 0.0
+
+
+def _moderate(values: Floats) -> Floats:
+    """Return values times a power of two, which is exact, so that their squares neither overflow nor vanish."""
+    return np.asarray(np.ldexp(values, -np.frexp(np.abs(values).max())[1]))
 
 
 def _times(levels: Floats, num_levels: int) -> Floats:

@@ -46,14 +46,22 @@ def test_it_comes_closer_to_the_best_value_than_perturbation(best_at):
     assert found["pb2"] < found["population"]
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(-3, 3))
-@settings(max_examples=5, deadline=None, derandomize=True)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([-1000, -3, 3, 1000]))
+@settings(max_examples=8, deadline=None, derandomize=True)
 def test_it_does_not_depend_on_the_unit_of_losses(seed, exponent):
     """The factors are powers of two, which change no rounding."""
     one, other = (
         train("pb2", lambda _: 0.3, seed, num_trials=60, scale=scale) for scale in (1.0, math.ldexp(1.0, exponent))
     )
     assert [result.trial for result in one.results] == [result.trial for result in other.results]
+
+
+def test_it_serves_losses_as_large_as_numbers_can_be():
+    optimizer = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 2, 3], seed=0, preset="pb2")
+    for number in range(60):
+        trial = optimizer.ask()
+        optimizer.tell(trial, 1.7e308 * math.sin(number), checkpoint=f"{number}")
+    assert any(optimizer.explain(result.trial).facts.get("surrogate") for result in optimizer.results)
 
 
 def test_a_step_leads_from_the_result_that_was_resumed_to_the_trials_own():
