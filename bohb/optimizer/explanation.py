@@ -94,7 +94,11 @@ def _of_choice(facts: Facts) -> str:
 
 def _of_source(trial: Trial) -> str:
     """Return from where a trial goes on that takes over another's checkpoint."""
-    return "" if trial.previous is None else f", goes on from where trial {trial.previous} ended, and varies that one"
+    if trial.previous is None:
+        return ""
+    if trial.checkpoint is None:
+        return f", varies that of trial {trial.previous}, and starts anew because no checkpoint was told with that one"
+    return f", goes on from where trial {trial.previous} ended, and varies that one"
 
 
 def _in_brackets(text: str | None) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bohb.trials import Trial
+from bohb.trials import Origin, Trial
 
 Lineage = tuple[tuple[Any, Mapping[str, Any]], ...]
 """Pairs of a budget and the configuration with which the training went on up to it, in ascending order."""
@@ -17,6 +17,15 @@ def lineage(trial: Trial, trials: Sequence[Trial]) -> Lineage:
         trials: All asked trials; the index is the id.
     """
     line = [trial]
-    while line[-1].previous is not None:
-        line.append(trials[line[-1].previous])
+    while (before := _before(line[-1])) is not None:
+        line.append(trials[before])
     return tuple((one.budget, one.config) for one in reversed(line))
+
+
+def _before(trial: Trial) -> int | None:
+    """Return the trial whose training goes on in another one. Without a checkpoint no other configuration takes over.
+
+    The same configuration without a checkpoint may have gone on in place, or trains anew what it trained before.
+    """
+    starts_anew = trial.origin is Origin.EXPLOITED and trial.checkpoint is None
+    return None if starts_anew else trial.previous

@@ -10,6 +10,7 @@ from bohb.errors import SettingError
 from bohb.plots import theme
 from bohb.plots.axes import coordinates, listed_axis, number_axis
 from bohb.plots.shown import Shown, best_so_far, shown_of
+from bohb.trials import Origin
 
 MAX_TRAININGS = 200
 
@@ -115,6 +116,11 @@ def _start(shown: Shown, row: int) -> float:
 
 
 def _previous(shown: Shown) -> tuple[list[Any], list[bool]]:
-    """Return the trial that each row resumed, and whether there is one; a frame from a file has numbers of any type."""
-    column = shown.frame["previous"]
-    return column.tolist(), column.notna().tolist()
+    """Return the trial that each row resumed, and whether there is one; a frame from a file has numbers of any type.
+
+    Another configuration takes over only where a checkpoint was told. A frame of the user's own may lack columns.
+    """
+    frame = shown.frame.reindex(columns=["trial", "previous", "origin", "checkpoint"])
+    lacks_checkpoint = frame["previous"].isin(frame["trial"][frame["checkpoint"].isna()])
+    starts_anew = (frame["origin"] == str(Origin.EXPLOITED)) & lacks_checkpoint
+    return frame["previous"].tolist(), (frame["previous"].notna() & ~starts_anew).tolist()

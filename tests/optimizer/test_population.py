@@ -107,6 +107,22 @@ def test_without_checkpoints_it_warns_at_the_first_promotion_and_only_then() -> 
     assert caught[0].filename == __file__
 
 
+@pytest.mark.filterwarnings("ignore:.*without checkpoints:bohb.errors.BohbWarning")
+def test_without_a_checkpoint_no_other_configuration_is_part_of_the_lineage() -> None:
+    """Such a member starts anew; one that stays as it is may have gone on in place."""
+    optimizer = bohb.Optimizer(SPACE, BUDGETS, seed=0, preset="population")
+    for _ in range(32):
+        trial = optimizer.ask()
+        optimizer.tell(trial, loss_of(trial), checkpoint=f"{trial.id}" if trial.budget == 2 else None)
+    taken_over = 0
+    for trial in (result.trial for result in optimizer.results):
+        line = optimizer.lineage(trial)
+        taken_over += len({tuple(config.items()) for _, config in line}) > 1
+        if trial.origin is Origin.EXPLOITED:
+            assert ("starts anew" in str(optimizer.explain(trial))) == (trial.checkpoint is None) == (len(line) == 1)
+    assert 0 < taken_over < len(exploited([result.trial for result in optimizer.results]))
+
+
 @pytest.mark.parametrize("preset", ["population", "asha"])
 def test_with_checkpoints_or_another_schedule_it_does_not_warn(preset: str) -> None:
     optimizer = bohb.Optimizer(SPACE, BUDGETS, seed=0, preset=preset)

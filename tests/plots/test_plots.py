@@ -421,11 +421,15 @@ def test_pictures_show_what_was_told() -> None:
     assert line[0].y[-1] == pytest.approx(best)
 
 
-def test_the_line_of_the_incumbent_is_its_lineage() -> None:
+@pytest.mark.filterwarnings("ignore:.*without checkpoints:bohb.errors.BohbWarning")
+@pytest.mark.parametrize("lacking", [{1, 2, 3, 4}, {3}, set()])
+def test_the_line_of_the_incumbent_is_its_lineage(lacking: set[int]) -> None:
+    """Also where no checkpoint was told at some of the budgets, so that others do not go on from there."""
     opt = bohb.Optimizer({"x": (0.0, 1.0), "y": ["a", "b"]}, range(1, 6), seed=0, preset="population")
     for _ in range(40):
         trial = opt.ask()
-        opt.tell(trial, abs(trial.config["x"] - 0.2 * trial.budget), checkpoint=f"c{trial.id}")
+        checkpoint = None if trial.budget in lacking else f"c{trial.id}"
+        opt.tell(trial, abs(trial.config["x"] - 0.2 * trial.budget), checkpoint=checkpoint)
     assert opt.incumbent is not None
     line = opt.lineage(opt.incumbent.trial)
     picture = plots.lineage(opt, "x", unit="epochs")
@@ -441,6 +445,16 @@ def test_the_line_of_the_incumbent_is_its_lineage() -> None:
     assert [[list(trace.x), list(trace.y)] for trace in read.data] == [
         [list(trace.x), list(trace.y)] for trace in picture.data
     ]
+
+
+@pytest.mark.parametrize("columns", [[], ["previous"], ["previous", "origin"], ["previous", "origin", "checkpoint"]])
+def test_a_frame_of_ones_own_may_say_less_of_trainings(columns: list[str]) -> None:
+    told = {"previous": [None, 0], "origin": ["random", "promoted"], "checkpoint": ["c", None]}
+    frame = pd.DataFrame(
+        {"trial": [0, 1], "config_id": [0, 0], "config.x": [0.5, 0.5], "budget": [1, 2], "loss": [2, 1]}
+    )
+    _, best = plots.lineage(frame.assign(**{name: told[name] for name in columns}), "x").data
+    assert list(best.x)[1:-1] == ([1, 2] if columns else [2])
 
 
 def test_a_training_of_which_an_earlier_part_is_unknown_begins_where_it_resumed() -> None:
