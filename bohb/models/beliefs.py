@@ -15,12 +15,16 @@ import numpy as np
 from bohb.arrays import Floats
 from bohb.models.observations import Observations
 from bohb.space import Space
+from bohb.surrogates.transforms import behind_best, clipped
 
 PRIOR_SHARE, PRIOR_WEIGHT = 0.5, 2
 """Before repetitions show the noise, this share of the variance of the losses is noise; it weighs as much as this many
 degrees of freedom."""
 LEAST_BETWEEN = 0.1
 """At least this share of the variance of the means is a difference between configurations, and no noise."""
+
+WIDTH = 6.0
+"""A loss counts as at most so many times as far above the median as the upper quartile: four deviations, if normal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +88,13 @@ def shrunk(observations: Observations, level: int) -> Beliefs:
     """Return beliefs about each configuration by its own results at a level, shrunk toward the mean of all.
 
     A failure counts as the worst success. The noise is the variance among the results of the same configurations.
+    Losses are clipped at the upper end, so that one training that diverged does not decide what is expected of others.
     """
     trained = trainings(observations, level)
-    counts = np.array([len(losses) for losses in trained.values()], dtype=float)
-    unit = max(abs(loss) for losses in trained.values() for loss in losses) or 1.0
-    scaled = [np.array(losses) / unit for losses in trained.values()]
+    counts = np.array([len(losses) for losses in trained.values()])
+    told = clipped(np.concatenate(list(trained.values())), width=WIDTH)
+    behind, unit = behind_best(told)
+    scaled = np.split(behind, np.cumsum(counts)[:-1])
     means = np.array([losses.mean() for losses in scaled])
     spread = float(means.var(ddof=1)) if len(means) > 1 else 0.0
     squares = math.fsum(float(((losses - losses.mean()) ** 2).sum()) for losses in scaled)
@@ -96,7 +102,8 @@ def shrunk(observations: Observations, level: int) -> Beliefs:
     between = max(spread - noise * float((1 / counts).mean()), LEAST_BETWEEN * spread)
     total, centre = between + noise / counts, float(means.mean())
     share = np.divide(between, total, out=np.ones_like(total), where=total > 0)
-    return Beliefs(list(trained), centre + share * (means - centre), share * noise / counts, noise, between, unit)
+    shrunken = told.min() / unit + centre + share * (means - centre)
+    return Beliefs(list(trained), shrunken, share * noise / counts, noise, between, unit)
 
 
 def trainings(observations: Observations, level: int) -> dict[int, list[float]]:

@@ -23,6 +23,7 @@ from bohb.models.observations import Entry, Observations
 from bohb.space import Space
 from bohb.surrogates.gp_surrogate import LINEAR
 from bohb.surrogates.protocol import Examples, Posterior, Surrogate
+from bohb.surrogates.transforms import behind_best, clipped
 
 Point = tuple[int, int, float]
 """The level, the configuration id and the loss of a result."""
@@ -159,11 +160,13 @@ class Fits:
             unit = max(*map(abs, finite), float(np.finfo(float).tiny))
             return Beliefs(ids, np.full(len(ids), finite.pop() / unit), np.zeros(len(ids)), 0.0, 0.0, unit)
         results = self.settings.examples(points, self.observations, self.space)
-        examples, unit = _transformed(results, LINEAR), float(np.abs(results.values).max())
+        losses = clipped(results.values, results.unreliability == 0)
+        behind, unit = behind_best(losses)
+        examples = replace(results, values=behind)
         posterior = LINEAR.fit(examples, LINEAR.learn(examples))
         budget = np.full(len(ids), 1 - (len(told) - 1 - level) / max(len(told) - 1, 1))
         above, deviations = posterior.predict(np.column_stack([self.observations.vectors(ids), budget]))
-        means = results.values.min() / unit + examples.values.mean() + posterior.unit * above
+        means = losses.min() / unit + examples.values.mean() + posterior.unit * above
         square = posterior.unit**2
         process = posterior.process
         noise, between = square * process.least_noise, square * process.variance

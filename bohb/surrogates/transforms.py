@@ -21,7 +21,7 @@ def standardise(losses: Floats, reliable: Mask | None = None) -> Floats:
     _, ranks, counts = np.unique(losses, return_inverse=True, return_counts=True)
     middle = (np.cumsum(counts) - counts / 2) / len(losses)  # equal losses share their middle rank
     normal = scipy_part("special").ndtri(middle[ranks])
-    behind = _behind(losses)
+    behind, _ = behind_best(losses)
     limit = max(2 * _quantile(some, 0.5) for some in _groups(behind, reliable))
     return np.asarray(0.5 * (normal + _centred(np.minimum(behind, limit))))
 
@@ -36,27 +36,41 @@ def cut_off(losses: Floats, reliable: Mask | None = None) -> Floats:
         reliable: `(n,)` losses that the limit must not hide. The limit is that of all losses or that of the reliable
             ones, whichever is larger.
     """
-    return _centred(clipped(losses, reliable))
+    behind, _ = behind_best(losses)
+    return _centred(np.minimum(behind, _limit(behind, reliable)))
 
 
-def clipped(losses: Floats, reliable: Mask | None = None) -> Floats:
-    """Return how far `(n,)` losses lie behind the best, in units of the largest absolute loss, clipped as in `cut_off`.
+def clipped(losses: Floats, reliable: Mask | None = None, *, width: float = 3.0) -> Floats:
+    """Return `(n,)` losses, of which those above a limit are set to it.
 
-    Apart from the limit the values are linear in the losses, so that a mean of them is that of losses.
+    Where most losses equal the best one, the limit is that of the others; otherwise none of these would count as worse.
 
     Args:
         losses: As in `cut_off`.
         reliable: As in `cut_off`.
+        width: How many times as far above the median as the upper quartile the limit lies.
     """
-    behind = _behind(losses)
+    behind, unit = behind_best(losses)
+    limit, others = _limit(behind, reliable, width), behind[behind > 0]
+    if not limit and len(others):
+        limit = _limit(others, None, width)
+    return np.asarray(np.minimum(losses, unit * min(losses.min() / unit + limit, 1.0)))
+
+
+def behind_best(losses: Floats) -> tuple[Floats, float]:
+    """Return how far `(n,)` losses lie behind the best, and the unit of that: the largest absolute loss.
+
+    In this unit no difference overflows.
+    """
+    unit = max(float(np.abs(losses).max()), float(np.finfo(float).tiny))
+    scaled = losses / unit
+    return scaled - scaled.min(), unit  # exactly 0 for equal losses, so `_centred` cannot inflate rounding errors
+
+
+def _limit(behind: Floats, reliable: Mask | None, width: float = 3.0) -> float:
+    """Return the limit of differences to the best loss; see `cut_off` and `clipped`."""
     quantiles = [(_quantile(some, 0.5), _quantile(some, 0.75)) for some in _groups(behind, reliable)]
-    return np.asarray(np.minimum(behind, max(median + 3 * (quartile - median) for median, quartile in quantiles)))
-
-
-def _behind(losses: Floats) -> Floats:
-    """Return the differences to the best loss, in units of the largest absolute loss, so that none overflows."""
-    scaled = losses / max(np.abs(losses).max(), np.finfo(float).tiny)
-    return np.asarray(scaled - scaled.min())  # exactly 0 for equal losses, so `_centred` cannot inflate rounding errors
+    return max(median + width * (quartile - median) for median, quartile in quantiles)
 
 
 def _groups(values: Floats, reliable: Mask | None) -> list[Floats]:

@@ -153,6 +153,43 @@ def test_the_size_of_the_losses_makes_no_difference(preset: str, factor: float) 
     assert other.deviation / factor == pytest.approx(one.deviation)
 
 
+def observing(preset: str, losses: list[float]) -> bohb.Optimizer:
+    """Return an optimizer that knows full trainings with these losses."""
+    optimizer, rng = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 3], seed=0, preset=preset), random.Random(0)
+    for loss in losses:
+        optimizer.observe({"x": rng.random()}, 3, loss)
+    return optimizer
+
+
+@pytest.mark.parametrize("preset", PRESET_NAMES)
+@pytest.mark.parametrize("diverged", [1e6, 1e200, 1.7e308])
+def test_a_training_that_diverged_says_nothing_of_the_others(preset: str, diverged: float) -> None:
+    rng = random.Random(0)
+    losses = [0.1 + 0.01 * rng.random() for _ in range(20)]
+    found = observing(preset, [*losses, diverged]).recommend()
+    assert found is not None
+    assert min(losses) <= found.mean <= max(losses)
+    assert found.deviation < np.std(losses)
+
+
+@pytest.mark.parametrize("preset", ["default", "hyperband"])
+@pytest.mark.parametrize("num_worse", [1, 3, 6])
+@pytest.mark.parametrize(("factor", "shift"), [(1.0, 100.0), (1e-3, 0.0), (1e3, -5.0)])
+def test_where_most_losses_equal_the_best_the_others_count(
+    preset: str, num_worse: int, factor: float, shift: float
+) -> None:
+    """As with an accuracy that is mostly 1: scaled and shifted losses have a scaled deviation."""
+    losses = [1.0] * num_worse + [0.0] * (20 - num_worse)
+    one = observing(preset, losses).recommend()
+    other = observing(preset, [factor * loss + shift for loss in losses]).recommend()
+    assert one is not None
+    assert other is not None
+    assert one.deviation > 0.05
+    assert other.config == one.config
+    assert other.deviation == pytest.approx(factor * one.deviation, rel=1e-3)
+    assert other.mean == pytest.approx(factor * one.mean + shift, rel=1e-3, abs=factor * 1e-3)
+
+
 def test_equal_losses_are_believed() -> None:
     """If every training has the same loss, that is the expectation."""
     found = search("default", lambda _: 0.25, num=40).recommend()
