@@ -15,6 +15,7 @@ from bohb.cli.arguments import open_study
 from bohb.cli.output import print_json, print_remark, print_text, result_text
 from bohb.exchange.records import result_facts
 from bohb.objectives import Goal, goal_of
+from bohb.optimizer.lineage import Lineage, has_changed
 from bohb.optimizer.notebook import spent_text
 from bohb.optimizer.tally import Tally, tally_of
 from bohb.trials import Result
@@ -82,37 +83,53 @@ def _first(lines: Sequence[str], *, before: str = "") -> str:
 
 
 def best(options: Namespace) -> int:
-    """Print the incumbent."""
+    """Print the incumbent, and the schedule that led to it if the configuration changed on the way."""
     with open_study(options.study) as study:
         result, goal = study.incumbent, goal_of(study)
+        schedule = () if result is None else study.lineage(result.trial)
     if result is None:
         print_remark("no trial has succeeded yet")
         return exits.NO
     if options.json:
-        print_json(result_facts(result, goal))
+        print_json(result_facts(result, goal) | _steps(schedule))
         return exits.OK
     trial = result.trial
     print_text(f"trial {trial.id}: {goal.text(result.loss)} at budget {trial.budget}")
     rows = [(name, tables.as_cell(value)) for name, value in trial.config.items()]
     print_text("\n".join(aligned(("parameter", "value"), rows)))
+    _print_schedule(schedule)
     if result.checkpoint is not None:
         print_text(f"checkpoint: {visible(result.checkpoint)}")
     return exits.OK
 
 
 def recommend(options: Namespace) -> int:
-    """Print the configuration to use."""
+    """Print the configuration to use, and the schedule that led to it if the configuration changed on the way."""
     with open_study(options.study) as study:
         found = study.recommend()
+        schedule = () if found is None else study.lineage(found.trial)
     if found is None:
         print_remark("no trial has succeeded yet")
         return exits.NO
     if options.json:
-        print_json(dataclasses.asdict(found))
+        print_json(dataclasses.asdict(found) | _steps(schedule))
         return exits.OK
     print_text(f"configuration {found.config_id}: {found.value_text} at budget {found.budget} ({found.times})")
     print_text("\n".join(aligned(("parameter", "value"), [(n, tables.as_cell(v)) for n, v in found.config.items()])))
+    _print_schedule(schedule)
     return exits.OK
+
+
+def _print_schedule(schedule: Lineage) -> None:
+    """Print up to which budget a training went on with which configuration, if that changed."""
+    if has_changed(schedule):
+        for budget, config in schedule:
+            print_text(f"up to {budget}: {config_line(config)}")
+
+
+def _steps(schedule: Lineage) -> dict[str, Any]:
+    """Return a schedule for programs."""
+    return {"lineage": [{"budget": budget, "config": dict(config)} for budget, config in schedule]}
 
 
 def trials(options: Namespace) -> int:
@@ -179,11 +196,8 @@ def explain(options: Namespace) -> int:
         explanation, schedule = study.explain(options.trial), study.lineage(options.trial)
     if options.json:
         facts = {"origin": str(explanation.origin), "facts": dict(explanation.facts), "text": explanation.text}
-        steps = [{"budget": budget, "config": dict(config)} for budget, config in schedule]
-        print_json({"trial": options.trial} | facts | {"lineage": steps})
+        print_json({"trial": options.trial} | facts | _steps(schedule))
         return exits.OK
     print_text(explanation.text)
-    if any(config != schedule[-1][1] for _, config in schedule):
-        for budget, config in schedule:
-            print_text(f"up to {budget}: {config_line(config)}")
+    _print_schedule(schedule)
     return exits.OK

@@ -22,6 +22,11 @@ def lineage(trial: Trial, trials: Sequence[Trial]) -> Lineage:
     return tuple((one.budget, one.config) for one in reversed(line))
 
 
+def has_changed(line: Lineage) -> bool:
+    """Whether the configuration changed on the way."""
+    return any(config != line[-1][1] for _, config in line)
+
+
 def _before(trial: Trial) -> int | None:
     """Return the trial whose training goes on in another one. Without a checkpoint no other configuration takes over.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bohb._secrets import shown
 from bohb._text import duration, significant, told_apart
 from bohb.objectives import goal_of
+from bohb.optimizer.lineage import Lineage, has_changed
 from bohb.optimizer.tally import Failures, Tally, tally_of
 from bohb.reporting.pictures import Picture, pictures_of
 from bohb.study.snapshot import Snapshot, snapshot_of
@@ -23,6 +24,11 @@ NUM_FIXED = 4
 """How many columns the table of trials has in any case: the trial, what was told, the budget and the status."""
 MAX_CODE_LINE = 90
 """How many characters a configuration has at most that stands on one line."""
+CHANGED = [
+    "The configuration changed on the way of this training: the schedule below says up to which budget it went on with "
+    "which one, and the last one alone from scratch is another training."
+]
+"""What is said of the incumbent of a population."""
 MAX_TRIALS = 12
 """How many trials a group of failures names, and how many of the trials at work are listed."""
 
@@ -64,7 +70,7 @@ def contents_of(search: "Optimizer | Study", *, title: str | None = None) -> Con
     return Contents(
         title=title or (f"Study {name}" if name else "Search"),
         written=time.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        answer=None if now.incumbent is None else _answer(now, now.incumbent, name, search.recommend()),
+        answer=None if now.incumbent is None else _answer(search, now, now.incumbent, name),
         spent=_spent(now, tally),
         pictures=pictures_of(now),
         failures=[_failures(one) for one in tally.failures],
@@ -75,10 +81,13 @@ def contents_of(search: "Optimizer | Study", *, title: str | None = None) -> Con
     )
 
 
-def _answer(now: Snapshot, best: Result, name: str | None, recommended: "Recommendation | None") -> dict[str, Any]:
+def _answer(search: "Optimizer | Study", now: Snapshot, best: Result, name: str | None) -> dict[str, Any]:
     """Return the incumbent, how sure it is, and how to run it again."""
     trial, goal = best.trial, goal_of(now)
+    schedule = search.lineage(trial)
+    changes = CHANGED if has_changed(schedule) else []
     lines = [f"config = {_in_python(trial.config)}", f"budget = {trial.budget!r}"]
+    lines += [_schedule_in_python(schedule)] if changes else []
     verbs = ("best {} --json", "recommend {} --json", f"explain {{}} {trial.id}")
     commands = [] if name is None else [f"bohb {verb.format(name)}" for verb in verbs]
     return {
@@ -89,7 +98,7 @@ def _answer(now: Snapshot, best: Result, name: str | None, recommended: "Recomme
         "budget": str(trial.budget),
         "config": [(parameter, significant(value), _exact(value)) for parameter, value in trial.config.items()],
         "checkpoint": best.checkpoint,
-        "sure": _sure(now, best, recommended),
+        "sure": changes + _sure(now, best, search.recommend()),
         "python": "\n".join(lines if best.checkpoint is None else [*lines, f"checkpoint = {best.checkpoint!r}"]),
         "commands": "\n".join(commands),
     }
@@ -101,6 +110,11 @@ def _in_python(config: Mapping[str, Any]) -> str:
     if len(text) <= MAX_CODE_LINE:
         return text
     return "\n".join(["{", *(f"    {name!r}: {value!r}," for name, value in config.items()), "}"])
+
+
+def _schedule_in_python(schedule: Lineage) -> str:
+    """Return a schedule as Python, with a line for each step."""
+    return "\n".join(["schedule = [", *(f"    ({budget!r}, {dict(config)!r})," for budget, config in schedule), "]"])
 
 
 def _exact(value: Any) -> str:

@@ -537,3 +537,22 @@ def test_explain_prints_the_schedule_of_a_population(tmp_path, call):
         "up to 2: x",
     ]
     assert len(call("explain", target, 0).splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["best", "recommend"])
+def test_what_to_use_has_the_whole_schedule(tmp_path, call, command):
+    """A configuration that a training ended with is not the one with which it began."""
+    target = tmp_path / "members.db"
+    with bohb.Study.open(target, {"x": (0.0, 1.0)}, [1, 2], seed=0, preset="population") as study:
+        for _ in range(16):
+            trial = study.ask()
+            is_changed = trial.origin is bohb.Origin.EXPLOITED
+            study.tell(trial, trial.config["x"] - is_changed, checkpoint=f"c{trial.id}")
+        line = study.lineage(study.incumbent.trial)
+    assert line[0][1] != line[1][1]
+    (found,) = call(command, target, "--json")
+    assert found["lineage"] == [{"budget": budget, "config": dict(config)} for budget, config in line]
+    assert [text.partition(":")[0] for text in call(command, target).splitlines() if "up to" in text] == [
+        "up to 1",
+        "up to 2",
+    ]

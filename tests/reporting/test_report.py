@@ -167,6 +167,19 @@ def test_a_long_configuration_is_python_with_a_line_for_each_value(tmp_path: Pat
     assert values_of(code)["config"] == opt.incumbent.config
 
 
+def test_the_answer_of_a_population_has_the_whole_schedule(tmp_path: Path) -> None:
+    search = bohb.Optimizer({"x": (0.0, 1.0)}, [1, 2], seed=0, preset="population")
+    for _ in range(16):
+        trial = search.ask()
+        is_changed = trial.origin is bohb.Origin.EXPLOITED
+        search.tell(trial, trial.config["x"] - is_changed, checkpoint=f"c{trial.id}")
+    assert search.incumbent is not None
+    page = written(search, tmp_path / "r.html")
+    code = next(text for text in page.texts if text.startswith("config = "))
+    assert values_of(code)["schedule"] == list(search.lineage(search.incumbent.trial))
+    assert "changed on the way" in page.text
+
+
 def test_failures_are_grouped_with_one_traceback_each(page: Page) -> None:
     assert [tag for tag, _ in page.tags].count("details") == 2
     assert f"3 {TIMES} ValueError" in page.text
