@@ -178,7 +178,7 @@ class Decider:
         if isinstance(step, MoveOffer):
             answer = None if advice is None else self._answer(history, step, advice)
             step = self._promote(history, answer) if isinstance(answer, Promote) else None
-        if not isinstance(step, Asked) or step.trial.config_id != trial.config_id:
+        if not isinstance(step, Asked) or not history.may_go_on(trial, step.trial):
             return False
         return history.ladder.level(step.trial.budget) > history.ladder.level(trial.budget)
 

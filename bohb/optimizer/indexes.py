@@ -110,6 +110,14 @@ class Indexes:
             return False
         return first.trial.id not in self._has_changed
 
+    def may_go_on(self, trial: Trial, following: Trial) -> bool:
+        """Whether the training of a trial is one of the configuration of the following trial.
+
+        A training that began with another configuration is one only for the trial that resumes it.
+        """
+        is_resumed = following.previous == trial.id
+        return following.config_id == trial.config_id and (is_resumed or trial.id not in self._has_changed)
+
     def failure(self, trial: Trial) -> Result | None:
         """Return the result of a trial if it is a failure that counts."""
         result = self.result(trial.config_id, self.ladder.level(trial.budget), trial.repeat)

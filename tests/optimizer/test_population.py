@@ -161,6 +161,17 @@ def test_proceed_goes_on_with_members_that_stay_and_never_with_replaced_ones() -
     assert found[:64] == expected
 
 
+def test_a_training_that_changed_on_its_way_is_not_that_of_a_trial_from_scratch() -> None:
+    """Its last configuration may be enqueued in full, to see what it does alone."""
+    optimizer = bohb.Optimizer(SPACE, BUDGETS, seed=0, preset="population")
+    while (trial := optimizer.ask()).origin is not Origin.EXPLOITED:
+        tell(optimizer, trial)
+    optimizer.enqueue(trial.config, 4)
+    assert optimizer.proceed(trial, loss_of(trial), checkpoint="x") is None
+    alone = optimizer.ask()
+    assert (alone.config, alone.budget, alone.previous) == (trial.config, 4, None)
+
+
 def test_a_population_of_one_is_one_training_in_place() -> None:
     optimizer = bohb.Optimizer(SPACE, BUDGETS, seed=0, schedule=Population(size=1), model=bohb.models.RandomModel())
     trial: bohb.Trial | None = optimizer.ask()
