@@ -76,3 +76,15 @@ def check_positive(name: str, value: object) -> float:
     if number is None or not number > 0:
         raise SettingError(f"expected a positive number as {name}, got {brief(value)}")
     return number
+
+
+def check_share(name: str, value: object, *, most: float = 1.0, may_be_zero: bool = False) -> float:
+    """Return a setting that is a share as Python's `float`; see `real`.
+
+    Raises:
+        SettingError: If it is not a number from 0 to `most`, or is 0 where that is no share.
+    """
+    number = real(value)
+    if number is None or not 0 <= number <= most or (number == 0 and not may_be_zero):
+        raise SettingError(f"expected {name} in {'[' if may_be_zero else '('}0, {most:g}], got {brief(value)}")
+    return number

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bohb._checks import check_share, positive_integer
 from bohb.arrays import Floats
-from bohb.errors import SettingError
 from bohb.models.observations import Observations
 from bohb.models.protocol import Proposal
 from bohb.space import Space
@@ -42,10 +42,9 @@ class PerturbationModel:
         Raises:
             SettingError: If a setting is out of its range.
         """
-        if not (0 < self.step <= 1 and 0 <= self.resample <= 1 and self.num_candidates >= 1):
-            raise SettingError(
-                f"expected step in (0, 1], resample in [0, 1] and num_candidates of at least 1, got {self}"
-            )
+        check_share("step", self.step)
+        check_share("resample", self.resample, may_be_zero=True)
+        positive_integer("num_candidates", self.num_candidates)
 
     def propose(self, observations: Observations, space: Space, rng: np.random.Generator) -> Proposal:  # noqa: ARG002
         """Return a proposal without candidates, so that the configuration is random."""

@@ -19,9 +19,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bohb._checks import positive_integer
+from bohb._checks import check_share, positive_integer
 from bohb.budgets import Ladder
-from bohb.errors import BudgetError, SettingError
+from bohb.errors import BudgetError
 from bohb.schedules.bracket_sizes import BracketPlan
 from bohb.schedules.brackets import Bracket, Brackets, Entry, Rung
 from bohb.schedules.protocol import Exploit, Promote, Start
@@ -54,8 +54,7 @@ class Population:
         """
         if self.size is not None:
             positive_integer("size", self.size)
-        if not 0 < self.share <= 0.5:
-            raise SettingError(f"expected a share in (0, 0.5], got {self.share}")
+        check_share("share", self.share, most=0.5)
 
     def cycle(self, ladder: Ladder) -> Sequence[BracketPlan]:
         """Return the largest population over the whole ladder.

@@ -1,5 +1,7 @@
 """Variations of a configuration: near it, within the space, and with every kind of parameter."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -69,7 +71,14 @@ def test_parameters_that_become_active_get_any_value():
     assert max(dropouts) > 0.8
 
 
-@pytest.mark.parametrize("settings", [{"step": 0.0}, {"step": 2.0}, {"resample": -0.1}, {"num_candidates": 0}])
-def test_a_setting_out_of_its_range_is_refused(settings):
+@pytest.mark.parametrize("value", [-0.1, 2.5, "0.1", None, True, math.nan])
+@pytest.mark.parametrize("name", ["step", "resample", "num_candidates"])
+def test_a_setting_out_of_its_range_is_refused(name, value):
+    with pytest.raises(bohb.SettingError, match=name):
+        PerturbationModel(**{name: value})
+
+
+@pytest.mark.parametrize("settings", [{"step": 0.0}, {"num_candidates": 0}])
+def test_zero_is_refused_where_nothing_would_change(settings):
     with pytest.raises(bohb.SettingError):
         PerturbationModel(**settings)

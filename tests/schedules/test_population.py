@@ -160,7 +160,10 @@ def test_what_is_kept_for_a_population_is_bounded(seed, workers, size):
             assert not kept or len(bracket.rungs[number + 1].entered) < size
 
 
-@pytest.mark.parametrize("settings", [{"size": 0}, {"size": 1.5}, {"share": 0.0}, {"share": 0.6}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"size": 0}, {"size": 1.5}, *({"share": value} for value in (0.0, 0.6, "0.2", None, True, float("nan")))],
+)
 def test_a_setting_out_of_its_range_is_refused(settings):
     with pytest.raises(bohb.SettingError):
         Population(**settings)
