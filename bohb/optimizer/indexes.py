@@ -111,12 +111,14 @@ class Indexes:
         return first.trial.id not in self._has_changed
 
     def may_go_on(self, trial: Trial, following: Trial) -> bool:
-        """Whether the training of a trial is one of the configuration of the following trial.
+        """Whether the following trial can go on in place where the training of a trial is.
 
-        A training that began with another configuration is one only for the trial that resumes it.
+        If it resumes a training, it is that one, and no repetition of it. If it starts from scratch, it is any of the
+        same configuration that did not begin with another one.
         """
-        is_resumed = following.previous == trial.id
-        return following.config_id == trial.config_id and (is_resumed or trial.id not in self._has_changed)
+        if following.config_id != trial.config_id:
+            return False
+        return trial.id not in self._has_changed if following.previous is None else following.previous == trial.id
 
     def failure(self, trial: Trial) -> Result | None:
         """Return the result of a trial if it is a failure that counts."""

@@ -195,6 +195,19 @@ def test_checkpoints_of_repetitions_are_released(seed: int, told: list[float]) -
     assert own - kept - failed <= set(optimizer.releasable())
 
 
+def test_a_promotion_does_not_go_on_where_a_repetition_is() -> None:
+    """It resumes the training whose result ranks the configuration; a repetition may have reached less."""
+    optimizer = bohb.Optimizer({"x": ["a", "b"]}, [1, 2], seed=0, preset="random", repeats=True)
+    for loss in (0.1, 0.2):
+        optimizer.tell(optimizer.ask(), loss, checkpoint=f"with {loss}")
+    again = optimizer.ask()
+    assert (again.config_id, again.repeat) == (0, 1)
+    optimizer.extend([1, 2, 4])
+    assert optimizer.proceed(again, 5.0, checkpoint="with 5.0") is None
+    promoted = optimizer.ask()
+    assert (promoted.config_id, promoted.budget, promoted.checkpoint) == (0, 4, "with 0.1")
+
+
 def test_what_a_plan_says() -> None:
     """The figures are those without repetitions."""
     plain, other = make(), make(repeats=True)
