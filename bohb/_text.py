@@ -8,6 +8,7 @@ from types import TracebackType
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 _INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
+_STACK_TRACE = re.compile(r"^Stack trace:\s*$", re.MULTILINE)
 
 
 def read_number(text: str) -> float:
@@ -122,9 +123,9 @@ def last_line(text: str) -> str:
 
 
 def error_line(text: str) -> str:
-    """Return the line of an error that says most: the first, with its type; of a traceback, the last."""
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return last_line(text) if "Traceback (most recent call last)" in text else first
+    """Return the last line of an error, without the stack trace with which libraries in C++ end their messages."""
+    before = _STACK_TRACE.split(text, maxsplit=1)[0]
+    return last_line(before) or last_line(text)
 
 
 def duration(seconds: float) -> str:

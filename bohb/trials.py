@@ -178,10 +178,7 @@ class Result:
 
     @property
     def reason(self) -> str | None:
-        """Why the trial failed, on one line: the line of its error with the type, and the last of its stderr.
-
-        None for a success.
-        """
+        """Why the trial failed, on one line: the last line of its error and of its stderr; None for a success."""
         if not self.is_failure:
             return None
         texts = ((self.info.get(name), read) for name, read in (("error", error_line), ("stderr", last_line)))

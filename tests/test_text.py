@@ -67,6 +67,7 @@ def test_durations_and_last_lines() -> None:
     assert last_line("Traceback\n  here\nKeyError: 'a'\n\n") == "KeyError: 'a'"
     assert last_line("\n") == ""
     assert error_line("\nOSError: no file\nStack trace:\n  [bt] (8) libffi.so\n") == "OSError: no file"
+    assert error_line("Stack trace:\n  [bt] (8) libffi.so\n") == "[bt] (8) libffi.so"
     assert error_line("Error: f.cpp:58: Traceback (most recent call last):\n  here\nKeyError: 'a'\n") == "KeyError: 'a'"
     assert error_line("\n") == ""
     assert config_line({"a": 0.123456, "b": "x\n", "c": 1}) == "a=0.1235, b='x\\n', c=1"
