@@ -41,7 +41,7 @@ class BracketLog:
         self._record = record
         self._opened: list[Bracket] = []
         self._unfinished: dict[int, Bracket] = {}  # by their index, oldest first
-        self._changed: set[int] = set()  # the brackets with a result since they were last looked at
+        self._changed: set[int] = set()  # the brackets with another result since they were last looked at
         self._ready: set[int] = set()  # all brackets but those that were seen over or waiting since their last change
         self._expecting: list[dict[int, list[int]]] = [
             {} for _ in ladder
@@ -121,7 +121,7 @@ class BracketLog:
         self._changed.update(brackets)
 
     def take_back(self, level: int, config_id: int) -> None:
-        """Note that a configuration has no result any more. The brackets that wait for it are open, and may be again.
+        """Note that a configuration has no result any more. The brackets that it entered are open, unless still over.
 
         Whether a bracket is over follows from its own rungs, so the others stay as they are.
         """
@@ -130,6 +130,7 @@ class BracketLog:
                 self._expecting[level].setdefault(config_id, []).append(bracket.index)
                 self._unfinished[bracket.index] = bracket
                 self._ready.add(bracket.index)
+                self._changed.add(bracket.index)
         self._unfinished = dict(sorted(self._unfinished.items()))
 
     def extend(self, ladder: Ladder, cycle: tuple[BracketPlan, ...]) -> None:

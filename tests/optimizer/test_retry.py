@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import bohb
@@ -28,7 +28,7 @@ def views(optimizer: bohb.Optimizer) -> Any:
         [(list(one.told), list(one.highest), list(one.shared), one.num_failures) for one in levels],
         list(history.observations.failed),
         list(history.observations.pending),
-        history.observations.told_from(0)[0],
+        history.observations.told_from(0),
         history.observations.first(5, 0),
         [history.brackets.best_outside(level) for level in history.brackets.levels],
         [bracket.index for bracket in history.brackets.open],
@@ -78,6 +78,7 @@ def as_if_it_had_never_failed(optimizer: bohb.Optimizer) -> bohb.Optimizer:
 
 @settings(max_examples=30)
 @given(presets, st.sampled_from(["mixed", "finite"]), st.sampled_from(sorted(LADDERS)), seeds)
+@example("pb2", "mixed", "dicts", 9895)  # in a population that ended while a trial was running
 def test_a_retried_failure_counts_as_if_the_trial_had_been_forgotten(preset, space, ladder, seed):
     optimizer = make(preset, space=space, ladder=ladder, seed=seed)
     search(optimizer, seed, lambda: None)
