@@ -31,7 +31,7 @@ from bohb.runner.workers.worker_main import OUTPUT_SUFFIX_VARIABLE
 from bohb.trials import Trial
 
 SECONDS_TO_REGISTER = 30.0
-"""How long to wait for the first executors of an application that has just started."""
+"""How long to wait for executors of an application that has just started, until there is room for a trial."""
 SECONDS_TO_CANCEL = 30.0
 """How long a cancelled job may take to end its tasks; Spark gives a Python worker two seconds, then it kills it."""
 DRIVER_VARIABLE = "BOHB_SPARK_DRIVER"
@@ -329,7 +329,7 @@ def _check_speculation(conf: Any) -> None:
 def _room(context: Any, ranks: int) -> int:
     """Return how many trials the application has room for, once the number of its slots stays the same."""
     until, before = time.monotonic() + SECONDS_TO_REGISTER, 0
-    while (slots := _num_slots(context)) != before or (slots == 0 and time.monotonic() < until):
+    while (slots := _num_slots(context)) != before or (slots < ranks and time.monotonic() < until):
         before = slots
         time.sleep(1.0)
     if slots < ranks:

@@ -14,6 +14,7 @@ import pytest
 
 import bohb
 from bohb.runner import SparkExecutor
+from bohb.runner.executors import spark
 from bohb.runner.executors.spark import _num_slots
 from bohb.testing.executor_runs import make_optimizer
 from bohb.testing.executors import ExecutorContract
@@ -218,10 +219,20 @@ def test_a_python_that_cannot_run_trials_ends_the_run(
     assert (len(optimizer.results), len(optimizer.pending)) == (0, 0)
 
 
-def test_a_cluster_without_room_is_refused(session: Any) -> None:
-    """Before the first trial; the error names the slots of the application."""
+def test_a_cluster_without_room_is_refused(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first trial, when no more executors register; the error names the slots of the application."""
+    monkeypatch.setattr(spark, "SECONDS_TO_REGISTER", 3.0)
     with pytest.raises(bohb.SettingError, match=r"a trial of 16 Spark tasks, got an application with 2 slots"):
         SparkExecutor(session, ranks_per_trial=16)
+
+
+def test_a_trial_of_several_tasks_waits_for_executors_that_register_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They start seconds apart on a busy cluster."""
+    slots = iter([0, 1, 1, 1, 3, 4, 4])
+    monkeypatch.setattr(spark, "_num_slots", lambda context: next(slots))
+    monkeypatch.setattr(spark.time, "sleep", lambda seconds: None)
+    assert spark._room(None, 2) == 2
+    assert list(slots) == []
 
 
 def test_copies_of_running_trials_are_refused(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
