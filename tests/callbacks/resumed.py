@@ -57,7 +57,7 @@ def run_killed_and_resumed(folder: Path, target: str, callback: str, arguments: 
     program = PROGRAM.format(callback=callback, space=SPACE, arguments=arguments)
     command = [sys.executable, "-c", program, "digits' search", target, str(folder / "state")]
     for kill_at, expected in ((7, -signal.SIGKILL), (13, -signal.SIGKILL), (-1, 0)):
-        ended = subprocess.run([*command, str(kill_at)], capture_output=True, text=True, timeout=120)
+        ended = subprocess.run([*command, str(kill_at)], capture_output=True, text=True, timeout=600)
         assert ended.returncode == expected, ended.stderr
         assert "failed on" not in ended.stderr, ended.stderr  # what the runner logs if a callback raises
 
@@ -84,7 +84,7 @@ def with_curve() -> TrialEnded:
 def run_script_of_the_documentation(name: str, folder: Path) -> None:
     """Run a script of the documentation in a folder, where it must leave something."""
     script = Path(__file__).parents[2] / "docs" / "examples" / "trackers" / f"{name}_search.py"
-    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=folder, timeout=120)
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=folder, timeout=600)
     assert ended.returncode == 0, ended.stderr
     assert "failed on" not in ended.stderr, ended.stderr
     assert list(folder.iterdir())
