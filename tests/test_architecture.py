@@ -66,6 +66,7 @@ HOMES = {
     "plotly": ["bohb.plots.theme"],
     "sklearn": ["bohb.importance.forest", "bohb.integrations.sklearn", "bohb.integrations.sklearn_fits"],
     "optuna": ["bohb.exchange.optuna", "bohb.exchange.optuna_import", "bohb.integrations.optuna"],
+    "transformers": ["bohb.integrations.transformers", "bohb.integrations.transformers_callback"],
     "ray": ["bohb.runner.executors.ray", "bohb.integrations.ray_tune", "bohb.integrations.ray_space"],
 }
 """The packages or files where a third party may be imported. Any other has one file, above the core."""
