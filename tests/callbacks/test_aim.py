@@ -55,7 +55,7 @@ def test_a_curve_is_the_metric_of_its_run(tmp_path: Path) -> None:
         "AimCallback(sys.argv[1], name='curves')(with_curve())"
     )  # in a process of its own: Aim's reader does not see what this one has open
     root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=root, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=root, check=True, timeout=600)
     [(_, _, _, points)] = read(tmp_path).values()
     assert points["loss"] == [(1, 0.9), (2, 0.7), (9, 0.5)]
     assert points["top5"] == [(9, 0.75)]
@@ -76,7 +76,7 @@ def test_a_second_search_in_the_same_moment_goes_on_with_the_runs_of_the_first(t
     )
     root = Path(__file__).parents[2]
     ended = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)], cwd=root, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", program, str(tmp_path)], cwd=root, capture_output=True, text=True, timeout=600
     )
     assert ended.returncode == 0, ended.stderr
     assert "failed on" not in ended.stderr, ended.stderr

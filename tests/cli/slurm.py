@@ -112,7 +112,7 @@ class Cluster:
         for pid in self._processes(task):
             with contextlib.suppress(ProcessLookupError):  # it ended by itself at this moment
                 os.kill(pid, signal.SIGKILL)
-        code = process.wait(30)
+        code = process.wait(600)
         assert "requeue" in self.job["options"]
         self.restarts[task] += 1
         self._launch(task)

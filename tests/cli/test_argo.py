@@ -108,10 +108,10 @@ def test_the_steps_as_processes(tmp_path):
                 while not lines(shell("status", study, "--json").stdout)[0]["results"]:
                     time.sleep(0.1)
                 pods[0].send_signal(signal.SIGTERM)
-                pods[0].communicate(timeout=300)
+                pods[0].communicate(timeout=600)
                 assert pods[0].returncode in (0, exits.TERMINATED, -signal.SIGTERM)
                 pods[0] = launch(step)
-            said = [pod.communicate(timeout=300)[0] for pod in pods]
+            said = [pod.communicate(timeout=600)[0] for pod in pods]
             assert [pod.returncode for pod in pods] == [0] * len(pods)
     assert "loss" in lines(said[0])[0]
     found = lines(shell("status", study, "--json").stdout)[0]

@@ -39,7 +39,7 @@ def follow(page, folder, **more):
     shutil.copytree(EXAMPLES / "command-line", folder, dirs_exist_ok=True)
     variables = environment() | more
     done = subprocess.run(
-        ["bash", "-c", blocks(page)], cwd=folder, env=variables, capture_output=True, text=True, timeout=500
+        ["bash", "-c", blocks(page)], cwd=folder, env=variables, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -103,7 +103,7 @@ def test_a_killed_loop_goes_on_where_it_was(tmp_path):
         time.sleep(seconds)
         os.killpg(loop.pid, signal.SIGKILL)
         loop.wait()
-    subprocess.run(["sh", "loop.sh", "s.db", "4"], cwd=tmp_path, env=environment(), check=True, timeout=300)
+    subprocess.run(["sh", "loop.sh", "s.db", "4"], cwd=tmp_path, env=environment(), check=True, timeout=600)
     found = status("s.db", tmp_path)
     assert found["results"] == 4
     assert len(found["pending"]) <= 2  # at most one for each kill, and each can be given back
@@ -271,7 +271,7 @@ def test_the_pods_as_processes_on_a_real_database(tmp_path, database):  # noqa: 
     (create,), (worker,) = pod["template"]["spec"]["initContainers"], pod["template"]["spec"]["containers"]
 
     def launch(index):
-        subprocess.run(words(create), cwd=tmp_path, env=variables, check=True, timeout=120, stdout=subprocess.DEVNULL)
+        subprocess.run(words(create), cwd=tmp_path, env=variables, check=True, timeout=600, stdout=subprocess.DEVNULL)
         with (tmp_path / f"pod-{index}.log").open("a") as log:
             return subprocess.Popen(
                 words(worker), cwd=tmp_path, env=variables, stdout=log, stderr=log, start_new_session=True

@@ -158,7 +158,7 @@ def test_a_missing_package_is_named(tmp_path, module, words):
     write(tmp_path, SHORT, "s.yaml")
     code = f"import sys; sys.modules[{module!r}] = None; from bohb.cli.main import main; sys.exit(main({words!r}))"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 2
     assert f'pip install "bohb[{module}]"' in done.stderr

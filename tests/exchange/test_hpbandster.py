@@ -208,14 +208,14 @@ for number, (loss, error) in enumerate([(0.5, None), (None, "Traceback\\nValueEr
 def test_hpbandster_reads_our_files_and_we_read_its(tmp_path, study):
     """In an environment of its own: hpbandster 0.7.4 from the package index."""
     prefix = tmp_path / "environment"
-    subprocess.run([sys.executable, "-m", "venv", prefix], check=True, timeout=120)
+    subprocess.run([sys.executable, "-m", "venv", prefix], check=True, timeout=600)
     pip = [prefix / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "setuptools", "wheel", "hpbandster==0.7.4", "ConfigSpace>=1.2"], check=True, timeout=540)
+    subprocess.run([*pip, "setuptools", "wheel", "hpbandster==0.7.4", "ConfigSpace>=1.2"], check=True, timeout=1200)
     with bohb.Study.open(study) as opened:
         write_hpbandster(opened, tmp_path / "ours")
     (tmp_path / "judge.py").write_text(JUDGE)
     words = [prefix / "bin" / "python", "-W", "ignore", tmp_path / "judge.py", tmp_path / "ours", tmp_path / "theirs"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     expected = [

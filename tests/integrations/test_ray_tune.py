@@ -39,7 +39,7 @@ def run_program(address: str, folder: Path, name: str, **variables: str) -> int:
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     settings = {"RAY_ADDRESS": address, "PYTHONPATH": os.pathsep.join(paths), "TUNE_GLOBAL_CHECKPOINT_S": "0"}
     command = [sys.executable, str(PROGRAM), str(folder), name]
-    ended = subprocess.run(command, env=os.environ | settings | variables, capture_output=True, text=True, timeout=300)
+    ended = subprocess.run(command, env=os.environ | settings | variables, capture_output=True, text=True, timeout=600)
     assert ended.returncode in (0, -9), ended.stdout[-3000:] + ended.stderr[-3000:]
     return ended.returncode
 
@@ -111,7 +111,7 @@ def test_the_example_of_ray_runs_with_two_names_changed(address: str, tmp_path: 
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     settings = {"RAY_ADDRESS": address, "PYTHONPATH": os.pathsep.join(paths)}
     ended = subprocess.run(
-        [sys.executable, str(script)], env=os.environ | settings, capture_output=True, text=True, timeout=300
+        [sys.executable, str(script)], env=os.environ | settings, capture_output=True, text=True, timeout=600
     )
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
     assert "Best hyperparameters found were:" in ended.stdout

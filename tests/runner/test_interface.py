@@ -50,7 +50,7 @@ def test_leases_of_running_trials_are_renewed(tmp_path: Path, monkeypatch: pytes
                 (tmp_path / f"{trial.id}").touch()
 
     def objective(trial: bohb.Trial) -> float:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 600
         while not (tmp_path / f"{trial.id}").exists() and time.monotonic() < until:
             time.sleep(0.01)
         return 0.5

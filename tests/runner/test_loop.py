@@ -86,7 +86,7 @@ def test_lost_workers_change_neither_the_number_of_trials_nor_of_workers(
 
 def test_as_many_trials_are_pending_as_there_are_workers() -> None:
     """Every worker is busy, and no trial is asked in advance."""
-    optimizer, together, seen = make_optimizer(), threading.Barrier(4, timeout=60), []
+    optimizer, together, seen = make_optimizer(), threading.Barrier(4, timeout=600), []
 
     def objective(trial):
         together.wait()  # passes only if four trials run at once

@@ -26,8 +26,8 @@ def run(start: Start, wrong: str, folder: Path, *study: str, num_trials: int = 6
     paths = [str(Path(bohb.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     command = start([sys.executable, str(PROGRAM), wrong, str(folder), str(num_trials), *study])
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
-    until = time.monotonic() + 10  # launchers may leave a moment before the last rank is gone
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
+    until = time.monotonic() + 60  # launchers may leave a moment before the last rank is gone
     while any(is_running(pid) for pid in pids(folder)) and time.monotonic() < until:
         time.sleep(0.1)
     assert not any(is_running(pid) for pid in pids(folder))

@@ -27,7 +27,7 @@ def test_the_contract_holds_on_mpi_processes() -> None:
         [*command, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", str(suite)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert ended.returncode == 0, ended.stdout[-5000:] + ended.stderr[-3000:]
     assert " passed" in ended.stdout

@@ -54,7 +54,7 @@ def cluster(_ending: None) -> None:
 @pytest.mark.usefixtures("cluster")
 class TestRayExecutor(ExecutorContract):
     survives = True
-    start_seconds = 20
+    start_seconds = 40
 
     def make(self, workers):
         return RayExecutor(workers=workers)
@@ -151,7 +151,7 @@ def test_what_trials_print_is_kept(cluster: None, tmp_path: Path) -> None:
 
     with RayExecutor(workers=1, output=tmp_path / "own") as executor:
         arguments = {"executor": executor, "max_trials": 2, "progress": False}
-        report = bohb.run(objective, make_optimizer(), trial_seconds=15, **arguments)
+        report = bohb.run(objective, make_optimizer(), trial_seconds=40, **arguments)
         assert report.output == tmp_path / "own"
         for number in (0, 1):
             assert (tmp_path / "own" / f"trial-{number}.out").read_text() == f"trial {number}\n"
@@ -174,7 +174,7 @@ def test_a_node_that_does_not_share_the_folder_sends_what_was_printed(cluster: N
     optimizer = make_optimizer()
     with RayExecutor(workers=1, output=tmp_path) as executor:
         executor._call = lambda packed, make=executor._call: replace(make(packed), mark="not-there")  # type: ignore[method-assign]
-        bohb.run(objective, optimizer, executor=executor, max_trials=3, trial_seconds=15, progress=False)
+        bohb.run(objective, optimizer, executor=executor, max_trials=3, trial_seconds=40, progress=False)
     assert [type_of(result) for result in optimizer.results] == ["WorkerLost", "TimeoutError", "ok"]
     for number in range(3):
         assert (tmp_path / f"trial-{number}.out").read_text() == "far away\n"
@@ -201,9 +201,9 @@ def test_what_a_call_raises_is_no_lost_worker(cluster: None) -> None:
     with RayExecutor(workers=1) as executor:
         for error in (GetTimeoutError, SystemExit, KeyboardInterrupt):
             with pytest.raises(error):
-                executor.submit(call, error).result(timeout=120)
+                executor.submit(call, error).result(timeout=600)
         with pytest.raises(RuntimeError, match=r"cannot be unpickled:(\n.*)*ZeroDivisionError"):
-            executor.submit(Unloadable).result(timeout=120)
+            executor.submit(Unloadable).result(timeout=600)
 
 
 def test_settings_that_are_not_valid_are_refused(cluster: None) -> None:
@@ -253,7 +253,7 @@ def test_a_trial_waits_for_a_node_and_its_time_begins_there() -> None:
             time.sleep(0.1)
         executor.end(future)
         with pytest.raises(bohb.WorkerLost):
-            future.result(timeout=120)
+            future.result(timeout=600)
 
 
 def test_what_is_called_when_a_trial_ends_may_wait_for_ray(cluster: None) -> None:
@@ -265,8 +265,8 @@ def test_what_is_called_when_a_trial_ends_may_wait_for_ray(cluster: None) -> Non
     with RayExecutor(workers=1) as executor:
         future = executor.submit(pow, 2, 5)
         future.add_done_callback(lambda _: values.put(ray.get(task.remote())))
-        assert values.get(timeout=120) == 64
-        assert executor.submit(pow, 2, 7).result(timeout=120) == 128
+        assert values.get(timeout=600) == 64
+        assert executor.submit(pow, 2, 7).result(timeout=600) == 128
 
 
 def test_an_outcome_that_cannot_be_kept_is_an_error_and_not_a_silence(cluster: None, tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_a_trial_can_be_ended_where_ray_was_started_in_the_background() -> None:
             time.sleep(0.1)
         executor.end(future)
         with pytest.raises(bohb.WorkerLost):
-            future.result(timeout=120)
+            future.result(timeout=600)
 
 
 def test_nothing_is_left_in_the_cluster(cluster: None) -> None:
@@ -303,6 +303,6 @@ def test_nothing_is_left_in_the_cluster(cluster: None) -> None:
 
     with RayExecutor(workers=1) as executor:
         with pytest.raises(bohb.WorkerLost):
-            executor.submit(os.kill, 0, signal.SIGKILL).result(timeout=300)
+            executor.submit(os.kill, 0, signal.SIGKILL).result(timeout=600)
         assert executor.submit(pow, 2, 5).result() == 32
     assert not _internal_kv_list("bohb-")

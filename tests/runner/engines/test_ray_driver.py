@@ -34,7 +34,7 @@ def run_program(study: Path, address: str, **variables: str) -> int:
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     settings = {"RAY_ADDRESS": address, "PYTHONPATH": os.pathsep.join(paths)} | variables
     command = [sys.executable, str(PROGRAM), str(study)]
-    ended = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=300)
+    ended = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=600)
     assert ended.returncode in (0, -9), ended.stdout[-3000:] + ended.stderr[-3000:]
     return ended.returncode
 

@@ -306,7 +306,7 @@ def test_a_killed_driver_loses_no_trial(tmp_path: Path) -> None:
     wait_for_trials(2)
     (driver,) = (child.pid for child in psutil.Process(first.pid).children() if child.name() == "java")
     os.kill(driver, signal.SIGKILL)
-    said = first.communicate(timeout=300)[0]
+    said = first.communicate(timeout=600)[0]
     assert first.returncode != 0
     assert "ExecutorBroken" in said, said[-3000:]
     wait_until(lambda: is_all_gone(marks))
@@ -314,11 +314,11 @@ def test_a_killed_driver_loses_no_trial(tmp_path: Path) -> None:
     second = launch()
     wait_for_trials(len(pids(marks)) + 3)
     second.kill()
-    second.communicate(timeout=300)
+    second.communicate(timeout=600)
     wait_until(lambda: is_all_gone(marks))
 
     third = launch()
-    said = third.communicate(timeout=300)[0]
+    said = third.communicate(timeout=600)[0]
     assert third.returncode == 0, said[-3000:]
     results = bohb.Study.open(study).results
     assert len(results) == 12

@@ -151,9 +151,9 @@ class Unloadable:
 def test_a_reply_that_cannot_be_loaded_is_an_error_and_not_a_lost_worker(tmp_path: Path) -> None:
     with SubmititExecutor(local(tmp_path), workers=1) as executor:
         with pytest.raises(RuntimeError, match=r"cannot be unpickled:(\n.*)*ZeroDivisionError"):
-            executor.submit(Unloadable).result(timeout=120)
+            executor.submit(Unloadable).result(timeout=600)
         with pytest.raises(RuntimeError, match="cannot be pickled"):
-            executor.submit(open, os.devnull).result(timeout=120)
+            executor.submit(open, os.devnull).result(timeout=600)
 
 
 def test_what_is_no_executor_of_submitit_is_refused() -> None:

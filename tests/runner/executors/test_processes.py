@@ -30,9 +30,9 @@ def make_optimizer(seed: int = 0) -> bohb.Optimizer:
 
 
 def wait_until(condition) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not condition():
-        assert time.monotonic() < deadline, "waited for a minute"
+        assert time.monotonic() < deadline, "waited for ten minutes"
         time.sleep(0.01)
 
 
@@ -230,7 +230,7 @@ def test_objectives_of_the_main_module_work(tmp_path: Path, how: str) -> None:
     (tmp_path / "script.py").write_text(code)
     arguments = {"script": ["script.py"], "command": ["-c", code], "stdin": ["-"]}[how]
     command, given = [sys.executable, *arguments], code if how == "stdin" else None
-    done = subprocess.run(command, cwd=tmp_path, input=given, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, input=given, capture_output=True, text=True, timeout=600)
     assert (done.stdout, done.stderr) == ("max_trials 6 0 0\n", "")
 
 
@@ -243,7 +243,7 @@ NOTEBOOK = """
         "optimizer = bohb.Optimizer({'x': (0.0, 1.0)}, budgets=[1, 3], seed=0)",
         "bohb.run(objective, optimizer, workers=2, max_trials=6, progress=False)",
     )]
-    nbclient.NotebookClient(notebook, timeout=120).execute()
+    nbclient.NotebookClient(notebook, timeout=600).execute()
     shown = notebook.cells[-1].outputs[0].data
     assert "6 (0 failed" in shown["text/html"], shown
 """
@@ -257,7 +257,7 @@ def test_objectives_of_a_notebook_work(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
 
@@ -282,7 +282,7 @@ def test_an_interrupted_program_leaves_no_process(tmp_path: Path, number: signal
     process, trials = start_script(tmp_path)
     for _ in range(2):
         os.killpg(process.pid, number)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=600)
     name = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}[number]
     assert (process.returncode, output) == (0, f"{name} 0 0 0\n")
     assert not any(is_running(pid) for pid in trials)
@@ -326,7 +326,7 @@ def test_a_signal_at_any_moment_loses_no_trial(tmp_path: Path) -> None:
         time.sleep(rng.random())  # any moment of the run
         workers = psutil.Process(process.pid).children()
         process.send_signal(rng.choice([signal.SIGINT, signal.SIGTERM]))
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=600)
         assert (process.returncode, output.strip() in {"interrupted", "terminated"}) == (0, True)
         assert not any(is_running(worker.pid) for worker in workers)
 
@@ -441,7 +441,7 @@ print(optimizer.results[0].info["error"])
         stdin=theirs,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),
     )
