@@ -123,7 +123,7 @@ class TrainingProgress:
                 f"expected a new callback for each training, got one whose training of trial {self.trial.id} is over; "
                 "ask a trial and make a callback for it"
             )
-        if self.trial.checkpoint is None and at > self.trial.budget:
+        if self.trial.checkpoint is None and at >= self.trial.budget:
             raise SettingError(
                 f"expected a training that begins below the budget {brief(self.trial.budget)} of trial "
                 f"{self.trial.id}, got one that begins at {at:g}; budgets count what the model was trained before, "

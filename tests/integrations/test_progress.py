@@ -309,7 +309,7 @@ def test_a_training_begins_once_and_where_it_was_made() -> None:
 def test_what_was_trained_before_without_a_checkpoint_is_below_the_budget(at: int, budget: int) -> None:
     search = optimizer_of([budget])
     progress = TrainingProgress(search, search.ask())
-    if at > budget:
+    if at >= budget:
         with pytest.raises(bohb.SettingError, match=f"the budget {budget} of trial 0, got one that begins at {at}"):
             progress.begin(at)
     else:
