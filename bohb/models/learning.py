@@ -10,7 +10,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -213,9 +212,9 @@ def learning_size(levels: Sequence[int], batches: Sequence[int], top: int, numbe
         number: The number of the surrogate.
     """
     end, num_full = len(levels), levels.count(top)
-    for _, indices in groupby(range(len(levels) - 1, -1, -1), key=batches.__getitem__):
-        batch = [levels[index] for index in indices]
-        start, num_full_before = end - len(batch), num_full - batch.count(top)
+    while end:
+        start = bisect_left(batches, batches[end - 1], hi=end)
+        num_full_before = num_full - levels[start:end].count(top)
         if _has_step(start, end) or _has_step(num_full_before, num_full):
             due = start + 1
             period = EARLY_PERIOD if due <= NUM_EARLY else PERIOD

@@ -152,7 +152,7 @@ class Observations:
 
         Results that were told between two asks are a batch. Batches have ascending numbers.
         """
-        levels, batches = [level for level, *_ in self._record.order], list(self._record.batches)
+        levels, batches = [told[0] for told in self._record.order], list(self._record.batches)
         if not lowest:
             return levels, batches
         counts = [level >= lowest for level in levels]

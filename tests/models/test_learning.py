@@ -63,6 +63,27 @@ def test_a_batch_counts_as_a_whole(parts, number, rng):
     assert size_of(shuffled, number, batches) == size
 
 
+class CountsReads(list):
+    """A list that counts the items that are read one by one."""
+
+    def __init__(self, items):
+        super().__init__(items)
+        self.num_reads = 0
+
+    def __getitem__(self, index):
+        self.num_reads += isinstance(index, int)
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_large_batch_is_not_read_one_by_one(number):
+    """Such as 100,000 results of another search: each ask after them would take longer."""
+    num, after = 100_000, 30
+    levels, batches = CountsReads([0] * (num + after)), CountsReads([0] * num + list(range(1, after + 1)))
+    assert size_of(levels, number, batches) == num
+    assert levels.num_reads + batches.num_reads < 50 * after
+
+
 class Counting:
     """A surrogate that counts how often it learns."""
 
