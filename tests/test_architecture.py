@@ -46,7 +46,8 @@ WORLD = {
 HARMLESS = {
     # Names that touch nothing, from modules that otherwise do.
     ("bohb.budgets", "sys"): {"float_info"},
-    ("bohb.surrogates.threads", "threading"): {"Lock"},  # the limit on BLAS threads is one for the whole process
+    ("bohb.surrogates.threads", "threading"): {"RLock"},  # the limit on BLAS threads is one for the whole process
+    ("bohb.surrogates.threads", "os"): {"register_at_fork"},  # a lock must not stay locked in a forked process
     ("bohb._warning", "sys"): {"_getframe"},  # which line is the user's
     ("bohb._warning", "warnings"): {"warn"},
     ("bohb._secrets", "urllib"): {"quote", "unquote"},  # they change texts only

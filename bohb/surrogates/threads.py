@@ -4,10 +4,11 @@ BLAS libraries start a thread for every core. The matrices of an ask are too sma
 work keeps the cores busy, the threads wait for one another: an ask then takes up to a hundred times as long.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from bohb.surrogates.lazy_scipy import scipy_part
@@ -17,26 +18,31 @@ from bohb.surrogates.lazy_scipy import scipy_part
 def one_blas_thread(*parts: str) -> Iterator[None]:
     """Limit the BLAS libraries that are loaded to one thread, and restore their own limits at the end.
 
-    The limits are those of the process. So while one thread of Python is inside, others leave them alone: each would
-    restore what it found, and the last one would find the limit of the first.
+    The limits are those of the process, and only the thread of Python that set them can restore them. So while one is
+    inside, others wait: without a limit the last digits of a sum are others, and the same search may ask another trial.
 
     Args:
         parts: The submodules of scipy that the block uses. They are loaded first, so that their library is limited too.
     """
     for part in parts:
         scipy_part(part)
-    if not _INSIDE.acquire(blocking=False):
+    with _turn.lock, _libraries(scipy_part.cache_info().currsize).limit(limits=1, user_api="blas"):
         yield
-        return
-    try:
-        with _libraries(scipy_part.cache_info().currsize).limit(limits=1, user_api="blas"):
-            yield
-    finally:
-        _INSIDE.release()
 
 
-_INSIDE = Lock()
-"""Held by the thread that has set the limits."""
+class _Turn:
+    """The lock of the thread that is inside. A forked process gets a new one: that thread is not there."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        self.lock = RLock()
+
+
+_turn = _Turn()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_turn.renew)
 
 
 @cache

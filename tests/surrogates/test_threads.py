@@ -1,6 +1,9 @@
-"""The limit on the threads of linear algebra: one inside, and afterwards what it was, whoever else was inside."""
+"""The limit on the threads of linear algebra: one inside, and afterwards what it was, whoever else wants in."""
 
+import multiprocessing
+import os
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -34,8 +37,29 @@ def test_inside_there_is_one_thread_and_afterwards_the_number_before() -> None:
     assert numbers() == {2}
 
 
-def test_two_threads_inside_leave_the_number_as_it_was() -> None:
-    """The first one in leaves first: a limit that each restored by itself would stay at one."""
+def test_each_of_several_threads_has_one_thread_for_as_long_as_it_is_inside() -> None:
+    """A limit that another one restored would leave it with other last digits."""
+    seen: list[set[int]] = []
+
+    def work() -> None:
+        for _ in range(20):
+            with one_blas_thread():
+                seen.append(numbers())
+                time.sleep(0.001)
+                seen.append(numbers())
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    with one_blas_thread():
+        for thread in threads:
+            thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [{1}] * 160
+    assert numbers() == {2}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_forked_process_does_not_wait_for_a_thread_that_is_not_there() -> None:
     is_inside, may_leave = threading.Event(), threading.Event()
 
     def stay() -> None:
@@ -43,14 +67,19 @@ def test_two_threads_inside_leave_the_number_as_it_was() -> None:
             is_inside.set()
             may_leave.wait(60)
 
-    with one_blas_thread():
-        thread = threading.Thread(target=stay)
-        thread.start()
-        assert is_inside.wait(60)
-        assert numbers() == {1}
+    def enter() -> None:
+        with one_blas_thread():
+            pass
+
+    thread = threading.Thread(target=stay)
+    thread.start()
+    assert is_inside.wait(60)
+    other = multiprocessing.get_context("fork").Process(target=enter)
+    other.start()
+    other.join(60)
     may_leave.set()
     thread.join()
-    assert numbers() == {2}
+    assert other.exitcode == 0
 
 
 @pytest.mark.parametrize("preset", ["default", "fast", "paper"])
