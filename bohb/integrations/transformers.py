@@ -149,7 +149,8 @@ class _Runs:
 
     def __exit__(self, *exception: object) -> None:
         self._trainer.model_init = self._model_init
-        self._set({"output_dir": self._folder, **self._given, **dict([self._limit])})
+        limit, most = self._limit
+        self._set({"output_dir": self._folder, **self._given, limit: most})
 
     def train(self, trial: Trial) -> None:
         """Train a configuration, from budget to budget."""

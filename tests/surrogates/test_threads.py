@@ -59,6 +59,7 @@ def test_each_of_several_threads_has_one_thread_for_as_long_as_it_is_inside() ->
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # threads and a fork are what is tested
 def test_a_forked_process_does_not_wait_for_a_thread_that_is_not_there() -> None:
     is_inside, may_leave = threading.Event(), threading.Event()
 
