@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 MAX_BACKLOG = 1024
+SECONDS_TO_CLOSE = 5.0
+"""How long the thread that accepts connections may take to notice that the port is to be closed."""
 
 
 class Connections:
@@ -38,8 +40,10 @@ class Connections:
         self._open: list[Connection] = []
         self._threads: list[threading.Thread] = []
         self._is_over = False
+        self._is_closed = False
         os.register_at_fork(after_in_child=self._close_in_fork)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     @property
     def port(self) -> int:
@@ -60,13 +64,20 @@ class Connections:
                 shut(each)
 
     def close(self) -> None:
-        """End all connections and close the port."""
+        """End all connections and close the port, so that a rank that connects later gets an error.
+
+        A port that is closed while a thread accepts on it stays open for one more connection. If the program ends
+        then, nobody serves that one, and its rank waits for ever.
+        """
         self.disconnect()
+        self._is_closed = True
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), SECONDS_TO_CLOSE):
+            self._accepting.join(SECONDS_TO_CLOSE)  # it has accepted this connection, or an earlier one
         self._listener.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # the listener was closed
-            while True:
+            while not self._is_closed:
                 self._add(self._listener.accept())
 
     def _add(self, new: Connection) -> None:

@@ -3,12 +3,14 @@
 Rank 0 leads (`VoteLeader`) and holds a connection to every other rank (`VoteMember`). Neither knows what a trial is.
 """
 
+import contextlib
 import os
 import pickle
 import queue
 import socket
 import sys
 import threading
+import time
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, NoReturn
 
@@ -38,6 +40,7 @@ class VoteLeader:
         self._patience = patience
         self._connections = Connections(self._listen, is_local=False)
         self._votes: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
+        self._left: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._timers: list[threading.Timer] = []
         self._is_over = False
@@ -69,8 +72,11 @@ class VoteLeader:
             self._is_over = True
 
     def close(self) -> None:
-        """Wait for the other ranks to close their ends, then close ours."""
-        self._connections.wait(self._patience)
+        """Wait for the other ranks to connect and to close their ends, then close ours."""
+        end = time.monotonic() + self._patience
+        with contextlib.suppress(queue.Empty):
+            for _ in range(self._size - 1):
+                self._left.get(timeout=max(0.0, end - time.monotonic()))
         self._connections.close()
 
     def _listen(self, rank: int, connection: Connection) -> None:
@@ -81,6 +87,7 @@ class VoteLeader:
             self._votes.put((rank, value))
         if not self._is_over:
             self._end(f"rank {rank} died")
+        self._left.put(rank)
 
     def _limit(self, seconds: float, reason: str) -> None:
         timer = threading.Timer(seconds, self._end, [reason])

@@ -41,6 +41,18 @@ def test_disconnect_ends_every_connection() -> None:
     connections.close()
 
 
+def test_a_closed_port_takes_no_more_connections() -> None:
+    """Not even one that the accepting thread takes: if the program ended then, its rank would wait for ever."""
+    for _ in range(20):
+        connections = Connections(lambda rank, each: receive(each), is_local=True)
+        own = connect("127.0.0.1", connections.port, connections.key, 0)
+        port = connections.port
+        connections.close()
+        assert receive(own) is None
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+
+
 def test_whoever_waits_while_a_rank_connects_waits_for_no_thread_that_has_not_begun(monkeypatch) -> None:
     heard: queue.SimpleQueue[int] = queue.SimpleQueue()
     leader = Connections(lambda rank, _: heard.put(rank), is_local=True)

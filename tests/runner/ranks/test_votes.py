@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import pytest
 
@@ -37,6 +38,25 @@ def test_every_round_has_one_vote_of_each_rank_in_order() -> None:
         member.close()
     closing.join(60)
     assert not closing.is_alive()
+
+
+def test_a_leader_that_ends_at_once_waits_for_ranks_that_have_yet_to_connect() -> None:
+    leader = VoteLeader(3, patience=600.0)
+    leader.finish()
+    closing = threading.Thread(target=leader.close)
+    closing.start()
+    for rank in (1, 2):
+        time.sleep(0.1)
+        assert closing.is_alive()
+        VoteMember(leader.address, rank).close()
+    closing.join(600)
+    assert not closing.is_alive()
+
+
+def test_a_leader_waits_no_longer_than_its_patience() -> None:
+    leader = VoteLeader(2, patience=0.2)
+    leader.finish()
+    leader.close()
 
 
 @pytest.mark.parametrize(
