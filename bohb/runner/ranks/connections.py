@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 MAX_BACKLOG = 1024
-SECONDS_TO_CLOSE = 5.0
+SECONDS_TO_CLOSE_PORT = 5.0
 """How long the thread that accepts connections may take to notice that the port is to be closed."""
 
 
@@ -71,8 +71,8 @@ class Connections:
         """
         self.disconnect()
         self._is_closed = True
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), SECONDS_TO_CLOSE):
-            self._accepting.join(SECONDS_TO_CLOSE)  # it has accepted this connection, or an earlier one
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), SECONDS_TO_CLOSE_PORT):
+            self._accepting.join(SECONDS_TO_CLOSE_PORT)  # it has accepted this connection, or an earlier one
         self._listener.close()
 
     def _accept(self) -> None:
