@@ -448,14 +448,20 @@ def test_a_failure_is_not_repeated() -> None:
     assert len({repr(trial.params) for trial in study.trials}) == 10
 
 
-def test_a_trial_that_was_lost_with_its_process_is_asked_again() -> None:
-    """Optuna's heartbeat sets the state of such a trial, and no sampler hears of it."""
+def with_a_lost_trial() -> tuple[InMemoryStorage, optuna.Study, optuna.Trial, dict[str, Any]]:
+    """Return a storage, its study after three trials and a fourth that was lost, that trial and its parameters."""
     storage = InMemoryStorage()
     study = study_on(storage, BOHBSampler(SPACE, seed=0))
     study.optimize(objective, n_trials=3)
     lost = study.ask()
     config = suggested(lost)
     storage.set_trial_state_values(lost._trial_id, TrialState.FAIL)
+    return storage, study, lost, config
+
+
+def test_a_trial_that_was_lost_with_its_process_is_asked_again() -> None:
+    """Optuna's heartbeat sets the state of such a trial, and no sampler hears of it."""
+    storage, study, _, config = with_a_lost_trial()
     for each in (study, study_on(storage, BOHBSampler(SPACE, seed=0))):
         trial = each.ask()
         assert suggested(trial) == config
@@ -469,12 +475,7 @@ def test_a_trial_that_was_lost_with_its_process_is_asked_again() -> None:
 @pytest.mark.parametrize("keeps_values", [False, True])
 def test_a_retry_takes_the_place_of_the_lost_trial(keeps_values: bool) -> None:
     """Optuna's callback for lost trials adds a copy of the trial, with what the sampler wrote there."""
-    storage = InMemoryStorage()
-    study = study_on(storage, BOHBSampler(SPACE, seed=0))
-    study.optimize(objective, n_trials=3)
-    lost = study.ask()
-    config = suggested(lost)
-    storage.set_trial_state_values(lost._trial_id, TrialState.FAIL)
+    storage, study, lost, config = with_a_lost_trial()
     with pytest.warns(optuna.exceptions.ExperimentalWarning):
         retry = optuna.storages.RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=keeps_values)
     retry(study, study.trials[lost.number])
