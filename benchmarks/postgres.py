@@ -65,7 +65,7 @@ def server() -> Iterator[str]:
 
 
 def _free_port() -> int:
-    """Return a port that nobody has at this moment; another process may take it in the next one."""
+    """Return a free port. Another process may take it before the caller does."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

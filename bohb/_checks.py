@@ -85,6 +85,7 @@ def check_share(name: str, value: object, *, most: float = 1.0, may_be_zero: boo
         SettingError: If it is not a number from 0 to `most`, or is 0 where that is no share.
     """
     number = real(value)
-    if number is None or not 0 <= number <= most or (number == 0 and not may_be_zero):
+    is_share = number is not None and (0 < number <= most or (number == 0 and may_be_zero))
+    if number is None or not is_share:
         raise SettingError(f"expected {name} in {'[' if may_be_zero else '('}0, {most:g}], got {brief(value)}")
     return number

@@ -162,7 +162,9 @@ def _own_metrics(frame: Any, objectives: Mapping[str, str]) -> None:
 
 def _rest(result: Result) -> Mapping[str, Any]:
     """Return what was told beside the loss, without the text of a failure, which has a column of its own."""
-    return {name: value for name, value in result.info.items() if name != "error" or error_of(result) is None}
+    if error_of(result) is None:
+        return result.info
+    return {name: value for name, value in result.info.items() if name != "error"}
 
 
 def _configs(pandas: Any, space: Space, configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
